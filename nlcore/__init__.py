@@ -1,0 +1,1 @@
+"""Nested Learning, hands on: associative memories, levels, Hope, and training you can watch."""
