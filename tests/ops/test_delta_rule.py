@@ -1,0 +1,137 @@
+"""The chunked delta recurrence equals the loop: outputs, final state, every gradient."""
+
+import pytest
+import torch
+
+from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive, share_budget
+
+CHUNK = 16
+
+
+def problem(length, momentum, start, keys="random", dtype=torch.float64, seed=0):
+    g = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=g, dtype=torch.float64)
+
+    x = torch.nn.functional.normalize(normal(2, 3, length, 8), dim=-1)
+    if keys == "repeated":
+        x = x[..., :1, :].expand_as(x).clone()
+    given = dict(
+        x=x,
+        delta=normal(2, 3, length, 5),
+        eta=torch.sigmoid(normal(2, 3, length)) * (0.5 if keys == "repeated" else 1.0),
+        log_alpha=torch.nn.functional.logsigmoid(normal(2, 3, length) + 2),
+        weight=normal(2, 3, 5, 8),
+        q=normal(2, 3, length, 8),
+    )
+    if momentum:
+        given |= dict(momentum=normal(2, 3, 5, 8), theta=torch.sigmoid(normal(3)).expand(2, 3))
+    if start:
+        given |= dict(start=normal(2, 3, 5, 8))
+    return {name: value.detach().to(dtype).requires_grad_() for name, value in given.items()}
+
+
+def results_and_gradients(recurrence, given, **options):
+    results = [r for r in recurrence(**given, **options) if r is not None]
+    g = torch.Generator().manual_seed(1)
+    weights = [torch.randn(r.shape, generator=g, dtype=torch.float64).to(r.dtype) for r in results]
+    loss = sum((r * w).sum() for r, w in zip(results, weights))
+    return results, torch.autograd.grad(loss, list(given.values()))
+
+
+@pytest.mark.parametrize("length", [1, CHUNK - 1, CHUNK, CHUNK + 1, 63, 100])
+@pytest.mark.parametrize("momentum", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize("keys", ["random", "repeated"])
+def test_chunked_equals_naive(length, momentum, start, keys):
+    given = problem(length, momentum, start, keys)
+    naive, naive_grads = results_and_gradients(delta_rule_naive, given)
+    fast, fast_grads = results_and_gradients(delta_rule_chunked, given, chunk=CHUNK)
+    assert len(naive) == len(fast) == (3 if momentum else 2)
+    for a, b in zip(naive + list(naive_grads), fast + list(fast_grads)):
+        scale = a.abs().max().clamp(min=1)
+        assert (a - b).abs().max() / scale < 1e-10
+
+
+@pytest.mark.parametrize("chunk", [32, 64])
+def test_float32_holds_for_a_run_of_identical_keys(chunk):
+    """A run of spaces: every key the same, rates at one half. Power products fail here."""
+    exact = problem(256, False, True, "repeated")
+    exact["eta"] = torch.full_like(exact["eta"], 0.5).requires_grad_()
+    short = {name: value.detach().float().requires_grad_() for name, value in exact.items()}
+    naive, naive_grads = results_and_gradients(delta_rule_naive, exact)
+    fast, fast_grads = results_and_gradients(delta_rule_chunked, short, chunk=chunk)
+    for a, b in zip(naive + list(naive_grads), fast + list(fast_grads)):
+        assert (a - b).abs().max() / a.abs().max().clamp(min=1) < 1e-4
+
+
+def test_underflowing_decay_stays_finite():
+    given = problem(256, True, False)
+    given["log_alpha"] = torch.full_like(given["log_alpha"], -20.0).requires_grad_()
+    short = {name: value.detach().float().requires_grad_() for name, value in given.items()}
+    results, grads = results_and_gradients(delta_rule_chunked, short, chunk=64)
+    assert all(r.isfinite().all() for r in results + list(grads))
+
+
+def test_double_backward():
+    """Second order: what meta-learning through a chunk needs."""
+    given = problem(6, True, True)
+    names = list(given)
+
+    def run(*values):
+        return [r for r in delta_rule_chunked(**dict(zip(names, values)), chunk=4)]
+
+    small = [v.detach()[:1, :1].requires_grad_() for v in given.values()]
+    assert torch.autograd.gradgradcheck(run, small, atol=1e-6)
+
+
+@pytest.mark.parametrize("keys", ["random", "repeated", "positive"])
+def test_budget_bounds_the_largest_eigenvalue(keys):
+    x = torch.randn(50, 24, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
+    x = x[:, :1].expand_as(x) if keys == "repeated" else x.abs() if keys == "positive" else x
+    eta = torch.rand(50, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    shared = share_budget(x, eta, budget=0.5)
+    largest = torch.linalg.eigvalsh((shared[..., None] * x).mT @ x)[..., -1]
+    assert largest.max() <= 0.5 + 1e-12
+    if keys == "repeated":  # identical keys can use the budget up: the bound is not idle
+        assert largest.min() > 0.5 - 1e-9
+
+
+def test_budget_leaves_orthogonal_and_idle_tokens_alone():
+    x = torch.eye(4, dtype=torch.float64)
+    eta = torch.tensor([0.5, 0.25, 0.1, 0.0], dtype=torch.float64)
+    assert torch.equal(share_budget(x, eta, 0.5), eta)
+    same = x[:1].expand(4, 4)
+    lone = torch.tensor([0.5, 0.0, 0.0, 0.0], dtype=torch.float64)
+    assert torch.equal(share_budget(same, lone, 0.5), lone)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 24])
+def test_a_chunk_of_dgd_is_non_expansive_within_the_budget(length):
+    """The theorem of the README, at random keys and rates, and at every kind of retention."""
+    g = torch.Generator().manual_seed(length)
+    worst = 0.0
+    for trial in range(200):
+        x = torch.randn(length, 4, generator=g, dtype=torch.float64)
+        eta = share_budget(x, torch.rand(length, generator=g, dtype=torch.float64) * 5, 0.5)
+        alpha = torch.rand(length, generator=g, dtype=torch.float64)
+        alpha = (alpha, alpha.round(), torch.ones_like(alpha))[trial % 3]
+        transition = chunk_transition(x, eta, alpha)
+        worst = max(worst, torch.linalg.matrix_norm(transition, 2).item())
+    assert 0.9 < worst <= 1 + 1e-12
+
+
+def test_the_budget_of_one_half_is_sharp():
+    x, alpha = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    assert chunk_transition(x, torch.tensor([0.6], dtype=torch.float64), alpha).abs() > 1
+
+
+def chunk_transition(x, eta, alpha):
+    """P with W_C = W_0 P + ..., for L2 gradients `W_0 x - v` taken at the chunk's start."""
+    start = torch.eye(x.shape[-1], dtype=x.dtype)
+    state = start
+    for t in range(len(x)):
+        outer = eta[t] * torch.outer(x[t], x[t])
+        state = alpha[t] * state - state @ outer - start @ outer
+    return state
