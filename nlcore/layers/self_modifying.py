@@ -1,0 +1,225 @@
+"""Self-modifying Titans: memories that make their own keys, values and rates, and rewrite themselves."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlcore import probe
+from nlcore.layers.memory_group import MemoryGroup, Tokens, Written, unit
+from nlcore.memory import State
+
+CONVOLUTION = 4
+
+
+class SelfModifyingState(NamedTuple):
+    """All that a layer carries from one call to the next: a pytree of tensors."""
+
+    projections: State
+    """The memories that make k, v, eta, alpha (and q): (B, M, H, out, in)."""
+    memory: State
+    """The main memory: (B, 1, H, out, in)."""
+    open: Tokens
+    """Tokens since the last projection boundary. Those not yet in a whole chunk wait here."""
+    tail: Tensor
+    """The causal convolution's last inputs, (B, 3, dim)."""
+    position: int
+    """Tokens seen so far."""
+
+
+class SelfModifyingTitans(nn.Module):
+    """A sequence layer of five memories a head (six with `adaptive_q`), eq. 83-90.
+
+    Every head owns 2-layer residual MLPs for k, v, eta, alpha and for the main memory.
+    At each token they make the key, the value and the two rates; at the end of a chunk
+    each memory learns, under the shared key, the value it generates itself. All writes
+    are differentiable, so outer gradients reach every start through every write.
+
+    Inside a chunk everything is read and every gradient taken at the state that the
+    chunk began with, so a token never sees its own chunk. A chunk that is still open
+    when the call ends waits in the state: two calls equal one, wherever the cut.
+
+    Stable by construction: keys, values and inputs have length one; rates share a
+    budget (`ops/delta_rule`); retention pulls to the start. The paper's update has no
+    momentum; ours is Titans', one decay `theta` a head, with eta scaled by 1 - theta.
+
+    Args:
+        dim: width of the input and of the output.
+        heads: must divide `dim`.
+        hidden: hidden width of every memory.
+        chunks: tokens between writes of the main memory, and of the others; the first
+            must divide the second.
+        momentum: Titans' momentum on every memory.
+        adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
+        eta_max: upper bound of eta, and the write budget. At most 1/2 is proved stable
+            for linear memories; up to 1 is for short sequences.
+        pull_to_start: retention towards the learnt start, or plain decay as printed.
+
+    Raises ValueError, with one sentence, for sizes that do not fit together.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        hidden: int,
+        chunks: tuple[int, int] = (16, 64),
+        momentum: bool = True,
+        adaptive_q: bool = False,
+        eta_max: float = 0.5,
+        pull_to_start: bool = True,
+    ) -> None:
+        super().__init__()
+        _check(dim, heads, chunks, eta_max)
+        self.heads, self.width, self.chunks, self.eta_max = heads, dim // heads, tuple(chunks), eta_max
+        self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
+        names = ("k", "v", "eta", "alpha") + ("q",) * adaptive_q
+        sizes = (heads, self.width, hidden, eta_max, pull_to_start)
+        self.projections = MemoryGroup(names, *sizes)
+        self.memory = MemoryGroup(("memory",), *sizes)
+        self.w_in = nn.Linear(dim, dim, bias=False)
+        self.convolution = nn.Parameter(torch.randn(dim, 1, CONVOLUTION) * 0.2)
+        self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
+        self.read_eta = nn.Parameter(torch.zeros(heads, self.width))
+        self.read_alpha = nn.Parameter(torch.zeros(heads, self.width))
+        self.bias_eta = nn.Parameter(torch.zeros(heads))
+        self.bias_alpha = nn.Parameter(torch.full((heads,), 5.0))  # a half-life of 100 tokens
+        self.theta = nn.Parameter(torch.full((heads,), -2.0)) if momentum else None
+        self.norm = nn.RMSNorm(self.width)
+        self.w_out = nn.Linear(dim, dim, bias=False)
+        with torch.no_grad():
+            self.convolution[..., -1] += 1  # begins near the identity
+
+    def start(self, batch: int, dtype: torch.dtype = torch.float32) -> SelfModifyingState:
+        """The state before the first token: the learnt starts, and nothing open."""
+        device = self.w_in.weight.device
+        tokens = torch.zeros(batch, self.heads, 0, self.width, dtype=dtype, device=device)
+        rates = tokens[..., 0]
+        return SelfModifyingState(
+            self.projections.start(batch, dtype, self.theta is not None),
+            self.memory.start(batch, dtype, self.theta is not None),
+            Tokens(tokens, tokens, rates, rates),
+            torch.zeros(batch, CONVOLUTION - 1, self.w_in.out_features, dtype=dtype, device=device),
+            0,
+        )
+
+    def forward(
+        self, x: Tensor, state: SelfModifyingState | None = None
+    ) -> tuple[Tensor, SelfModifyingState, dict[str, Tensor] | None]:
+        """`x` (B, T, dim) to (B, T, dim), the state after it, and a report while `probe` listens.
+
+        Memories are kept and written in float32 or wider, under autocast too.
+        """
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        state = self.start(x.shape[0], dtype) if state is None else state
+        inputs, queries, tail = self.inputs(x, state.tail)
+        with torch.autocast(x.device.type, enabled=False):
+            answers, state, log = self._run(unit(inputs.to(dtype)), queries, state._replace(tail=tail))
+            merged = self.norm(answers.to(self.norm.weight.dtype)).transpose(1, 2).flatten(2)
+        report = self._report(log, state.position) if probe.listening() else None
+        return self.w_out(merged.to(x.dtype)), state, report
+
+    def inputs(self, x: Tensor, tail: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Mix channels, convolve, split heads: memory inputs and static queries (B, H, T, d), new tail."""
+        mixed = torch.cat([tail.to(x.dtype), self.w_in(x).to(x.dtype)], dim=1)
+        convolved = F.conv1d(mixed.mT, self.convolution.to(x.dtype), groups=mixed.shape[-1]).mT
+        queries = None if self.w_q is None else self._split(self.w_q(convolved))
+        return self._split(convolved), queries, mixed[:, 1 - CONVOLUTION :].to(tail.dtype)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, self.width)).transpose(1, 2)
+
+    def rates(self, eta: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """eta and log alpha (B, H, T), from what their memories answered (B, H, T, d)."""
+
+        def scalar(answer: Tensor, read: Tensor, bias: Tensor) -> Tensor:
+            return (answer * read[:, None]).sum(-1) + bias[:, None]
+
+        log_alpha = F.logsigmoid(scalar(alpha, self.read_alpha, self.bias_alpha))
+        # (1 + alpha) / 2 keeps a single write's transition alpha - 2 eta above -1.
+        bound = ((1 + log_alpha.exp()) / 2).clamp(max=self.eta_max) * self.eta_scale
+        if self.theta is not None:
+            bound = bound * (1 - self.decay()[:, None])
+        return bound * torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)), log_alpha
+
+    def decay(self) -> Tensor | None:
+        """theta, (H,), or None without momentum."""
+        return None if self.theta is None else torch.sigmoid(self.theta)
+
+    def _run(
+        self, inputs: Tensor, queries: Tensor | None, state: SelfModifyingState
+    ) -> tuple[Tensor, SelfModifyingState, "_Log"]:
+        """All tokens, one projection chunk after the other."""
+        answers, log, done = [], _Log(), 0
+        while done < inputs.shape[2]:
+            count = min(inputs.shape[2] - done, self.chunks[1] - state.position % self.chunks[1])
+            part = slice(done, done + count)
+            made = self.projections.read(state.projections.memory, inputs[:, :, part])
+            k, v, eta, alpha = made[:, 0], made[:, 1], made[:, 2], made[:, 3]
+            q = made[:, 4] if queries is None else queries[:, :, part].to(inputs.dtype)
+            tokens = Tokens(unit(k), unit(v), *self.rates(eta, alpha))
+            answer, state = self._run_open(unit(q), tokens, state, log)
+            answers.append(answer)
+            done += count
+        return torch.cat(answers, dim=2), state, log
+
+    def _run_open(
+        self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: "_Log"
+    ) -> tuple[Tensor, SelfModifyingState]:
+        """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
+        theta, report = self.decay(), probe.listening()
+        everything, before = state.open.then(tokens), state.open.k.shape[2]
+        answers, done = [], 0
+        while done < q.shape[2]:
+            count = min(q.shape[2] - done, self.chunks[0] - state.position % self.chunks[0])
+            answers.append(self.memory.read(state.memory.memory, q[:, :, done : done + count])[:, 0])
+            done += count
+            state = state._replace(position=state.position + count)
+            if state.position % self.chunks[0] == 0:
+                chunk = everything.part(before + done - self.chunks[0], before + done)
+                memory, written = self.memory.write(state.memory, chunk, theta, report)
+                state = state._replace(memory=memory)
+                log.memory.append(written)
+        if state.position % self.chunks[1] == 0:
+            projections, written = self.projections.write(state.projections, everything, theta, report)
+            state = state._replace(projections=projections)
+            log.projections.append(written)
+            everything = everything.part(0, 0)
+        log.tokens.append(tokens)
+        return torch.cat(answers, dim=2), state._replace(open=everything)
+
+    @torch.no_grad()
+    def _report(self, log: "_Log", position: int) -> dict[str, Tensor]:
+        """Per token (B, T): surprise (0 where not yet written), eta, alpha. Per write: update/NAME, norm/NAME."""
+        eta = torch.cat([t.eta for t in log.tokens], 2).mean(1)
+        alpha = torch.cat([t.log_alpha for t in log.tokens], 2).exp().mean(1)
+        waiting = eta.new_zeros(len(eta), max(position % self.chunks[0], 0 if log.memory else eta.shape[1]))
+        surprise = torch.cat([w.surprise[:, 0] for w in log.memory] + [waiting], 1)[:, -eta.shape[1] :]
+        report = {"surprise": surprise, "eta": eta, "alpha": alpha}
+        for group, writes in ((self.projections, log.projections), (self.memory, log.memory)):
+            for index, name in enumerate(group.names):
+                for figure in ("update", "norm"):
+                    values = [getattr(w, figure)[index] for w in writes]
+                    report[f"{figure}/{name}"] = torch.stack(values) if values else eta.new_zeros(0)
+        return {name: value.float() for name, value in report.items()}
+
+
+class _Log:
+    """What happened during one call, for its report."""
+
+    def __init__(self) -> None:
+        self.tokens: list[Tokens] = []
+        self.memory: list[Written | None] = []
+        self.projections: list[Written | None] = []
+
+
+def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float) -> None:
+    if dim % heads:
+        raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
+    if min(chunks) < 1 or chunks[1] % chunks[0]:
+        raise ValueError(
+            f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
+        )
+    if not 0 <= eta_max <= 1:
+        raise ValueError(f"eta_max is {eta_max}: choose it between 0 and 1 (1/2 is the largest that is proved stable)")

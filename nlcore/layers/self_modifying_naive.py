@@ -1,0 +1,106 @@
+"""Self-modifying Titans as a loop over tokens and memories. Slow, and plainly right."""
+
+import torch
+from torch import Tensor
+
+from nlcore.layers.memory_group import MemoryGroup, unit
+from nlcore.layers.self_modifying import CONVOLUTION, SelfModifyingTitans
+from nlcore.memory import (
+    L2,
+    AssociativeMemory,
+    Decay,
+    DeltaGradientDescent,
+    PullToStart,
+    Rates,
+    ResidualMLP,
+    State,
+)
+
+
+def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor, dict[str, State]]:
+    """What `layer(x)` computes, by one `AssociativeMemory.write` per token and memory (eq. 83-90).
+
+    `x` (B, T, dim), the first tokens of a sequence. Returns the outputs (B, T, dim) and
+    every memory's final state by name, (B, H, out, in) a matrix. With both chunk sizes
+    1 this is the token-by-token form, eq. 83-88; otherwise reads and gradients are
+    taken at the state that the chunk began with, eq. 90.
+    """
+    memory = AssociativeMemory(
+        ResidualMLP(layer.width, layer.memory.architecture.hidden),
+        L2(),
+        DeltaGradientDescent(),
+        PullToStart() if layer.memory.pull_to_start else Decay(),
+    )
+    states = _starts(memory, layer.projections, len(x)) | _starts(memory, layer.memory, len(x))
+    opened = dict(states)  # each memory's state when its present chunk began
+    waiting: dict[str, list[tuple[Tensor, Tensor, Rates]]] = {name: [] for name in states}
+    outputs = []
+    for t in range(x.shape[1]):
+        u, q = _inputs(layer, x, t)
+        made = {name: memory.read(opened[name], u) for name in layer.projections.names}
+        k, v, q = unit(made["k"]), unit(made["v"]), unit(made.get("q", q))
+        rates = _rates(layer, made)
+        outputs.append(_output(layer, memory.read(opened["memory"], q)))
+        for name, chunk in waiting.items():
+            chunk.append((k, unit(memory.read(opened[name], v)), rates))
+            if len(chunk) == layer.chunks[0 if name == "memory" else 1]:
+                states[name] = opened[name] = _write_chunk(memory, opened[name], chunk, layer.eta_max)
+                chunk.clear()
+    return torch.stack(outputs, 1), states
+
+
+def _starts(memory: AssociativeMemory, group: MemoryGroup, batch: int) -> dict[str, State]:
+    return {
+        name: memory.start((batch, group.w1.shape[1]), (group.w1[index], group.w2[index]))
+        for index, name in enumerate(group.names)
+    }
+
+
+def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tensor | None]:
+    """The memories' input at token t, (B, H, d), and the static query."""
+    convolved = 0
+    for lag in range(min(CONVOLUTION, t + 1)):
+        convolved = convolved + layer.convolution[:, 0, -1 - lag] * (x[:, t - lag] @ layer.w_in.weight.mT)
+    q = None if layer.w_q is None else (convolved @ layer.w_q.weight.mT).unflatten(-1, (layer.heads, -1))
+    return unit(convolved.unflatten(-1, (layer.heads, -1))), q
+
+
+def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> Rates:
+    alpha = torch.sigmoid((made["alpha"] * layer.read_alpha).sum(-1) + layer.bias_alpha)
+    eta = torch.sigmoid((made["eta"] * layer.read_eta).sum(-1) + layer.bias_eta)
+    eta = eta * torch.minimum((1 + alpha) / 2, torch.full_like(alpha, layer.eta_max)) * layer.eta_scale
+    if layer.theta is None:
+        return Rates(eta, alpha)
+    theta = torch.sigmoid(layer.theta).expand_as(eta)
+    return Rates(eta * (1 - theta), alpha, theta)
+
+
+def _write_chunk(
+    memory: AssociativeMemory, opened: State, chunk: list[tuple[Tensor, Tensor, Rates]], budget: float
+) -> State:
+    """Write a whole chunk, token after token, with gradients and the budget of the chunk's start."""
+    etas = [_shared_rates(memory, opened, chunk, index, budget) for index in range(len(chunk))]
+    state = opened
+    for (k, v, rates), eta in zip(chunk, etas):
+        state, _ = memory.write(state, k, v, rates._replace(eta=eta), at=opened)
+    return state
+
+
+def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list, index: int, budget: float) -> tuple:
+    """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key."""
+
+    def keys(token: int) -> list[Tensor]:
+        k = chunk[token][0][..., None, :]
+        layers = memory.architecture.gradients(opened.memory, k, torch.zeros_like(k))
+        return [layer.x.squeeze(-2) for layer in layers]
+
+    own, rate = keys(index), chunk[index][2].eta
+    load = [torch.zeros_like(rate) for _ in own]
+    for other in range(len(chunk)):
+        for layer, (a, b) in enumerate(zip(own, keys(other))):
+            load[layer] = load[layer] + (a * b).sum(-1).abs() * chunk[other][2].eta / budget
+    return tuple(rate / total.clamp(min=1) for total in load)
+
+
+def _output(layer: SelfModifyingTitans, answer: Tensor) -> Tensor:
+    return layer.norm(answer).flatten(1) @ layer.w_out.weight.mT
