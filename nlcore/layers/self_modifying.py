@@ -81,10 +81,11 @@ class SelfModifyingTitans(nn.Module):
         self.w_in = nn.Linear(dim, dim, bias=False)
         self.convolution = nn.Parameter(torch.randn(dim, 1, CONVOLUTION) * 0.2)
         self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
-        self.read_eta = nn.Parameter(torch.zeros(heads, self.width))
-        self.read_alpha = nn.Parameter(torch.zeros(heads, self.width))
+        self.read_eta = nn.Parameter(torch.randn(heads, self.width) * 0.1)
+        self.read_alpha = nn.Parameter(torch.randn(heads, self.width) * 0.1)
         self.bias_eta = nn.Parameter(torch.zeros(heads))
-        self.bias_alpha = nn.Parameter(torch.full((heads,), 5.0))  # a half-life of 100 tokens
+        # Half-lives from 38 to 760 tokens: heads that forget at different speeds.
+        self.bias_alpha = nn.Parameter(torch.linspace(4.0, 7.0, heads))
         self.theta = nn.Parameter(torch.full((heads,), -2.0)) if momentum else None
         self.norm = nn.RMSNorm(self.width)
         self.w_out = nn.Linear(dim, dim, bias=False)
@@ -140,12 +141,12 @@ class SelfModifyingTitans(nn.Module):
         # (1 + alpha) / 2 keeps a single write's transition alpha - 2 eta above -1.
         bound = ((1 + log_alpha.exp()) / 2).clamp(max=self.eta_max) * self.eta_scale
         if self.theta is not None:
-            bound = bound * (1 - self.decay()[:, None])
+            bound = bound * (1 - self.decay(log_alpha.dtype)[:, None])
         return bound * torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)), log_alpha
 
-    def decay(self) -> Tensor | None:
+    def decay(self, dtype: torch.dtype) -> Tensor | None:
         """theta, (H,), or None without momentum."""
-        return None if self.theta is None else torch.sigmoid(self.theta)
+        return None if self.theta is None else torch.sigmoid(self.theta.to(dtype))
 
     def _run(
         self, inputs: Tensor, queries: Tensor | None, state: SelfModifyingState
@@ -168,7 +169,7 @@ class SelfModifyingTitans(nn.Module):
         self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: "_Log"
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
-        theta, report = self.decay(), probe.listening()
+        theta, report = self.decay(q.dtype), probe.listening()
         everything, before = state.open.then(tokens), state.open.k.shape[2]
         answers, done = [], 0
         while done < q.shape[2]:

@@ -1,0 +1,170 @@
+"""Self-modifying Titans: equal to its loop, causal, resumable, alive and stable."""
+
+import pytest
+import torch
+
+from nlcore import probe
+from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.layers.self_modifying_naive import self_modifying_naive
+
+SETTINGS = {
+    "default": dict(chunks=(4, 8)),
+    "token by token": dict(chunks=(1, 1)),
+    "equal chunks": dict(chunks=(5, 5)),
+    "six memories": dict(chunks=(2, 6), adaptive_q=True),
+    "no momentum": dict(chunks=(4, 8), momentum=False),
+    "plain decay": dict(chunks=(4, 8), pull_to_start=False),
+    "large rates": dict(chunks=(1, 1), eta_max=1.0),
+}
+
+
+def make(dim=12, heads=2, hidden=5, seed=0, dtype=torch.float64, **options):
+    torch.manual_seed(seed)
+    layer = SelfModifyingTitans(dim, heads, hidden, **options).to(dtype)
+    with torch.no_grad():
+        for read in (layer.read_eta, layer.read_alpha):  # rates that vary as after training
+            read.mul_(10)
+    return layer
+
+
+def tokens(batch, length, dim=12, seed=1, dtype=torch.float64):
+    return torch.randn(batch, length, dim, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 9, 21])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_chunked_layer_equals_the_token_loop(setting, length):
+    layer = make(**SETTINGS[setting])
+    x = tokens(2, length).requires_grad_()
+    fast, state, _ = layer(x)
+    slow, states = self_modifying_naive(layer, x)
+    assert (fast - slow).abs().max() < 1e-10
+    for group, memories in ((layer.projections, state.projections), (layer.memory, state.memory)):
+        for index, name in enumerate(group.names):
+            for ours, loop in zip(memories.memory + memories.momentum, states[name].memory + states[name].momentum):
+                assert (ours[:, index] - loop).abs().max() < 1e-10
+    weigh = torch.randn(fast.shape, generator=torch.Generator().manual_seed(2), dtype=fast.dtype)
+    inputs = [x, *layer.parameters()]
+    fast_grads = torch.autograd.grad((fast * weigh).sum(), inputs, allow_unused=True, materialize_grads=True)
+    slow_grads = torch.autograd.grad((slow * weigh).sum(), inputs, allow_unused=True, materialize_grads=True)
+    assert max((a - b).abs().max() for a, b in zip(fast_grads, slow_grads)) < 1e-10
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_parameter_without_gradient(setting):
+    layer = make(**SETTINGS[setting])
+    layer(tokens(2, 24))[0].square().sum().backward()
+    for name, parameter in layer.named_parameters():
+        grad = parameter.grad
+        assert grad is not None and grad.isfinite().all(), name
+        if name.endswith(("w1", "w2")):  # every single memory's start, not just one of the group
+            assert (grad.abs().amax((1, 2, 3)) > 0).all(), name
+        assert grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("chunks", [(1, 1), (4, 8)])
+def test_causal_and_remembering(chunks):
+    layer = make(chunks=chunks)
+    x = tokens(1, 40)
+    base = layer(x)[0]
+    for t in (0, 3, 4, 15, 16, 20):
+        changed = x.clone()
+        changed[:, t] += 1.0
+        moved = (layer(changed)[0] - base).abs().amax((0, 2))
+        assert (moved[:t] == 0).all(), f"token {t} changed an earlier output"
+        assert moved[t + 2 * chunks[1] :].max() > 1e-8, f"token {t} is forgotten two chunks later"
+
+
+def test_a_chunk_never_reads_itself():
+    """Without convolution, token t moves its own output and those of later chunks only."""
+    layer = make(chunks=(4, 8))
+    with torch.no_grad():
+        layer.convolution[..., :-1] = 0
+    x = tokens(1, 16)
+    changed = x.clone()
+    changed[:, 8] += 1.0
+    moved = (layer(changed)[0] - layer(x)[0]).abs().amax((0, 2))
+    assert moved[8] > 0 and (moved[9:12] == 0).all() and (moved[12:] > 0).all()
+
+
+@pytest.mark.parametrize("setting", ["default", "token by token", "six memories", "no momentum"])
+def test_two_calls_equal_one_at_every_split(setting):
+    layer = make(**SETTINGS[setting])
+    x = tokens(2, 20)
+    whole, end, _ = layer(x)
+    for split in range(1, 20):
+        first, state, _ = layer(x[:, :split])
+        second, last, _ = layer(x[:, split:], state)
+        assert (torch.cat([first, second], 1) - whole).abs().max() < 1e-12
+        assert last.position == end.position
+        for a, b in zip(torch.utils._pytree.tree_leaves(last), torch.utils._pytree.tree_leaves(end)):
+            assert a == b if isinstance(a, int) else (a.shape == b.shape and torch.allclose(a, b, atol=1e-12))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_16384_tokens_stay_finite_forward_and_backward(dtype):
+    torch.manual_seed(0)
+    layer = SelfModifyingTitans(128, 4, 32).to(dtype)
+    x = tokens(1, 16_384, 128, dtype=dtype).requires_grad_()
+    y, state, _ = layer(x)
+    assert y.isfinite().all()
+    (grad,) = torch.autograd.grad(y[:, -1].float().square().sum(), x)
+    assert grad.isfinite().all() and grad[:, 0].norm() < 1e3
+    for memory in (*state.memory.memory, *state.projections.memory):
+        assert memory.dtype == torch.float32
+        assert 0.1 < memory.norm(dim=(-1, -2)).min() and memory.norm(dim=(-1, -2)).max() < 1e3
+
+
+def test_printed_retention_dies_and_ours_does_not():
+    """Decay of the whole memory, as printed, takes the starts with it; the pull to the start keeps them."""
+    norms = {}
+    for pull in (False, True):
+        torch.manual_seed(0)
+        layer = SelfModifyingTitans(64, 2, 32, pull_to_start=pull)
+        with torch.no_grad():
+            _, state, _ = layer(tokens(1, 4096, 64, dtype=torch.float32))
+        norms[pull] = state.memory.memory[1].norm(dim=(-1, -2)).mean()
+    assert norms[False] < 1e-3 and norms[True] > 1
+
+
+def test_eta_scale_zero_freezes_every_memory():
+    layer = make(chunks=(4, 8))
+    layer.eta_scale = 0.0
+    _, state, _ = layer(tokens(1, 32))
+    for memories in (state.projections, state.memory):
+        for now, start in zip(memories.memory, memories.start):
+            assert torch.equal(now, start)
+
+
+@pytest.mark.parametrize("split", [None, 6, 11])
+def test_report_has_fixed_shapes_and_costs_nothing_when_off(split):
+    layer = make(chunks=(4, 8))
+    x = tokens(2, 22)
+    assert layer(x)[2] is None
+    with probe.listen():
+        state = None if split is None else layer(x[:, :split])[1]
+        rest = x if split is None else x[:, split:]
+        _, _, report = layer(rest, state)
+        whole = layer(x)[2]
+    length = rest.shape[1]
+    for name in ("surprise", "eta", "alpha"):
+        assert report[name].shape == (2, length) and not report[name].requires_grad
+        assert torch.allclose(report[name], whole[name][:, -length:])
+    assert (report["surprise"][:, -2:] == 0).all() and (report["surprise"][:, :-2] > 0).all()
+    writes = {None: (5, 2), 6: (4, 2), 11: (3, 1)}[split]
+    assert report["update/memory"].shape == report["norm/memory"].shape == (writes[0],)
+    assert report["update/k"].shape == (writes[1],) and (report["update/k"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (dict(dim=10, heads=3), "heads do not divide"),
+        (dict(chunks=(16, 40)), "must divide"),
+        (dict(chunks=(0, 4)), "must divide"),
+        (dict(eta_max=1.5), "between 0 and 1"),
+    ],
+)
+def test_bad_sizes_get_one_sentence(options, words):
+    with pytest.raises(ValueError, match=words):
+        SelfModifyingTitans(**(dict(dim=12, heads=2, hidden=5) | options))
