@@ -1,0 +1,18 @@
+"""Sphinx settings. Nothing here may make a page reach for the network."""
+
+project = "Nested Learning, hands on"
+author = "the Nested Learning, hands on authors"
+html_title = project
+
+extensions = ["myst_nb", "book.mathml"]
+exclude_patterns: list[str] = []
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, dict] = {}
+myst_enable_extensions = ["dollarmath", "amsmath"]
+html_math_renderer = "mathml"
+
+html_theme = "sphinx_book_theme"
+html_theme_options = {"use_download_button": False, "use_fullscreen_button": False}
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False

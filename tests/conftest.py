@@ -1,0 +1,31 @@
+"""Shared by all tests: where the project is, and a known random state."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+# Two workers share the cores, and tiny networks are slower on two threads than on one.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same random state, whatever ran before it."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; tests that need it are skipped where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed, so nothing was tried in a browser.")
+    return path

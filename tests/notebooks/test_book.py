@@ -1,0 +1,110 @@
+"""The book's tools on a small notebook: built in a real kernel, never over a reader's changes."""
+
+import re
+
+import nbformat
+import pytest
+
+from book import execute, html, source
+
+SCRIPT = '''# %% [markdown]
+# # A small chapter
+#
+# An equation, $a_t = \\\\alpha a_{t-1}$, and
+#
+# $$\\\\mathcal{M}_t = \\\\mathcal{M}_{t-1} \\\\left(\\\\alpha_t - \\\\eta_t k_t k_t^\\\\top\\\\right)$$
+
+# %%
+import matplotlib.pyplot as plt
+from nlcore.viz.show import show
+
+print("seen", 6 * 7)
+
+# %%
+figure, axes = plt.subplots(figsize=(2, 1))
+axes.plot([1, 2])
+show(figure, alt="A line that rises.", name="rising")
+'''.replace("\\\\", "\\")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder of a small notebook that was built, and its notebook."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    script = folder / "01_small.py"
+    script.write_text(SCRIPT)
+    assert execute.build(script, folder / "stamps")
+    return folder, nbformat.read(folder / "01_small.ipynb", as_version=4)
+
+
+@pytest.fixture
+def copied(built, tmp_path):
+    """A copy of that folder, to change."""
+    for name in ("01_small.py", "01_small.ipynb"):
+        (tmp_path / name).write_bytes((built[0] / name).read_bytes())
+    (tmp_path / "stamps").mkdir()
+    (tmp_path / "stamps" / "01_small").write_bytes((built[0] / "stamps" / "01_small").read_bytes())
+    return tmp_path / "01_small.py"
+
+
+def test_a_built_notebook_has_its_sources_cells_and_its_outputs(built):
+    folder, notebook = built
+    assert source.cells(notebook) == source.cells(source.read(folder / "01_small.py"))
+    assert notebook.cells[1].outputs[0].text == "seen 42\n"
+    assert "widgets" not in notebook.metadata and "jupytext" not in notebook.metadata
+    assert all("execution" not in cell.metadata for cell in notebook.cells)
+
+
+def test_a_second_build_finds_nothing_to_do(copied):
+    before = copied.with_suffix(".ipynb").read_bytes()
+    assert execute.build(copied, copied.parent / "stamps") is False
+    assert copied.with_suffix(".ipynb").read_bytes() == before
+
+
+def test_a_readers_changed_cell_is_never_overwritten(copied):
+    path = copied.with_suffix(".ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += "\nmine = 1"
+    nbformat.write(notebook, path)
+    with pytest.raises(execute.ReadersChanges, match="01_small.ipynb has cells that differ"):
+        execute.build(copied, copied.parent / "stamps")
+    assert "mine = 1" in path.read_text()
+
+
+def test_running_a_notebook_without_changing_cells_does_not_block_the_build(copied):
+    path = copied.with_suffix(".ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].outputs = []
+    nbformat.write(notebook, path)
+    execute.refuse_changed(path)
+
+
+def test_a_new_cell_leaves_the_other_ids_alone(tmp_path):
+    (tmp_path / "a.py").write_text("# %%\nx = 1\n\n# %%\nx = 1\n")
+    (tmp_path / "b.py").write_text("# %%\ny = 2\n\n# %%\nx = 1\n\n# %%\nx = 1\n")
+    before, after = (source.read(tmp_path / name).cells for name in ("a.py", "b.py"))
+    assert [cell.id for cell in after[1:]] == [cell.id for cell in before]
+    assert len({cell.id for cell in after}) == 3
+
+
+def test_named_pictures_are_handed_out(built):
+    pictures = execute.named_pictures(built[1])
+    assert pictures["rising"].startswith(b"\x89PNG")
+
+
+def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, tmp_path):
+    page = html.build([built[0] / "01_small.ipynb"], tmp_path / "book")
+    chapter = (page.parent / "notebooks" / "01_small.html").read_text()
+    assert re.search(r'<img[^>]*alt="A line that rises\."', chapter)
+    assert "<math" in chapter and "\\mathcal" not in re.sub(r"<script.*?</script>", "", chapter, flags=re.S)
+    assert "A small chapter" in page.read_text()
+
+
+def test_a_page_that_loads_from_the_network_is_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<link rel="canonical" href="https://x.org"><a href="https://x.org">x</a>'
+        '<script src="https://cdn.org/a.js"></script><link rel="stylesheet" href="//cdn.org/a.css">'
+    )
+    (tmp_path / "a.css").write_text("@font-face { src: url('https://fonts.org/f.woff') } a { b: url(local.png) }")
+    found = html.network_loads(tmp_path)
+    assert found == ["a.html: https://cdn.org/a.js", "a.html: //cdn.org/a.css", "a.css: https://fonts.org/f.woff"]
