@@ -1,0 +1,129 @@
+"""Is a layer of self-modifying Titans stable over 16,384 tokens? Figures, and figures/stability.png.
+
+    python bench/stability.py            # about two minutes on one CPU core
+
+Random tokens go through one layer (dim 128, 4 heads, default settings) and through the
+same layer with retention set to 1, the hardest case. Printed: the gradient of the last
+output with respect to the first token, and of the mean square of all outputs; the
+memories' norms; and the norm of each chunk's Jacobian, the derivative of the main
+memory's state after a chunk with respect to its state before it, by power iteration.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+from nlcore import probe
+from nlcore.layers.memory_group import MemoryGroup, Tokens
+from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.memory import State
+
+FIGURES = Path(__file__).resolve().parent.parent / "figures"
+DIM, HEADS, HIDDEN = 128, 4, 32
+
+
+def layer(keep_all: bool) -> SelfModifyingTitans:
+    torch.manual_seed(0)
+    made = SelfModifyingTitans(DIM, HEADS, HIDDEN)
+    if keep_all:
+        with torch.no_grad():
+            made.bias_alpha.fill_(20.0)
+    return made
+
+
+def gradients(titans: SelfModifyingTitans, x: Tensor) -> dict[str, float]:
+    """Norm of the gradient at the first token, of two functions of the outputs."""
+    x = x.clone().requires_grad_()
+    y = titans(x)[0]
+    assert y.isfinite().all()
+    (last,) = torch.autograd.grad(y[:, -1].square().sum(), x, retain_graph=True)
+    (mean,) = torch.autograd.grad(y.square().mean(), x)
+    return {
+        "last output, at the first token": last[0, 0].norm().item(),
+        "last output, largest over tokens": last[0].norm(dim=-1).max().item(),
+        "mean square of outputs, largest over tokens": mean[0].norm(dim=-1).max().item(),
+    }
+
+
+def norms(titans: SelfModifyingTitans, x: Tensor) -> dict[str, list[float]]:
+    """Each memory's norm after each of its writes."""
+    with torch.no_grad(), probe.listen():
+        report = titans(x)[2]
+    return {name.split("/")[1]: values.tolist() for name, values in report.items() if name.startswith("norm/")}
+
+
+def jacobians(titans: SelfModifyingTitans, x: Tensor, every: int) -> list[float]:
+    """Spectral norm of the main memory's Jacobian over every so many chunks."""
+    size, found, state = titans.chunks[0], [], None
+    for index, at in enumerate(range(0, x.shape[1], size)):
+        with torch.no_grad():
+            before = state
+            _, state, _ = titans(x[:, at : at + size], state)
+        if before is not None and index % every == 0 and state.open.k.shape[2] >= size:
+            chunk = state.open.part(state.open.k.shape[2] - size, state.open.k.shape[2])
+            found.append(_spectral_norm(titans.memory, before.memory, chunk, titans.decay(x.dtype)))
+    return found
+
+
+def _spectral_norm(group: MemoryGroup, state: State, chunk: Tokens, theta: Tensor | None) -> float:
+    """Largest singular value of (memory, momentum) -> the same after the chunk, by 30 power iterations."""
+
+    def write(*parts: Tensor) -> tuple[Tensor, ...]:
+        new, _ = group.write(State(state.start, parts[:2], parts[2:]), chunk, theta, report=False)
+        return new.memory + new.momentum
+
+    parts = tuple(p.detach() for p in state.memory + state.momentum)
+    generator, norm = torch.Generator().manual_seed(0), torch.tensor(0.0)
+    direction = tuple(torch.randn(p.shape, generator=generator) for p in parts)
+    after, pull = torch.func.vjp(write, *parts)
+    for _ in range(30):
+        scale = torch.sqrt(sum(d.square().sum() for d in direction))
+        direction = tuple(d / scale for d in direction)
+        _, pushed = torch.func.jvp(write, parts, direction)
+        direction = pull(pushed)
+        norm = torch.sqrt(sum(p.square().sum() for p in pushed))
+    return norm.item()
+
+
+def draw(results: dict[str, dict], path: Path) -> None:
+    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    for axis, (title, result) in zip(axes, results.items()):
+        for name, values in result["norms"].items():
+            positions = [(i + 1) * result["tokens"] / len(values) for i in range(len(values))]
+            axis.plot(positions, values, label=name)
+        axis.set(xlabel="tokens read", ylabel="norm of the weights", title=title, yscale="log")
+        axis.legend(title="memory", fontsize=8)
+    for title, result in results.items():
+        axes[2].hist(result["jacobians"], bins=30, alpha=0.6, label=title)
+    axes[2].set(xlabel="norm of a chunk's Jacobian", ylabel="chunks", title="Main memory, chunk by chunk")
+    axes[2].legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, default=16_384, help="length of the sequence (16384)")
+    tokens = parser.parse_args().tokens
+    torch.set_num_threads(1)
+    x = torch.randn(1, tokens, DIM, generator=torch.Generator().manual_seed(1))
+    results = {}
+    for title, keep_all in (("default settings", False), ("retention 1: nothing fades", True)):
+        titans = layer(keep_all)
+        found = jacobians(titans, x, every=max(1, tokens // 16 // 64))
+        results[title] = {"tokens": tokens, "norms": norms(titans, x), "jacobians": found}
+        print(f"{title}, {tokens} tokens")
+        for what, value in gradients(titans, x).items():
+            print(f"  gradient of {what}: {value:.3g}")
+        print(f"  Jacobian norms of {len(found)} chunks: median {sorted(found)[len(found) // 2]:.3f}, largest {max(found):.3f}")
+        for name, values in results[title]["norms"].items():
+            print(f"  norm of {name}: {values[0]:.2f} at first, {min(values):.2f} to {max(values):.2f}, {values[-1]:.2f} at last")
+    draw(results, FIGURES / "stability.png")
+    (FIGURES / "stability.json").write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
