@@ -1,0 +1,15 @@
+"""Sequence layers and channel layers: PyTorch modules built from memories."""
+
+from nlcore.layers.attention import Attention, AttentionState
+from nlcore.layers.continuum import ContinuumMemory
+from nlcore.layers.self_modifying import SelfModifyingState, SelfModifyingTitans
+from nlcore.layers.swiglu import SwiGLU
+
+__all__ = [
+    "Attention",
+    "AttentionState",
+    "ContinuumMemory",
+    "SelfModifyingState",
+    "SelfModifyingTitans",
+    "SwiGLU",
+]

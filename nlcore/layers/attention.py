@@ -1,0 +1,53 @@
+"""Causal softmax attention with rotary positions."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class AttentionState(NamedTuple):
+    """Keys and values of all tokens so far, (B, H, S, d): a memory that keeps everything."""
+
+    k: Tensor
+    v: Tensor
+
+
+def rotate(x: Tensor, first: int, base: float = 10_000.0) -> Tensor:
+    """Rotary positions for `x` (B, H, T, d), d even, whose first token stands at `first`."""
+    half = x.shape[-1] // 2
+    frequencies = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    angles = torch.arange(first, first + x.shape[-2], device=x.device, dtype=torch.float32)[:, None] * frequencies
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head causal attention: `softmax(q k^T / sqrt(d)) v`, by PyTorch's fused kernel.
+
+    Two calls with the state carried between them equal one. Raises ValueError when the
+    heads do not divide the width into even parts.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        if dim % heads or (dim // heads) % 2:
+            raise ValueError(f"{heads} heads do not divide a width of {dim} into even parts: choose a number that does")
+        self.heads = heads
+        self.w_qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.w_out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor, state: AttentionState | None = None) -> tuple[Tensor, AttentionState, None]:
+        """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
+        q, k, v = self.w_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        first = 0 if state is None else state.k.shape[2]
+        q, k = rotate(q, first), rotate(k, first)
+        if state is not None:
+            k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
+        mask = None
+        if first:
+            mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(first)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        return self.w_out(y.transpose(1, 2).flatten(2)), AttentionState(k, v), None

@@ -1,0 +1,19 @@
+"""Hope, Hope-Attention and Transformer++, at equal numbers of parameters."""
+
+from nlcore.models.build import MODELS, build, parameter_count
+from nlcore.models.language_model import Block, LanguageModel, Output
+from nlcore.models.memories import frozen_memories, set_memory_rate
+from nlcore.models.presets import PRESETS, Preset
+
+__all__ = [
+    "MODELS",
+    "PRESETS",
+    "Block",
+    "LanguageModel",
+    "Output",
+    "Preset",
+    "build",
+    "frozen_memories",
+    "parameter_count",
+    "set_memory_rate",
+]

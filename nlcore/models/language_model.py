@@ -1,0 +1,116 @@
+"""A language model: embedding, blocks of a sequence layer and a channel layer, tied head."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from nlcore.layers import ContinuumMemory, SelfModifyingTitans
+from nlcore.levels import Level
+from nlcore.models.presets import Preset
+
+
+class Output(NamedTuple):
+    """What a model returns."""
+
+    logits: Tensor
+    """(B, T, vocabulary)."""
+    state: tuple[Any, ...]
+    """One state a block, to hand to the next call: a pytree."""
+    reports: dict[str, dict[str, Tensor]]
+    """One report a block that has one, while `probe` listens; else empty."""
+
+
+class Block(nn.Module):
+    """`x + mix(norm(x))` along the sequence, then a channel layer that holds its own residual."""
+
+    def __init__(self, dim: int, mixer: nn.Module, channel: nn.Module) -> None:
+        super().__init__()
+        self.norm, self.mixer, self.channel = nn.RMSNorm(dim), mixer, channel
+
+    def forward(self, x: Tensor, state: Any) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
+        mixed, state, report = self.mixer(self.norm(x), state)
+        return self.channel(x + mixed), state, report
+
+
+class LanguageModel(nn.Module):
+    """Next-token model over `vocabulary` tokens; the embedding is also the head.
+
+    `mixer` and `channel` make one block's two layers. Two calls with the state carried
+    between them equal one.
+    """
+
+    def __init__(
+        self, preset: Preset, vocabulary: int, mixer: Callable[[], nn.Module], channel: Callable[[], nn.Module]
+    ) -> None:
+        super().__init__()
+        self.preset = preset
+        self.embedding = nn.Embedding(vocabulary, preset.dim)
+        self.blocks = nn.ModuleList(Block(preset.dim, mixer(), channel()) for _ in range(preset.depth))
+        self.norm = nn.RMSNorm(preset.dim)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Unit-variance projections; what enters the residual stream is scaled down by depth."""
+        nn.init.normal_(self.embedding.weight, std=0.02)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                std = module.in_features**-0.5
+                nn.init.normal_(module.weight, std=std / (2 * self.preset.depth) ** 0.5 if "w_out" in name else std)
+
+    def forward(self, tokens: Tensor, state: tuple[Any, ...] | None = None) -> Output:
+        """`tokens` (B, T) int64. `state` is that of an earlier call, or None for a fresh one."""
+        x = self.embedding(tokens)
+        states, reports = [], {}
+        for index, block in enumerate(self.blocks):
+            before = None if state is None else state[index]
+            if self.preset.checkpoint_blocks and torch.is_grad_enabled():
+                x, after, report = checkpoint(block, x, before, use_reentrant=False)
+            else:
+                x, after, report = block(x, before)
+            states.append(after)
+            if report is not None:
+                reports[f"block-{index}"] = report
+        return Output(self.norm(x) @ self.embedding.weight.mT, tuple(states), reports)
+
+    @torch.no_grad()
+    def generate(
+        self, tokens: Tensor, length: int, temperature: float = 0.8, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Continue `tokens` (B, T), T at least 1, by `length` tokens: (B, T + length).
+
+        The state is carried from token to token. Temperature 0 takes the likeliest.
+        """
+        if tokens.shape[1] == 0:
+            raise ValueError("there is nothing to continue: give at least one token")
+        output = self(tokens)
+        for _ in range(length):
+            logits = output.logits[:, -1].float()
+            if temperature == 0:
+                new = logits.argmax(-1, keepdim=True)
+            else:
+                new = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
+            tokens = torch.cat([tokens, new], 1)
+            output = self(new, output.state)
+        return tokens
+
+    def levels(self) -> tuple[Level, ...]:
+        """The model's levels, fastest first."""
+        found = []
+        titans = self._first(SelfModifyingTitans)
+        if titans is not None:
+            found += [Level("memory", titans.chunks[0], "tokens"), Level("projections", titans.chunks[1], "tokens")]
+        found.append(Level("weights", 1, "steps"))
+        continuum = self._first(ContinuumMemory)
+        if continuum is not None:
+            found += [Level(name, period, "steps") for name, period in zip(continuum.levels, self.preset.periods)]
+        return tuple(found)
+
+    def _first(self, kind: type[nn.Module]) -> nn.Module | None:
+        return next((module for module in self.modules() if isinstance(module, kind)), None)
+
+    def level_of(self, parameter: str) -> str:
+        """The level that owns a parameter of `named_parameters()`: "weights", or "cms-k"."""
+        return next((part for part in parameter.split(".") if part.startswith("cms-")), "weights")

@@ -1,0 +1,41 @@
+"""One dial: the sizes a model can have."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of a model and of its training. All three models have about the same number of parameters."""
+
+    name: str
+    dim: int
+    depth: int
+    heads: int
+    hidden: int
+    """Hidden width of the in-context memories."""
+    chunks: tuple[int, int]
+    """Tokens between writes of the main memory, and of the memories that make k, v, eta, alpha."""
+    periods: tuple[int, ...]
+    """Outer steps between updates of each CMS level, fastest first."""
+    context: int
+    batch: int
+    """Sequences a step."""
+    steps: int
+    lr: float
+    tokenizer: str
+    """"bytes" or "bpe"."""
+    vocabulary: int
+    checkpoint_blocks: bool = False
+    """Recompute activations block by block in the backward pass: less memory, a third more time."""
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("tiny", 128, 2, 4, 32, (16, 64), (1, 4, 16), 256, 8, 600, 3e-3, "bytes", 256),
+        Preset("laptop", 256, 8, 4, 64, (32, 128), (1, 4, 16), 512, 16, 5_000, 2e-3, "bytes", 256),
+        Preset("160m", 896, 14, 14, 64, (64, 256), (1, 4, 16, 64), 2048, 64, 20_000, 1e-3, "bpe", 32_768),
+        Preset("760m", 1536, 24, 16, 96, (64, 256), (1, 4, 16, 64), 4096, 128, 57_000, 6e-4, "bpe", 32_768, True),
+        Preset("1.3b", 2048, 24, 16, 128, (64, 256), (1, 4, 16, 64), 4096, 256, 95_000, 4e-4, "bpe", 32_768, True),
+    )
+}
