@@ -1,0 +1,123 @@
+"""AdamW on several levels: ordinary training at period 1, the clock kept at any other."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nlcore import probe
+from nlcore.levels import Clock
+from nlcore.optim import LevelOptimizer
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.ModuleDict({name: nn.Linear(6, 6) for name in ("fast", "slow")})
+
+
+def optimizer(net, periods):
+    levels = {name: [{"params": list(net[name].parameters()), "weight_decay": 0.1}] for name in periods}
+    return LevelOptimizer(levels, Clock(periods), lr=1e-2, clip=0.5)
+
+
+def backward(net, step):
+    x = torch.randn(8, 6, generator=torch.Generator().manual_seed(step))
+    (net["slow"](torch.tanh(net["fast"](x))) - x.flip(-1)).square().sum().backward()
+
+
+def same(a, b):
+    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+
+
+def test_period_one_everywhere_is_bitwise_ordinary_training():
+    ours, plain = network(), network()
+    leveled = optimizer(ours, {"fast": 1, "slow": 1})
+    adamw = torch.optim.AdamW(plain.parameters(), lr=1e-2, betas=(0.9, 0.95), weight_decay=0.1)
+    for step in range(1, 21):
+        backward(ours, step)
+        leveled.step(step)
+        backward(plain, step)
+        nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        adamw.step()
+        adamw.zero_grad()
+        assert same(ours, plain), f"step {step}"
+
+
+def test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    slow = copy.deepcopy(net["slow"])
+    adamw = torch.optim.AdamW(slow.parameters(), lr=1e-2, betas=(0.9, 0.95), weight_decay=0.1)
+    gathered = [torch.zeros_like(p) for p in slow.parameters()]
+    for step in range(1, 13):
+        before = [None if p.grad is None else p.grad.clone() for p in net["slow"].parameters()]
+        backward(net, step)
+        for total, parameter, old in zip(gathered, net["slow"].parameters(), before):
+            total += parameter.grad - (0 if old is None else old)
+        fast_grads = [p.grad.clone() for p in net["fast"].parameters()]
+        leveled.step(step)
+        if step % 4 == 0:
+            for parameter, total in zip(slow.parameters(), gathered):
+                parameter.grad = total / 4
+                total.zero_()
+            nn.utils.clip_grad_norm_(fast_grads_as_parameters(fast_grads) + list(slow.parameters()), 0.5)
+            adamw.step()
+        for ours, theirs in zip(net["slow"].parameters(), slow.parameters()):
+            assert torch.allclose(ours, theirs, atol=1e-6), f"step {step}"
+            gradient_kept = ours.grad is not None
+            assert gradient_kept == (step % 4 != 0)
+
+
+def fast_grads_as_parameters(grads):
+    made = [nn.Parameter(torch.zeros_like(g)) for g in grads]
+    for parameter, grad in zip(made, grads):
+        parameter.grad = grad
+    return made
+
+
+def test_state_round_trip_in_the_middle_of_a_period_is_bitwise():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    for step in range(1, 7):
+        backward(net, step)
+        leveled.step(step)
+    other = copy.deepcopy(net)
+    resumed = optimizer(other, {"fast": 1, "slow": 4})
+    other.zero_grad()
+    resumed.load_state_dict(copy.deepcopy(leveled.state_dict()))
+    for step in range(7, 14):
+        for model, opt in ((net, leveled), (other, resumed)):
+            backward(model, step)
+            opt.step(step)
+        assert same(net, other), f"step {step}"
+
+
+def test_a_level_with_scale_zero_does_not_move():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 1})
+    leveled.scales["slow"] = 0.0
+    before = copy.deepcopy(net)
+    backward(net, 1)
+    leveled.step(1)
+    assert same(net["slow"], before["slow"]) and not same(net["fast"], before["fast"])
+
+
+def test_reports_only_while_somebody_listens_and_measures_the_true_change():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 2})
+    backward(net, 1)
+    assert leveled.step(1)[1] == {}
+    before = copy.deepcopy(net)
+    backward(net, 2)
+    with probe.listen():
+        norm, reports = leveled.step(2)
+    assert norm > 0 and reports["fast"].fired and reports["slow"].fired
+    for name, report in reports.items():
+        change = sum((p - q).square().sum() for p, q in zip(net[name].parameters(), before[name].parameters())) ** 0.5
+        assert report.update_norm == pytest.approx(change.item(), rel=1e-5)
+        assert report.moment_norm > 0 and report.moment_update > 0 and report.lr == 1e-2
+    backward(net, 3)
+    with probe.listen():
+        quiet = leveled.step(3)[1]["slow"]
+    assert not quiet.fired and quiet.update_norm == 0 and quiet.gradient_norm > 0
