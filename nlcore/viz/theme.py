@@ -1,0 +1,45 @@
+"""One look per level, everywhere: a colour that colour-blind readers can tell, a dash and a marker.
+
+A level keeps its look from chapter to chapter because the look goes by its place in the order of
+speed, fastest first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, black last; its yellow is left out, being too pale for a line on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("solid", "dashed", "dotted", "dashdot")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one level is drawn."""
+
+    colour: str
+    dash: str
+    marker: str
+
+    def line(self) -> dict[str, str]:
+        """Keyword arguments for matplotlib's `plot`."""
+        return {"color": self.colour, "linestyle": self.dash, "marker": self.marker}
+
+
+def looks(levels: Sequence[str]) -> dict[str, Look]:
+    """A look for each level; `levels` are names, fastest first."""
+    return {
+        name: Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(levels)
+    }
+
+
+def tidy(axes: Axes, title: str, x: str, y: str) -> None:
+    """Titles one plot, labels its axes (with units) and takes away what carries no information."""
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.25)
