@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nlcore.memory import L2, ResidualMLP, State, Weights
-from nlcore.ops.delta_rule import Chunk, share_budget
+from nlcore.ops.delta_rule import Chunk, Decays, share_budget
 
 
 def unit(x: Tensor) -> Tensor:
@@ -87,24 +87,24 @@ class MemoryGroup(nn.Module):
         """
         weights, key = state.memory, tokens.k[:, None]
         value = unit(self.read(weights, tokens.v))
-        error = self.objective.gradient(self.architecture.read(weights, key), value)
-        eta, log_alpha = tokens.eta[:, None], tokens.log_alpha[:, None]
+        layers = self.architecture.gradients(weights, key, lambda answer: self.objective.gradient(answer, value))
+        eta, decays = tokens.eta[:, None], Decays(tokens.log_alpha[:, None], theta)
         written = []
-        for index, layer in enumerate(self.architecture.gradients(weights, key, error)):
+        for index, layer in enumerate(layers):
             chunk = Chunk(
                 layer.x,
                 layer.delta,
                 share_budget(layer.x, eta, self.budget),
-                log_alpha,
+                decays,
                 weights[index],
                 state.momentum[index] if theta is not None else None,
-                theta,
                 state.start[index] if self.pull_to_start else None,
+                layer.output,
             )
             written.append(chunk.final())
         memory, momentum = zip(*written)
         new = State(state.start, memory, momentum if theta is not None else ())
-        return new, self._report(state, new, error) if report else None
+        return new, self._report(state, new, layers[0].delta) if report else None
 
     @torch.no_grad()
     def _report(self, old: State, new: State, error: Tensor) -> Written:

@@ -41,8 +41,7 @@ class SelfModifyingTitans(nn.Module):
     when the call ends waits in the state: two calls equal one, wherever the cut.
 
     Stable by construction: keys, values and inputs have length one; rates share a
-    budget (`ops/delta_rule`); retention pulls to the start. The paper's update has no
-    momentum; ours is Titans', one decay `theta` a head, with eta scaled by 1 - theta.
+    budget (`ops/delta_rule`); retention pulls to the start.
 
     Args:
         dim: width of the input and of the output.
@@ -50,7 +49,8 @@ class SelfModifyingTitans(nn.Module):
         hidden: hidden width of every memory.
         chunks: tokens between writes of the main memory, and of the others; the first
             must divide the second.
-        momentum: Titans' momentum on every memory.
+        momentum: Titans' momentum on every memory, one learnt decay `theta` a head, eta
+            scaled by 1 - theta. Eq. 88 has none, and neither has the default.
         adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
         eta_max: upper bound of eta, and the write budget. At most 1/2 is proved stable
             for linear memories; up to 1 is for short sequences.
@@ -65,7 +65,7 @@ class SelfModifyingTitans(nn.Module):
         heads: int,
         hidden: int,
         chunks: tuple[int, int] = (16, 64),
-        momentum: bool = True,
+        momentum: bool = False,
         adaptive_q: bool = False,
         eta_max: float = 0.5,
         pull_to_start: bool = True,

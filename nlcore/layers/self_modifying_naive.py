@@ -91,7 +91,7 @@ def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list, index: 
 
     def keys(token: int) -> list[Tensor]:
         k = chunk[token][0][..., None, :]
-        layers = memory.architecture.gradients(opened.memory, k, torch.zeros_like(k))
+        layers = memory.architecture.gradients(opened.memory, k, torch.zeros_like)
         return [layer.x.squeeze(-2) for layer in layers]
 
     own, rate = keys(index), chunk[index][2].eta

@@ -9,6 +9,7 @@ architecture describes its whole backward pass by one pair per layer: the layer'
 input, its key, and the gradient at the layer's output, its local surprise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Weights = tuple[Tensor, ...]
+Surprise = Callable[[Tensor], Tensor]
 
 
 class LayerGradient(NamedTuple):
@@ -26,6 +28,8 @@ class LayerGradient(NamedTuple):
     """The layer's input, its key: (..., T, in)."""
     delta: Tensor
     """The gradient at the layer's output, its surprise: (..., T, out)."""
+    output: Tensor
+    """The layer's output, `W x`: (..., T, out)."""
 
 
 class Architecture(Protocol):
@@ -39,8 +43,11 @@ class Architecture(Protocol):
         """`M(x)` for tokens (..., T, in): (..., T, out)."""
         ...
 
-    def gradients(self, weights: Weights, x: Tensor, delta: Tensor) -> tuple[LayerGradient, ...]:
-        """Each layer's gradient at `weights`, for the gradient `delta` at `M(x)`."""
+    def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+        """Each layer's gradient at `weights`, the one at the memory's output first.
+
+        `surprise` maps the answer `M(x)` to the objective's gradient there.
+        """
         ...
 
 
@@ -58,8 +65,9 @@ class Linear:
         (w,) = weights
         return x @ w.mT
 
-    def gradients(self, weights: Weights, x: Tensor, delta: Tensor) -> tuple[LayerGradient, ...]:
-        return (LayerGradient(x, delta),)
+    def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+        answer = self.read(weights, x)
+        return (LayerGradient(x, surprise(answer), answer),)
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,12 @@ class ResidualMLP:
         w1, w2 = weights
         return x + F.silu(x @ w2.mT) @ w1.mT
 
-    def gradients(self, weights: Weights, x: Tensor, delta: Tensor) -> tuple[LayerGradient, ...]:
+    def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         w1, w2 = weights
         z = x @ w2.mT
         gate = torch.sigmoid(z)
-        slope = gate * (1 + z * (1 - gate))  # the derivative of silu
-        return LayerGradient(z * gate, delta), LayerGradient(x, (delta @ w1) * slope)
+        h = z * gate
+        moved = h @ w1.mT
+        delta = surprise(x + moved)
+        slope = gate + h * (1 - gate)  # the derivative of silu
+        return LayerGradient(h, delta, moved), LayerGradient(x, (delta @ w1) * slope, z)

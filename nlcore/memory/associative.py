@@ -92,8 +92,7 @@ class AssociativeMemory:
         """
         read_at = (state if at is None else at).memory
         k, v = k[..., None, :], v[..., None, :]
-        error = self.objective.gradient(self.architecture.read(read_at, k), v)
-        layers = self.architecture.gradients(read_at, k, error)
+        layers = self.architecture.gradients(read_at, k, lambda answer: self.objective.gradient(answer, v))
         etas = rates.eta if isinstance(rates.eta, tuple) else (rates.eta,) * len(layers)
 
         memory, momentum, squares = [], [], []
@@ -106,7 +105,7 @@ class AssociativeMemory:
             memory.append(new)
             momentum.append(m)
             squares.append((new - w).detach().square().sum((-1, -2)))
-        report = Report(error.squeeze(-2).norm(dim=-1), torch.stack(squares).sum(0).sqrt())
+        report = Report(layers[0].delta.squeeze(-2).norm(dim=-1), torch.stack(squares).sum(0).sqrt())
         return State(state.start, tuple(memory), tuple(momentum)), report
 
     def read(self, state: State, q: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def test_layer_gradients_are_autograds(architecture, objective):
     weights = tuple(w.clone().requires_grad_() for w in state.memory)
     answer = memory.architecture.read(weights, k)
     expected = torch.autograd.grad(objective.loss(answer, v).sum(), weights)
-    layers = memory.architecture.gradients(weights, k, objective.gradient(answer, v))
+    layers = memory.architecture.gradients(weights, k, lambda answer: objective.gradient(answer, v))
     for layer, grad in zip(layers, expected):
         assert (layer.delta.mT @ layer.x - grad).abs().max() < 1e-12
 

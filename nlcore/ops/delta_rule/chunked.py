@@ -8,36 +8,43 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def _decay_ratios(log_alpha: Tensor) -> Tensor:
-    """`g_t / g_s` for s <= t and 0 above the diagonal: (..., C, C), every entry at most 1.
-
-    Formed from logs: quotients of products underflow, differences of sums do not.
-    """
-    log_g = log_alpha.cumsum(-1)
-    gaps = log_g[..., :, None] - log_g[..., None, :]
-    above = torch.ones_like(gaps, dtype=torch.bool).triu(1)
-    return gaps.masked_fill(above, -torch.inf).exp()
-
-
-def _momentum_powers(theta: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """`theta^(s-r)` for r <= s, 0 above the diagonal (..., C, C); and `theta^s`, s = 1..C."""
-    steps = torch.arange(length, device=theta.device)
-    gaps = steps[:, None] - steps[None, :]
-    powers = theta[..., None, None] ** gaps.clamp(min=0)
-    return powers.tril(), theta[..., None] ** (steps + 1)
-
-
 def _shift(rows: Tensor) -> Tensor:
     """Row t - 1 in place of row t, zeros first: what held before token t was written."""
     return F.pad(rows, (0, 0, 1, 0))[..., :-1, :]
 
 
-class Chunk:
-    """One chunk of the recurrence, solved: the writes of its tokens as two thin matrices.
+class Decays:
+    """How much of the past is left at each token of a chunk; shared by all matrices with these rates.
 
-    After token t the state is `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`
-    with `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`, for s up to t. Arguments
-    are those of `delta_rule_naive`, for one chunk; the solve is done here.
+    `log_alpha` (..., C), at most 0 and finite; `theta` (...), or None for no momentum.
+    """
+
+    def __init__(self, log_alpha: Tensor, theta: Tensor | None = None) -> None:
+        log_g = log_alpha.cumsum(-1)
+        gaps = log_g[..., :, None] - log_g[..., None, :]
+        above = torch.ones(gaps.shape[-2:], dtype=torch.bool, device=gaps.device).triu(1)
+        # Quotients of products underflow; differences of sums do not.
+        self.ratios = gaps.masked_fill(above, -torch.inf).exp()
+        self.ratios_before = _shift(self.ratios)
+        self.g = log_g.exp()[..., None]
+        self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
+        if theta is not None:
+            steps = torch.arange(log_alpha.shape[-1], device=log_alpha.device)
+            powers = theta[..., None, None] ** (steps[:, None] - steps[None, :]).clamp(min=0)
+            self.powers, self.decays = powers.tril(), theta[..., None] ** (steps + 1)
+            self.spread = self.ratios @ self.powers
+            self.carry = self.ratios @ self.decays[..., None]
+
+
+class Chunk:
+    """One chunk of the recurrence, solved: the writes of its tokens as thin matrices.
+
+    Without momentum the state after token t is `kept_t(W_0) - sum_s G_ts (p_s + e_s) x_s^T`,
+    with it `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`, for s up to t, with
+    `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`.
+
+    Arguments are those of `delta_rule_naive`, for one chunk; `answers` is `x weight^T`
+    where the caller has it already.
     """
 
     def __init__(
@@ -45,64 +52,53 @@ class Chunk:
         x: Tensor,
         delta: Tensor,
         eta: Tensor,
-        log_alpha: Tensor,
+        decays: Decays,
         weight: Tensor,
         momentum: Tensor | None = None,
-        theta: Tensor | None = None,
         start: Tensor | None = None,
+        answers: Tensor | None = None,
     ) -> None:
-        self.x, self.weight, self.momentum, self.start = x, weight, momentum, start
-        self.pushes = eta[..., None] * delta
-        self.ratios = _decay_ratios(log_alpha)
-        self.g = log_alpha.cumsum(-1).exp()[..., None]
+        self.x, self.decays, self.weight, self.momentum, self.start = x, decays, weight, momentum, start
+        eta = eta[..., None]
+        overlap = x @ x.mT
+        kept = decays.g_before * (x @ weight.mT if answers is None else answers)
+        if start is not None:
+            kept = kept + (1 - decays.g_before) * (x @ start.mT)
+        system = eta * decays.ratios_before * overlap
         if momentum is None:
-            self.spread, self.carry = self.ratios, None
-        else:
-            self.powers, self.decays = _momentum_powers(theta, x.shape[-2])
-            self.spread = self.ratios @ self.powers
-            self.carry = self.ratios @ self.decays[..., None]
-        self.erased = self._solve(eta[..., None], log_alpha.exp()[..., None])
+            self.writes = [(decays.ratios, self._solve(system, eta * (kept + delta)))]
+            return
+        pushed = eta * delta
+        kept = kept + _shift(decays.carry) * (x @ momentum.mT) - (_shift(decays.spread) * overlap) @ pushed
+        self.writes = [(decays.ratios, self._solve(system, eta * kept)), (decays.spread, pushed)]
 
-    def _solve(self, eta: Tensor, alpha: Tensor) -> Tensor:
-        """`p_t = eta_t W_{t-1} x_t` for every token: a unit lower-triangular system."""
-        overlap = self.x @ self.x.mT
-        answers = self._linear_part(self.x, _shift(self.g - 1) + 1, self._carried_before())
-        answers = answers - (_shift(self.spread) * overlap) @ self.pushes
-        system = eta * _shift(self.ratios) * overlap
-        # `unitriangular` takes the diagonal as ones, whatever stands there.
-        return torch.linalg.solve_triangular(system, eta * answers, upper=False, unitriangular=True)
-
-    def _carried_before(self) -> Tensor | None:
-        return None if self.carry is None else _shift(self.carry)
-
-    def _linear_part(self, q: Tensor, g: Tensor, carry: Tensor | None) -> Tensor:
-        """What `W_0`, its start and the momentum carried in answer to each token of `q`."""
-        answers = g * (q @ self.weight.mT)
-        if self.start is not None:
-            answers = answers + (1 - g) * (q @ self.start.mT)
-        if carry is not None:
-            answers = answers + carry * (q @ self.momentum.mT)
-        return answers
+    @staticmethod
+    def _solve(system: Tensor, right: Tensor) -> Tensor:
+        """By substitution; `unitriangular` takes the diagonal as ones, whatever stands there."""
+        return torch.linalg.solve_triangular(system, right, upper=False, unitriangular=True)
 
     def answers(self, q: Tensor) -> Tensor:
         """`W_t q_t` for queries (..., C, in), each after its own token's write."""
-        overlap = q @ self.x.mT
-        written = (self.spread * overlap) @ self.pushes + (self.ratios * overlap) @ self.erased
-        return self._linear_part(q, self.g, self.carry) - written
+        overlap, g = q @ self.x.mT, self.decays.g
+        answers = g * (q @ self.weight.mT)
+        if self.start is not None:
+            answers = answers + (1 - g) * (q @ self.start.mT)
+        if self.momentum is not None:
+            answers = answers + self.decays.carry * (q @ self.momentum.mT)
+        return answers - sum((coefficients * overlap) @ written for coefficients, written in self.writes)
 
     def final(self) -> tuple[Tensor, Tensor | None]:
         """Weight and momentum after the chunk's last token, each (..., out, in)."""
-        g = self.g[..., -1:, :]
-        last = self.spread[..., -1, :, None] * self.pushes + self.ratios[..., -1, :, None] * self.erased
-        weight = g * self.weight - last.mT @ self.x
+        g = self.decays.g[..., -1:, :]
+        left = sum(coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
+        weight = g * self.weight - left.mT @ self.x
         if self.start is not None:
             weight = weight + (1 - g) * self.start
         if self.momentum is None:
             return weight, None
-        weight = weight + self.carry[..., -1:, :] * self.momentum
-        newest = self.powers[..., -1, :, None] * self.pushes
-        momentum = self.decays[..., -1, None, None] * self.momentum - newest.mT @ self.x
-        return weight, momentum
+        weight = weight + self.decays.carry[..., -1:, :] * self.momentum
+        newest = self.decays.powers[..., -1, :, None] * self.writes[1][1]
+        return weight, self.decays.decays[..., -1, None, None] * self.momentum - newest.mT @ self.x
 
 
 def delta_rule_chunked(
@@ -125,9 +121,9 @@ def delta_rule_chunked(
     answers = []
     for at in range(0, x.shape[-2], chunk):
         tokens = slice(at, at + chunk)
+        decays = Decays(log_alpha[..., tokens], theta)
         part = Chunk(
-            x[..., tokens, :], delta[..., tokens, :], eta[..., tokens], log_alpha[..., tokens],
-            weight, momentum, theta, start,
+            x[..., tokens, :], delta[..., tokens, :], eta[..., tokens], decays, weight, momentum, start
         )  # fmt: skip
         if q is not None:
             answers.append(part.answers(q[..., tokens, :]))
