@@ -1,0 +1,133 @@
+"""Every equation of the paper: the chapter that derives it, the symbol that computes it, the test that proves it.
+
+`python -m nlcore.ledger` prints the table. A row without a symbol and a test is planned.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One equation, or a few that belong together."""
+
+    chapter: int
+    """Notebook in which it is derived."""
+    equations: str
+    """The paper's numbers, as printed in its long version."""
+    statement: str
+    symbol: str = ""
+    """Dotted name of what computes it."""
+    test: str = ""
+    """"path::function" of what checks it."""
+    anchor: str = ""
+    """Heading in the chapter's notebook, once that notebook exists."""
+
+    @property
+    def planned(self) -> bool:
+        return not (self.symbol and self.test)
+
+
+_MEMORY = "tests/memory/test_associative.py::"
+_TITANS = "tests/layers/test_self_modifying.py::"
+_DELTA = "tests/ops/test_delta_rule.py::"
+_LEVELED = "tests/optim/test_leveled.py::"
+_MODELS = "tests/models/test_models.py::"
+
+LEDGER: tuple[Row, ...] = (
+    Row(1, "5", "fast-weight programmer, the decayed Hebbian matrix"),
+    Row(1, "6", "definition 1: a memory minimises an objective over its pairs"),
+    Row(1, "64-68", "architecture, objective, retention and algorithm make a memory"),
+    Row(2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL"),
+    Row(2, "7-9, 29-31", "backpropagation writes local surprise under a layer's input"),
+    Row(2, "54-55, 58", "the value is made by the memory itself"),
+    Row(2, "19-20", "definitions 3 and 4: nested systems"),
+    Row(2, "98-99", "definitions 6 and 7: the general form"),
+    Row(3, "10-13, 33-37", "momentum is a memory of gradients"),
+    Row(3, "45", "orthogonal tasks: what momentum forgets"),
+    Row(3, "46-47", "values: preconditioned momentum"),
+    Row(3, "48-49", "Delta Momentum"),
+    Row(3, "50", "Deep Momentum"),
+    Row(3, "51", "feature maps on gradients"),
+    Row(3, "52", "non-linear read-out, Muon"),
+    Row(3, "53", "the landscape of figure 4"),
+    Row(4, "38-41", "preconditioners are memories"),
+    Row(4, "101-105", "Adam as an element-wise regression on gradients"),
+    Row(4, "106-111", "the outer-product form, AdaGrad"),
+    Row(4, "42-44", "Newton-Schulz as gradient descent"),
+    Row(4, "75", "M3, momentum on two time scales"),
+    Row(5, "56-57, 112-121", "Delta Gradient Descent as a proximal step"),
+    Row(5, "59-60", "Generalised Gradient Descent"),
+    Row(6, "14-18", "linear attention is one gradient step a token"),
+    Row(6, "61-62", "softmax attention is a non-parametric memory"),
+    Row(6, "63", "sliding window"),
+    Row(6, "65", "the delta rule family"),
+    Row(6, "66-67", "Oja"),
+    Row(7, "24-28", "knowledge transfer between levels"),
+    Row(7, "21, 69", "an MLP is linear attention with one level less"),
+    Row(
+        8, "70-71", "a chain of MLPs, each updated on its own period with its gathered error",
+        "nlcore.optim.LevelOptimizer",
+        _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
+    ),
+    Row(8, "72", "nested: each level restarts from a start that the slower one learns"),
+    Row(
+        8, "73", "sequential: all starts learnt by the slowest level",
+        "nlcore.layers.ContinuumMemory",
+        "tests/layers/test_continuum.py::test_a_chain_of_levels_fastest_first",
+    ),
+    Row(8, "74", "head-wise: a learnt weighted sum"),
+    Row(
+        9, "76-78", "a memory layer with eta and alpha made from the data",
+        "nlcore.memory.GradientDescent", _MEMORY + "test_gradient_descent_is_torch_sgd",
+    ),
+    Row(
+        9, "79-82", "projections that adapt",
+        "nlcore.layers.memory_group.MemoryGroup", _TITANS + "test_chunked_layer_equals_the_token_loop",
+    ),
+    Row(
+        9, "83-85", "memories make their own values",
+        "nlcore.layers.memory_group.MemoryGroup.write",
+        _MEMORY + "test_a_memory_that_makes_its_own_values_stays_zero_if_it_starts_at_zero",
+    ),
+    Row(
+        9, "86-88", "the update: Delta Gradient Descent with retention, layer by layer",
+        "nlcore.memory.DeltaGradientDescent", _MEMORY + "test_delta_gradient_descent_is_equation_88",
+    ),
+    Row(
+        9, "89", "residual 2-layer memories",
+        "nlcore.memory.ResidualMLP", _MEMORY + "test_layer_gradients_are_autograds",
+    ),
+    Row(
+        9, "90", "chunkwise: reads and gradients at the state the chunk began with",
+        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_a_chunk_never_reads_itself",
+    ),
+    Row(
+        9, "91", "the chunk in closed form",
+        "nlcore.ops.delta_rule.delta_rule_chunked", _DELTA + "test_chunked_equals_naive",
+    ),
+    Row(
+        9, "92", "the dot-product objective, its sign corrected",
+        "nlcore.memory.DotProduct", _MEMORY + "test_dot_product_converges_to_the_value_only_with_the_corrected_sign",
+    ),
+    Row(
+        9, "93", "the L2 objective: decay acts twice",
+        "nlcore.memory.L2", _MEMORY + "test_decay_acts_twice_with_the_l2_objective",
+    ),
+    Row(
+        10, "94-97", "Hope: self-modifying Titans, then continuum memory",
+        "nlcore.models.build", _MODELS + "test_no_parameter_without_gradient",
+    ),
+)  # fmt: skip
+
+
+def table() -> str:
+    """The ledger as text, a line a row."""
+    lines = []
+    for row in LEDGER:
+        state = "planned" if row.planned else f"{row.symbol}  {row.test}"
+        lines.append(f"{row.chapter:02d}  {row.equations:16} {row.statement:75} {state}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
