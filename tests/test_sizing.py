@@ -1,0 +1,75 @@
+"""Estimates of memory and time are of the right size, and say no where a size does not fit."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from nlcore import sizing
+from nlcore.models import PRESETS, build
+
+
+def kept_bytes(preset) -> int:
+    """Bytes that a forward pass of one sequence keeps for the backward pass, counted."""
+    model = build("hope", preset, preset.vocabulary)
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    storages = {}
+
+    def keep(tensor):
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    tokens = torch.randint(preset.vocabulary, (1, preset.context))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = cross_entropy(model(tokens).logits.flatten(0, 1), tokens.flatten())
+    assert loss.isfinite()
+    return sum(s.nbytes() for address, s in storages.items() if address not in own)
+
+
+@pytest.mark.parametrize("name", ["tiny", "laptop"])
+def test_estimated_activations_are_those_a_forward_pass_keeps(name):
+    preset = replace(PRESETS[name], depth=2)
+    estimate = sizing.bytes_needed(preset) - sizing.TRAINED_BYTES * sizing.parameters(preset)
+    assert 0.5 * estimate < kept_bytes(preset) < 1.1 * estimate
+
+
+def test_every_size_is_listed_and_only_what_has_room_fits(monkeypatch):
+    monkeypatch.setattr(sizing, "_step_seconds", lambda trial, where: 1.0)
+    monkeypatch.setattr(sizing, "free_memory", lambda where: 16 * sizing.GIB)
+    found = sizing.sizes(torch.device("cpu"))
+    assert [size.preset.name for size in found] == list(PRESETS)
+    fits = {size.preset.name: size.fits for size in found}
+    assert fits["tiny"] and fits["laptop"] and not fits["1.3b"]
+    needs = [size.needs for size in found if not size.preset.checkpoint_blocks]
+    assert needs == sorted(needs)
+    table = sizing.table(found)
+    assert "needs a larger device" in table and all(name in table for name in PRESETS)
+
+
+def test_a_trial_that_would_take_long_is_not_run(monkeypatch):
+    tried = []
+
+    def slow(trial, where):
+        tried.append(trial.name)
+        return 100.0
+
+    monkeypatch.setattr(sizing, "_step_seconds", slow)
+    found = sizing.sizes(torch.device("cpu"))
+    assert tried == ["tiny"]
+    assert found[-1].hours > found[1].hours > found[0].hours > 0
+
+
+def test_a_step_is_timed_and_threads_are_as_before():
+    threads = torch.get_num_threads()
+    trial = replace(PRESETS["tiny"], depth=1, batch=1, context=32)
+    assert sizing._step_seconds(trial, torch.device("cpu")) > 0
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(0.001, "1 min"), (0.5, "30 min"), (7.2, "7 h"), (72, "3 days"), (876_000, "100 years")],
+)
+def test_a_duration_reads_as_people_say_it(hours, said):
+    assert sizing.duration(hours) == said
