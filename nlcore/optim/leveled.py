@@ -1,5 +1,7 @@
 """AdamW on several levels, each with its own period, all on one clock."""
 
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +35,9 @@ class LevelOptimizer:
 
     The paper adds up a level's errors over its period and steps once. Here the step
     takes their mean, which clipping treats alike whatever the period; for AdamW, whose
-    step does not depend on the gradient's scale, it is the same. With period 1 on every
-    level this is ordinary training, bitwise: clip by the global norm, then AdamW.
+    step does not depend on the gradient's scale, it is the same. Weight decay too acts
+    only when a level fires. With period 1 on every level this is ordinary training,
+    bitwise: clip by the global norm, then AdamW.
 
     Call `step` after `backward`, with gradients left to accumulate in `.grad`; this
     class clears them as levels fire.
@@ -44,6 +47,8 @@ class LevelOptimizer:
         clock: holds each level's period, in steps.
         lr: learning rate; `step` may give another.
         clip: largest global gradient norm over the levels that fire together.
+
+    Raises ValueError when the clock, or a loaded state, keeps other levels.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class LevelOptimizer:
         clip: float = 1.0,
     ) -> None:
         self.clock, self.lr, self.clip = clock, lr, clip
+        _check_levels("the clock", clock.periods, levels)
         self.optimizers = {name: torch.optim.AdamW(groups, lr=lr, betas=betas) for name, groups in levels.items()}
         self.scales = dict.fromkeys(levels, 1.0)
         """Multiplies a level's learning rate; steered from outside."""
@@ -133,12 +139,22 @@ class LevelOptimizer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state`, which stays as it is and may be loaded again."""
+        _check_levels("the checkpoint", state["optimizers"], self.optimizers)
+        state = copy.deepcopy(state)
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             for parameter, gathered in zip(self.parameters(name), state["gathered"][name]):
                 parameter.grad = None if gathered is None else gathered.to(parameter.device)
         self.clock.load_state_dict(state["clock"])
         self.scales = dict(state["scales"])
+
+
+def _check_levels(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
+    if set(given) != set(expected):
+        raise ValueError(
+            f"{what} keeps the levels {', '.join(given)}, but the optimizer has {', '.join(expected)}: use those of one model"
+        )
 
 
 def _norm(tensors: list[Tensor]) -> float:

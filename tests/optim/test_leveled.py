@@ -1,5 +1,6 @@
 """AdamW on several levels: ordinary training at period 1, the clock kept at any other."""
 
+import contextlib
 import copy
 
 import pytest
@@ -76,21 +77,54 @@ def fast_grads_as_parameters(grads):
     return made
 
 
-def test_state_round_trip_in_the_middle_of_a_period_is_bitwise():
+@pytest.mark.parametrize("listening", [False, True])
+def test_a_level_never_moves_off_its_clock(listening):
+    net = network()
+    leveled = optimizer(net, {"fast": 2, "slow": 5})
+    moved = {"fast": [], "slow": []}
+    for step in range(1, 21):
+        if step == 12:
+            leveled.clock.set_period("slow", 3)
+        before = copy.deepcopy(net)
+        backward(net, step)
+        with probe.listen() if listening else contextlib.nullcontext():
+            leveled.step(step)
+        for name in moved:
+            if not same(net[name], before[name]):
+                moved[name].append(step)
+    assert moved == {"fast": list(range(2, 21, 2)), "slow": [5, 10, 13, 16, 19]}
+
+
+def test_state_round_trip_in_the_middle_of_a_period_is_bitwise(tmp_path):
     net = network()
     leveled = optimizer(net, {"fast": 1, "slow": 4})
     for step in range(1, 7):
         backward(net, step)
         leveled.step(step)
-    other = copy.deepcopy(net)
-    resumed = optimizer(other, {"fast": 1, "slow": 4})
-    other.zero_grad()
-    resumed.load_state_dict(copy.deepcopy(leveled.state_dict()))
+    torch.save(leveled.state_dict(), tmp_path / "state")
+    state, weights = torch.load(tmp_path / "state", weights_only=True), copy.deepcopy(net.state_dict())
     for step in range(7, 14):
-        for model, opt in ((net, leveled), (other, resumed)):
-            backward(model, step)
-            opt.step(step)
-        assert same(net, other), f"step {step}"
+        backward(net, step)
+        leveled.step(step)
+    for _ in range(2):  # a state may be loaded twice: training on must not write into it
+        other = network()
+        other.load_state_dict(weights)
+        resumed = optimizer(other, {"fast": 1, "slow": 4})
+        resumed.load_state_dict(state)
+        for step in range(7, 14):
+            backward(other, step)
+            resumed.step(step)
+        assert same(net, other)
+
+
+def test_levels_that_do_not_match_get_one_sentence():
+    net = network()
+    groups = [{"params": list(net.parameters())}]
+    with pytest.raises(ValueError, match="the clock keeps the levels fast, but the optimizer has weights"):
+        LevelOptimizer({"weights": groups}, Clock({"fast": 1}), lr=1e-2)
+    other = LevelOptimizer({"weights": groups}, Clock({"weights": 1}), lr=1e-2)
+    with pytest.raises(ValueError, match="the checkpoint keeps the levels fast, slow"):
+        other.load_state_dict(optimizer(net, {"fast": 1, "slow": 4}).state_dict())
 
 
 def test_a_level_with_scale_zero_does_not_move():
