@@ -1,6 +1,7 @@
 """Levels: everything with one update frequency, and the clock that says whose turn it is."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -10,7 +11,7 @@ class Level:
     name: str
     period: int
     """How much passes between two updates, in `unit`."""
-    unit: str
+    unit: Literal["tokens", "steps"]
     """"tokens" for what is written in context, "steps" for what the outer optimizer updates."""
 
 

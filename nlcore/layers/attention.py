@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+WIDEST_HEAD = 256
+
 
 class AttentionState(NamedTuple):
     """Keys and values of all tokens so far, (B, H, S, d): a memory that keeps everything."""
@@ -16,9 +18,9 @@ class AttentionState(NamedTuple):
 
 def rotate(x: Tensor, first: int, base: float = 10_000.0) -> Tensor:
     """Rotary positions for `x` (B, H, T, d), d even, whose first token stands at `first`."""
-    half = x.shape[-1] // 2
-    frequencies = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angles = torch.arange(first, first + x.shape[-2], device=x.device, dtype=torch.float32)[:, None] * frequencies
+    half, dtype = x.shape[-1] // 2, torch.promote_types(x.dtype, torch.float32)
+    frequencies = base ** (-torch.arange(half, device=x.device, dtype=dtype) / half)
+    angles = torch.arange(first, first + x.shape[-2], device=x.device, dtype=dtype)[:, None] * frequencies
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
@@ -28,13 +30,18 @@ class Attention(nn.Module):
     """Multi-head causal attention: `softmax(q k^T / sqrt(d)) v`, by PyTorch's fused kernel.
 
     Two calls with the state carried between them equal one. Raises ValueError when the
-    heads do not divide the width into even parts.
+    heads do not divide the width into even parts, or a head is wider than the fused
+    kernels take.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         if dim % heads or (dim // heads) % 2:
             raise ValueError(f"{heads} heads do not divide a width of {dim} into even parts: choose a number that does")
+        if dim // heads > WIDEST_HEAD:
+            raise ValueError(
+                f"a head of width {dim // heads} is too wide for fused attention, which takes {WIDEST_HEAD}: choose more heads"
+            )
         self.heads = heads
         self.w_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.w_out = nn.Linear(dim, dim, bias=False)
@@ -47,7 +54,7 @@ class Attention(nn.Module):
         if state is not None:
             k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
         mask = None
-        if first:
+        if first and q.shape[2] > 1:  # a single new token sees everything and needs no mask
             mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(first)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=first == 0)
         return self.w_out(y.transpose(1, 2).flatten(2)), AttentionState(k, v), None

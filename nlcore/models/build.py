@@ -9,7 +9,6 @@ from nlcore.layers import Attention, ContinuumMemory, SelfModifyingTitans, SwiGL
 from nlcore.models.language_model import LanguageModel
 from nlcore.models.presets import Preset
 
-
 Factory = Callable[[], nn.Module]
 
 

@@ -61,7 +61,12 @@ class LanguageModel(nn.Module):
                 nn.init.normal_(module.weight, std=std / (2 * self.preset.depth) ** 0.5 if "w_out" in name else std)
 
     def forward(self, tokens: Tensor, state: tuple[Any, ...] | None = None) -> Output:
-        """`tokens` (B, T) int64. `state` is that of an earlier call, or None for a fresh one."""
+        """`tokens` (B, T) int64, T at least 1. `state` is that of an earlier call, or None for a fresh one.
+
+        Raises ValueError for another shape and, on the CPU, for tokens outside the
+        vocabulary; on a GPU that check would make every call wait for the one before.
+        """
+        self._check(tokens)
         x = self.embedding(tokens)
         states, reports = [], {}
         for index, block in enumerate(self.blocks):
@@ -75,6 +80,16 @@ class LanguageModel(nn.Module):
                 reports[f"block-{index}"] = report
         return Output(self.norm(x) @ self.embedding.weight.mT, tuple(states), reports)
 
+    def _check(self, tokens: Tensor) -> None:
+        if tokens.dim() != 2 or tokens.numel() == 0:
+            raise ValueError(f"tokens have the shape {tuple(tokens.shape)}: give (sequences, tokens), at least one token each")
+        vocabulary = self.embedding.num_embeddings
+        if tokens.device.type == "cpu" and not 0 <= tokens.min() <= tokens.max() < vocabulary:
+            raise ValueError(
+                f"tokens run from {tokens.min()} to {tokens.max()}, but the model knows 0 to {vocabulary - 1}: "
+                "use the tokenizer it was built for"
+            )
+
     @torch.no_grad()
     def generate(
         self, tokens: Tensor, length: int, temperature: float = 0.8, generator: torch.Generator | None = None
@@ -82,18 +97,19 @@ class LanguageModel(nn.Module):
         """Continue `tokens` (B, T), T at least 1, by `length` tokens: (B, T + length).
 
         The state is carried from token to token. Temperature 0 takes the likeliest.
+        Raises ValueError for a temperature below 0.
         """
-        if tokens.shape[1] == 0:
-            raise ValueError("there is nothing to continue: give at least one token")
-        output = self(tokens)
+        if temperature < 0:
+            raise ValueError(f"the temperature is {temperature}: choose 0 (the likeliest token) or more")
+        new, state = tokens, None
         for _ in range(length):
-            logits = output.logits[:, -1].float()
+            output = self(new, state)
+            logits, state = output.logits[:, -1].float(), output.state
             if temperature == 0:
                 new = logits.argmax(-1, keepdim=True)
             else:
                 new = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
             tokens = torch.cat([tokens, new], 1)
-            output = self(new, output.state)
         return tokens
 
     def levels(self) -> tuple[Level, ...]:

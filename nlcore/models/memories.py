@@ -22,7 +22,10 @@ def set_memory_rate(model: nn.Module, scale: float) -> None:
 
 @contextmanager
 def frozen_memories(model: nn.Module) -> Iterator[None]:
-    """Inside the block no in-context memory writes (eta = 0); afterwards all is as before."""
+    """Inside the block no in-context memory writes (eta = 0); afterwards all is as before.
+
+    Run `backward` inside it too: checkpointed blocks compute their forward pass again.
+    """
     before = {m: m.eta_scale for m in model.modules() if isinstance(m, SelfModifyingTitans)}
     set_memory_rate(model, 0.0)
     try:

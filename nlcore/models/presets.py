@@ -28,6 +28,10 @@ class Preset:
     checkpoint_blocks: bool = False
     """Recompute activations block by block in the backward pass: less memory, a third more time."""
 
+    def __post_init__(self) -> None:
+        if not self.periods or list(self.periods) != sorted(self.periods):
+            raise ValueError(f"the CMS periods are {self.periods}: give at least one, the shortest first")
+
 
 PRESETS = {
     preset.name: preset
