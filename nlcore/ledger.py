@@ -115,7 +115,7 @@ LEDGER: tuple[Row, ...] = (
     ),
     Row(
         10, "94-97", "Hope: self-modifying Titans, then continuum memory",
-        "nlcore.models.build", _MODELS + "test_no_parameter_without_gradient",
+        "nlcore.models.build.hope", _MODELS + "test_no_parameter_without_gradient",
     ),
 )  # fmt: skip
 

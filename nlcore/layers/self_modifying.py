@@ -192,7 +192,10 @@ class SelfModifyingTitans(nn.Module):
 
     @torch.no_grad()
     def _report(self, log: "_Log", position: int) -> dict[str, Tensor]:
-        """Per token (B, T): surprise (0 where not yet written), eta, alpha. Per write: update/NAME, norm/NAME."""
+        """Per token (B, T): surprise of the main memory (0 where not yet written), eta, alpha.
+
+        Per write and memory: surprise/NAME, update/NAME, norm/NAME.
+        """
         eta = torch.cat([t.eta for t in log.tokens], 2).mean(1)
         alpha = torch.cat([t.log_alpha for t in log.tokens], 2).exp().mean(1)
         waiting = eta.new_zeros(len(eta), max(position % self.chunks[0], 0 if log.memory else eta.shape[1]))
@@ -200,8 +203,12 @@ class SelfModifyingTitans(nn.Module):
         report = {"surprise": surprise, "eta": eta, "alpha": alpha}
         for group, writes in ((self.projections, log.projections), (self.memory, log.memory)):
             for index, name in enumerate(group.names):
-                for figure in ("update", "norm"):
-                    values = [getattr(w, figure)[index] for w in writes]
+                per_write = {
+                    "surprise": [w.surprise[:, index].mean() for w in writes],
+                    "update": [w.update[index] for w in writes],
+                    "norm": [w.norm[index] for w in writes],
+                }
+                for figure, values in per_write.items():
                     report[f"{figure}/{name}"] = torch.stack(values) if values else eta.new_zeros(0)
         return {name: value.float() for name, value in report.items()}
 
