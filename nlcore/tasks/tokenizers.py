@@ -1,0 +1,165 @@
+"""Text to numbers and back: bytes as they are, or byte pairs merged by how often they meet (BPE)."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from nlcore.tasks import cache
+from nlcore.tasks.corpus import Corpus, DataError
+
+KINDS = ("bytes", "bpe")
+LARGEST = 65_536  # tokens are kept in 16 bits
+PIECE = 65_536  # characters encoded as one
+TOGETHER = 64  # pieces encoded side by side: enough for all cores, and it bounds memory
+
+
+class Tokenizer(Protocol):
+    """`vocabulary` counts its tokens. `decode(encode(text))` is the text again, whatever the text."""
+
+    vocabulary: int
+
+    def encode(self, text: str) -> np.ndarray:
+        """Tokens (N,): uint8 for at most 256 of them, else uint16."""
+        ...
+
+    def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
+        """Text of tokens (N,); bytes that are no UTF-8, as a model may write, become U+FFFD.
+
+        Raises:
+            DataError: for a token outside the vocabulary.
+        """
+        ...
+
+    def to_json(self) -> str:
+        """All of it in JSON; `save` writes that to a file, and `load` reads it."""
+        ...
+
+
+class ByteTokenizer:
+    """A token is a byte of UTF-8."""
+
+    vocabulary = 256
+
+    def encode(self, text: str) -> np.ndarray:
+        return np.frombuffer(text.encode(), np.uint8)
+
+    def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
+        return bytes(_checked(tokens, self.vocabulary)).decode(errors="replace")
+
+    def to_json(self) -> str:
+        return json.dumps({"kind": "bytes"})
+
+
+class BPETokenizer:
+    """Byte-level BPE (Sennrich et al. 2016, on bytes as GPT-2): no unknown and no special tokens."""
+
+    def __init__(self, model: str) -> None:
+        """`model` is the JSON of the `tokenizers` library. Raises DataError without that library."""
+        self._model = model
+        self._tokenizer = _library().Tokenizer.from_str(model)
+        self.vocabulary: int = self._tokenizer.get_vocab_size()
+
+    def encode(self, text: str) -> np.ndarray:
+        pieces = list(_pieces(text))
+        parts = [np.empty(0, np.uint16)]
+        for at in range(0, len(pieces), TOGETHER):
+            encodings = self._tokenizer.encode_batch_fast(pieces[at : at + TOGETHER])
+            parts += [np.array(encoding.ids, np.uint16) for encoding in encodings]
+        return np.concatenate(parts)
+
+    def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
+        return self._tokenizer.decode(_checked(tokens, self.vocabulary))
+
+    def to_json(self) -> str:
+        return json.dumps({"kind": "bpe", "model": self._model})
+
+
+def train_bpe(corpus: Corpus, vocabulary: int) -> BPETokenizer:
+    """A BPE tokenizer of so many tokens, learned from the corpus' training text; the same each time.
+
+    A small text has fewer pairs that repeat, and gives fewer tokens.
+
+    Raises:
+        DataError: if the vocabulary is not within 257 and 65536, or the `tokenizers` library is missing.
+    """
+    if not 256 < vocabulary <= LARGEST:
+        raise DataError(f"A BPE vocabulary of {vocabulary} is not possible: choose 257 to {LARGEST}.")
+    library = _library()
+    tokenizer = library.Tokenizer(library.models.BPE())
+    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = library.decoders.ByteLevel()
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        show_progress=False,
+        initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
+    )
+    tokenizer.train_from_iterator((document.content.decode() for document in corpus.train), trainer)
+    return BPETokenizer(tokenizer.to_str())
+
+
+def make(kind: str, corpus: Corpus, vocabulary: int = 256) -> Tokenizer:
+    """The tokenizer for a corpus: "bytes" (which needs no vocabulary), or "bpe", learned once and then cached.
+
+    Raises:
+        DataError: for another kind, or as `train_bpe` does.
+    """
+    if kind not in KINDS:
+        raise DataError(f"There is no tokenizer {kind!r}: choose {' or '.join(KINDS)}.")
+    if kind == "bytes":
+        return ByteTokenizer()
+    saved_as = f"bpe-{cache.key(Path(__file__).read_bytes(), corpus.hash, str(vocabulary))}.json"
+    saved = cache.load(saved_as)
+    if saved is not None:
+        return BPETokenizer(json.loads(saved)["model"])
+    tokenizer = train_bpe(corpus, vocabulary)
+    cache.save(saved_as, tokenizer.to_json().encode())
+    return tokenizer
+
+
+def save(tokenizer: Tokenizer, path: str | Path) -> None:
+    """Writes a tokenizer to a JSON file."""
+    Path(path).write_text(tokenizer.to_json(), encoding="utf-8")
+
+
+def load(path: str | Path) -> Tokenizer:
+    """Reads what `save` wrote. Raises DataError for another file."""
+    try:
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        return ByteTokenizer() if stored["kind"] == "bytes" else BPETokenizer(stored["model"])
+    except DataError:  # the library is missing
+        raise
+    except Exception as error:  # of the library too, which raises nothing narrower
+        raise DataError(f"{path} is not a tokenizer that nlcore saved: name one, or train anew.") from error
+
+
+def _library():
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise DataError(
+            "BPE needs the tokenizers library: pip install tokenizers, or choose the tokenizer 'bytes'."
+        ) from error
+    return tokenizers
+
+
+def _checked(tokens: Sequence[int] | np.ndarray | Tensor, vocabulary: int) -> list[int]:
+    numbers = np.asarray(tokens).astype(np.int64).tolist()
+    wrong = next((number for number in numbers if not 0 <= number < vocabulary), None)
+    if wrong is not None:
+        raise DataError(f"Token {wrong} is not in the vocabulary of {vocabulary}: decode with the run's own tokenizer.")
+    return numbers
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in pieces that end with a line, or where there is none, at their full length."""
+    at = 0
+    while at < len(text):
+        end = text.rfind("\n", at, at + PIECE) + 1
+        end = end if end and at + PIECE < len(text) else at + PIECE
+        yield text[at:end]
+        at = end

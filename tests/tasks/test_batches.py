@@ -1,0 +1,104 @@
+"""Windows: every token seen, nothing twice, and exactly the same after a resume."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from nlcore.tasks.batches import Batches, sequential
+from nlcore.tasks.corpus import DataError
+
+TOKENS = np.arange(1000, dtype=np.uint16)
+
+
+def starts(batches: Batches, count: int) -> list[int]:
+    return [int(start) for _ in range(count) for start in batches.next()[0][:, 0]]
+
+
+@pytest.mark.parametrize("tokens", [TOKENS, torch.arange(1000), (TOKENS % 256).astype(np.uint8)])
+def test_targets_are_the_inputs_moved_on_by_one(tokens):
+    inputs, targets = Batches(tokens, batch=3, context=8, seed=1).next()
+    assert inputs.shape == targets.shape == (3, 8)
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert torch.equal(inputs[:, 1:], targets[:, :-1])
+    assert torch.equal(targets, (inputs + 1) % (256 if tokens.dtype == np.uint8 else 1000))
+
+
+def test_windows_of_an_epoch_do_not_overlap_and_cover_the_text():
+    batches = Batches(TOKENS, batch=1, context=10, seed=3)
+    for _ in range(3):
+        epoch = sorted(starts(batches, len(batches.starts)))
+        assert np.all(np.diff(epoch) == 10)
+        assert epoch[0] < 10 and epoch[-1] + 10 > 1000 - 1 - 10
+
+
+def test_each_epoch_has_its_own_order_and_offset():
+    batches = Batches(TOKENS, batch=1, context=50, seed=0)
+    epochs = [starts(batches, len(batches.starts)) for _ in range(8)]
+    assert len({tuple(epoch) for epoch in epochs}) == 8
+    assert len({min(epoch) for epoch in epochs}) > 3
+    assert any(epoch != sorted(epoch) for epoch in epochs)
+
+
+def test_the_seed_fixes_everything():
+    assert starts(Batches(TOKENS, 4, 16, seed=5), 40) == starts(Batches(TOKENS, 4, 16, seed=5), 40)
+    assert starts(Batches(TOKENS, 4, 16, seed=5), 40) != starts(Batches(TOKENS, 4, 16, seed=6), 40)
+
+
+@pytest.mark.parametrize("done", [0, 1, 14, 15, 16, 31, 100])
+def test_resume_is_exact_anywhere(done):
+    batches = Batches(TOKENS, batch=4, context=16, seed=7)
+    starts(batches, done)
+    state = batches.state_dict()
+    resumed = Batches(TOKENS, batch=4, context=16, seed=0)
+    resumed.load_state_dict(state)
+    assert starts(resumed, 40) == starts(batches, 40)
+    assert all(type(value) is int for value in state.values())
+
+
+@pytest.mark.parametrize("length", [9, 10, 15])
+def test_a_text_of_hardly_a_window_fills_any_batch(length):
+    batches = Batches(TOKENS[:length], batch=5, context=8, seed=0)
+    for _, (inputs, targets) in zip(range(20), batches):
+        assert inputs.shape == (5, 8) and int(targets.max()) < length
+
+
+@pytest.mark.parametrize("length", [9, 10, 16, 17, 18, 24, 25, 100, 101])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_in_order_every_token_but_the_first_is_a_target_once(length, batch):
+    batches = list(sequential(TOKENS[:length], batch, context=8))
+    assert torch.cat([targets.flatten() for _, targets in batches]).tolist() == list(range(1, length))
+    assert torch.cat([inputs.flatten() for inputs, _ in batches]).tolist() == list(range(length - 1))
+    assert all(inputs.shape[0] <= batch and inputs.shape[1] <= 8 for inputs, _ in batches)
+
+
+def test_fewer_windows_are_whole_and_spread_over_the_text():
+    rows = torch.cat([inputs for inputs, _ in sequential(TOKENS, batch=4, context=10, windows=9)])
+    assert rows.shape == (9, 10)
+    assert rows[0, 0] == 0 and rows[-1, 0] > 850
+    assert set(np.diff(rows[:, 0])) == {110}
+
+
+@pytest.mark.parametrize("windows", [12, 13, 1000])
+def test_as_many_windows_as_there_are_is_everything(windows):
+    tokens = TOKENS[:100]
+    assert sum(targets.numel() for _, targets in sequential(tokens, 5, 8, windows=windows)) == 99
+
+
+def test_memory_maps_are_not_read_whole(tmp_path):
+    path = tmp_path / "tokens.bin"
+    path.write_bytes(TOKENS.tobytes())
+    mapped = np.memmap(path, np.uint16, mode="r")
+    batches = Batches(mapped, batch=2, context=8, seed=0)
+    assert np.shares_memory(batches.tokens, mapped)
+    assert starts(batches, 5) == starts(Batches(TOKENS, 2, 8, seed=0), 5)
+
+
+@pytest.mark.parametrize("length", [0, 1, 8])
+def test_a_text_shorter_than_a_window_is_refused(length):
+    sentence = f"The text has {length} tokens, and one window needs 9: .* a context of at most {max(length - 1, 0)}"
+    with pytest.raises(DataError, match=sentence):
+        Batches(TOKENS[:length], batch=2, context=8)
+    with pytest.raises(DataError, match=sentence):
+        list(itertools.islice(sequential(TOKENS[:length], batch=2, context=8), 1))
