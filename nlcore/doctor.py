@@ -121,7 +121,7 @@ def main() -> int:
     print(*findings, sep="\n")
     if any(finding.fatal for finding in findings):
         return 1
-    print("\nSizes (time estimated from one block timed here, scaled by parameters and tokens)")
+    print("\nSizes (fits: sequences of a batch at once, for --micro-batch; time: one block timed here, scaled)")
     print(sizing.table(sizing.sizes()))
     return 0
 

@@ -30,11 +30,17 @@ class Size:
 
     preset: Preset
     parameters: int
+    at_once: int
+    """Sequences of a batch that can be computed at once (`micro_batch`); 0 if not even one fits."""
     needs: int
-    """Bytes to train it, one sequence at a time."""
-    fits: bool
+    """Bytes to train it so; of one sequence at a time where none fits."""
     hours: float
     """For all its steps; an estimate."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be trained here at all."""
+        return self.at_once > 0
 
 
 def device() -> torch.device:
@@ -59,12 +65,18 @@ def parameters(preset: Preset) -> int:
         return parameter_count(build("hope", preset, preset.vocabulary))
 
 
-def bytes_needed(preset: Preset) -> int:
-    """Bytes to train Hope at this size, one sequence at a time (an estimate)."""
+def bytes_needed(preset: Preset, at_once: int = 1) -> int:
+    """Bytes to train Hope at this size, `at_once` sequences at a time (an estimate)."""
     block = BLOCK_FLOATS * preset.dim
     kept = preset.depth * preset.dim + block if preset.checkpoint_blocks else preset.depth * block
-    activations = preset.context * (kept + LOGIT_FLOATS * preset.vocabulary) * FLOAT
+    activations = at_once * preset.context * (kept + LOGIT_FLOATS * preset.vocabulary) * FLOAT
     return TRAINED_BYTES * parameters(preset) + activations
+
+
+def most_at_once(preset: Preset, free: int) -> int:
+    """The largest divisor of the batch that fits in `free` bytes; 0 if one sequence does not."""
+    divisors = (n for n in range(preset.batch, 0, -1) if preset.batch % n == 0)
+    return next((n for n in divisors if bytes_needed(preset, n) < free), 0)
 
 
 def sizes(where: torch.device | None = None) -> list[Size]:
@@ -74,20 +86,22 @@ def sizes(where: torch.device | None = None) -> list[Size]:
     found, speed = [], None
     for preset in PRESETS.values():
         work = parameters(preset) * preset.context * preset.batch * preset.steps
-        needs = bytes_needed(preset)
+        at_once = most_at_once(preset, free)
+        needs = bytes_needed(preset, max(at_once, 1))
         trial = _trial(preset)
-        if speed is None or 2 * _work(trial) / speed < BUDGET_S and needs < free:
+        if speed is None or 2 * _work(trial) / speed < BUDGET_S and at_once:
             speed = _work(trial) / _step_seconds(trial, where)
-        found.append(Size(preset, parameters(preset), needs, needs < free, work / speed / 3600))
+        found.append(Size(preset, parameters(preset), at_once, needs, work / speed / 3600))
     return found
 
 
 def table(found: list[Size]) -> str:
     """The sizes as lines of text, under a heading."""
-    lines = [f"{'size':<8}{'parameters':>12}{'memory':>11}{'fits':>6}   time here, about"]
+    lines = [f"{'size':<8}{'parameters':>12}{'memory':>11}   {'fits':<13}time here, about"]
     for size in found:
-        fits = "yes" if size.fits else "no"
-        lines.append(f"{size.preset.name:<8}{_short(size.parameters):>12}{size.needs / GIB:>7.1f} GiB{fits:>6}   "
+        whole = size.at_once == size.preset.batch
+        fits = "no" if not size.fits else "yes" if whole else f"{size.at_once} of {size.preset.batch}"
+        lines.append(f"{size.preset.name:<8}{_short(size.parameters):>12}{size.needs / GIB:>7.1f} GiB   {fits:<13}"
                      + (duration(size.hours) if size.fits else "needs a larger device"))
     return "\n".join(lines)
 
@@ -116,9 +130,9 @@ def _work(trial: Preset) -> float:
 
 
 def _step_seconds(trial: Preset, where: torch.device) -> float:
-    """Seconds of one forward and backward pass, after one that warms up."""
+    """Seconds of one forward and backward pass: the second, unless the first was long already."""
     threads = torch.get_num_threads()
-    # Threads that share their cores with another program make small steps many times slower.
+    # Threads that wait for a core which another program holds would time that program, not this.
     torch.set_num_threads(1)
     model = build("hope", trial, trial.vocabulary).to(where)
     tokens = torch.randint(trial.vocabulary, (trial.batch, trial.context), device=where)
@@ -129,5 +143,8 @@ def _step_seconds(trial: Preset, where: torch.device) -> float:
         cross_entropy(logits.float().flatten(0, 1), tokens.flatten()).backward()
         if where.type == "cuda":
             torch.cuda.synchronize(where)
+        taken = time.perf_counter() - start
+        if taken > BUDGET_S / 2:
+            break
     torch.set_num_threads(threads)
-    return time.perf_counter() - start
+    return taken

@@ -41,8 +41,7 @@ def test_every_size_is_listed_and_only_what_has_room_fits(monkeypatch):
     assert [size.preset.name for size in found] == list(PRESETS)
     fits = {size.preset.name: size.fits for size in found}
     assert fits["tiny"] and fits["laptop"] and not fits["1.3b"]
-    needs = [size.needs for size in found if not size.preset.checkpoint_blocks]
-    assert needs == sorted(needs)
+    assert all(size.needs < 16 * sizing.GIB for size in found if size.fits)
     table = sizing.table(found)
     assert "needs a larger device" in table and all(name in table for name in PRESETS)
 
@@ -60,10 +59,18 @@ def test_a_trial_that_would_take_long_is_not_run(monkeypatch):
     assert found[-1].hours > found[1].hours > found[0].hours > 0
 
 
+def test_as_many_sequences_at_once_as_fit():
+    preset = PRESETS["laptop"]
+    free = sizing.bytes_needed(preset, 4) + 1
+    assert sizing.most_at_once(preset, free) == 4
+    assert sizing.most_at_once(preset, 10**15) == preset.batch
+    assert sizing.most_at_once(preset, 10**6) == 0
+
+
 def test_a_step_is_timed_and_threads_are_as_before():
     threads = torch.get_num_threads()
     trial = replace(PRESETS["tiny"], depth=1, batch=1, context=32)
-    assert sizing._step_seconds(trial, torch.device("cpu")) > 0
+    assert 0 < sizing._step_seconds(trial, torch.device("cpu")) < 60
     assert torch.get_num_threads() == threads
 
 
