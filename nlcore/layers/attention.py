@@ -40,7 +40,8 @@ class Attention(nn.Module):
             raise ValueError(f"{heads} heads do not divide a width of {dim} into even parts: choose a number that does")
         if dim // heads > WIDEST_HEAD:
             raise ValueError(
-                f"a head of width {dim // heads} is too wide for fused attention, which takes {WIDEST_HEAD}: choose more heads"
+                f"a head of width {dim // heads} is too wide for fused attention, which takes {WIDEST_HEAD}: "
+                "choose more heads"
             )
         self.heads = heads
         self.w_qkv = nn.Linear(dim, 3 * dim, bias=False)

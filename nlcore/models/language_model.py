@@ -82,7 +82,9 @@ class LanguageModel(nn.Module):
 
     def _check(self, tokens: Tensor) -> None:
         if tokens.dim() != 2 or tokens.numel() == 0:
-            raise ValueError(f"tokens have the shape {tuple(tokens.shape)}: give (sequences, tokens), at least one token each")
+            raise ValueError(
+                f"tokens have the shape {tuple(tokens.shape)}: give (sequences, tokens), at least one token each"
+            )
         vocabulary = self.embedding.num_embeddings
         if tokens.device.type == "cpu" and not 0 <= tokens.min() <= tokens.max() < vocabulary:
             raise ValueError(

@@ -153,7 +153,8 @@ class LevelOptimizer:
 def _check_levels(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
     if set(given) != set(expected):
         raise ValueError(
-            f"{what} keeps the levels {', '.join(given)}, but the optimizer has {', '.join(expected)}: use those of one model"
+            f"{what} keeps the levels {', '.join(given)}, but the optimizer has {', '.join(expected)}: "
+            "use those of one model"
         )
 
 
