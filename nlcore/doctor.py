@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nlcore import sizing
+if TYPE_CHECKING:
+    from nlcore.train.device import Choice
 
 GIB = 2**30
 OLDEST = (3, 11)
@@ -49,22 +51,27 @@ def torch() -> Finding:
     return Finding("torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads")
 
 
+def _choice() -> "Choice":
+    # Not at the top: where torch is broken, the doctor must still be able to say so.
+    from nlcore.train.device import choose
+
+    return choose("auto", "auto")
+
+
 def device() -> Finding:
     """Where training will run."""
-    where = sizing.device()
-    if where.type == "cuda":
-        import torch
-
-        return Finding("device", True, f"{torch.cuda.get_device_name(where)}: training uses it, in bfloat16")
-    if shutil.which("nvidia-smi"):
+    choice = _choice()
+    if choice.device.type == "cpu" and shutil.which("nvidia-smi"):
         return Finding("device", False, "there is an NVIDIA driver, but this torch cannot use its GPU: "
                        "install the torch build for your driver (see pytorch.org) into .venv")
-    return Finding("device", True, f"CPU ({os.cpu_count()} cores): no GPU that torch can use was found")
+    return Finding("device", True, str(choice))
 
 
 def memory() -> Finding:
     """There is memory for the tiny model, a kernel and a browser."""
-    free = sizing.free_memory(sizing.device()) / GIB
+    from nlcore import sizing
+
+    free = sizing.free_memory(_choice().device) / GIB
     well = free >= MEMORY_GIB
     text = f"{free:.1f} GiB free" + ("" if well else f", {MEMORY_GIB} are needed: close other programs")
     return Finding("memory", well, text)
@@ -121,6 +128,8 @@ def main() -> int:
     print(*findings, sep="\n")
     if any(finding.fatal for finding in findings):
         return 1
+    from nlcore import sizing
+
     print("\nSizes (fits: sequences of a batch at once, for --micro-batch; time: one block timed here, scaled)")
     print(sizing.table(sizing.sizes()))
     return 0

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nlcore.models import PRESETS, Preset, build, parameter_count
+from nlcore.train.device import choose
 
 GIB = 2**30
 FLOAT = 4
@@ -43,11 +44,6 @@ class Size:
         return self.at_once > 0
 
 
-def device() -> torch.device:
-    """The device training takes by default."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def free_memory(where: torch.device) -> int:
     """Bytes free on the device, or on the machine for the CPU."""
     if where.type == "cuda":
@@ -80,8 +76,8 @@ def most_at_once(preset: Preset, free: int) -> int:
 
 
 def sizes(where: torch.device | None = None) -> list[Size]:
-    """Every preset, smallest first, on `where` (the default device); takes about ten seconds."""
-    where = where or device()
+    """Every preset, smallest first, on `where` (what training takes by default); takes about ten seconds."""
+    where = where or choose("auto", "auto").device
     free = free_memory(where)
     found, speed = [], None
     for preset in PRESETS.values():

@@ -1,8 +1,12 @@
 """The doctor says what is missing and what to do, and stops only for what stops the course."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from nlcore import doctor, sizing
 from nlcore.doctor import Finding
@@ -48,7 +52,7 @@ def test_a_full_disk_says_what_to_do(monkeypatch):
 
 
 def test_a_gpu_that_torch_cannot_use_is_found(monkeypatch):
-    monkeypatch.setattr(doctor.sizing, "device", lambda: sizing.torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     finding = doctor.device()
     assert not finding.well and "cannot use its GPU" in finding.text
@@ -63,3 +67,13 @@ def test_only_what_stops_the_course_fails(monkeypatch, capsys, fatal, status):
     shown = capsys.readouterr().out
     assert "LOOK  torch        broken: mend it" in shown
     assert ("disk" in shown) == (not fatal)
+
+
+def test_a_broken_torch_is_said_and_not_a_traceback(root, tmp_path):
+    (tmp_path / "torch.py").write_text('raise OSError("libtorch is not there")\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "nlcore.doctor"], cwd=root, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "LOOK  torch        cannot be imported (libtorch is not there): delete .venv" in done.stdout

@@ -20,8 +20,9 @@ BELOW = {
     "tasks": set(),
     "layers": {"memory", "ops", "probe"},
     "models": {"layers", "levels", "probe", "memory", "ops"},
-    "train": {"models", "tasks", "probe", "levels"},
-    "viz": {"levels", "train"},
+    "optim": {"memory", "ops", "probe", "levels"},
+    "train": {"models", "optim", "tasks", "probe", "levels"},
+    "viz": {"memory", "levels", "train"},
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 

@@ -1,0 +1,54 @@
+"""The level score, computed: which level changed when, and by how much."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nlcore.train.folder import Record
+
+
+@dataclass(frozen=True)
+class Score:
+    """A piano roll of updates. Rows are levels, fastest first; columns are reported steps."""
+
+    levels: tuple[str, ...]
+    steps: np.ndarray
+    """(S,) steps of the outer optimizer."""
+    size: np.ndarray
+    """(L, S) norm of the update over norm of the weights; NaN where a level did not change."""
+
+    @property
+    def fired(self) -> np.ndarray:
+        """(L, S) whether a level changed at a step."""
+        return np.isfinite(self.size)
+
+
+def level_score(rows: list[Record], first: int = 1, last: int | None = None) -> Score:
+    """The score of steps `first` to `last` (all, if none is given) from rows of levels.jsonl.
+
+    A level with several memories shows their mean. Raises ValueError if no row is in that range.
+    """
+    kept = [row for row in rows if first <= row["step"] and (last is None or row["step"] <= last)]
+    kept = [row for row in kept if not row["level"].endswith(" momentum")]
+    if not kept:
+        raise ValueError(f"There are no level reports from step {first} on: let the run go on, or begin earlier.")
+    levels = tuple(dict.fromkeys(row["level"] for row in kept))
+    steps = sorted({row["step"] for row in kept})
+    found: dict[tuple[str, int], list[float]] = {}
+    for row in kept:
+        if row["fired"] and row["weight_norm"]:
+            found.setdefault((row["level"], row["step"]), []).append(row["update_norm"] / row["weight_norm"])
+    means = [[np.mean(found.get((level, step), np.nan)) for step in steps] for level in levels]
+    return Score(levels, np.array(steps), np.array(means, dtype=float))
+
+
+def over_steps(rows: list[Record], field: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each level that has `field`: the steps (n,) at which it fired, and the field's mean there (n,)."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for row in rows:
+        if row["fired"] and row[field] is not None:
+            found.setdefault(row["level"], {}).setdefault(row["step"], []).append(row[field])
+    return {
+        level: (np.array(sorted(values)), np.array([np.mean(values[step]) for step in sorted(values)]))
+        for level, values in found.items()
+    }

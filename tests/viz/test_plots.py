@@ -1,0 +1,73 @@
+"""The pictures show what the run folder holds."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from nlcore.train.config import configure
+from nlcore.train.folder import append
+from nlcore.train.run import new
+from nlcore.viz import plots
+from nlcore.viz.theme import COLOURS, looks
+
+PERIODS = {"memory": 1, "weights": 1, "cms-2": 4, "cms-3": 16}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of 64 steps, written as the trainer writes it."""
+    folder = new(configure("tiny"), tmp_path / "hope")
+    for step in range(1, 65):
+        at = {"step": step, "attempt": 1}
+        validation = {"validation_bits_per_byte": 8 / step} if step % 16 == 0 else {}
+        append(folder.metrics, at | {"loss": 5 / step} | validation)
+        for level, period in PERIODS.items():
+            fired = step % period == 0
+            figures = {"update_norm": 0.1 * fired, "weight_norm": 2.0, "fired": fired, "memory": None}
+            append(folder.levels, at | {"level": level} | figures)
+    yield folder.path
+    plt.close("all")
+
+
+def test_curves_show_training_and_validation_in_bits_per_byte(run):
+    learning, _ = plots.curves(run).axes
+    train, validation = learning.lines
+    np.testing.assert_allclose(train.get_ydata()[:2], [5 / math.log(2), 2.5 / math.log(2)])
+    assert validation.get_xdata().tolist() == [16, 32, 48, 64]
+    assert validation.get_label() == "hope, validation"
+    assert learning.get_ylabel() == "bits per byte"
+
+
+def test_curves_show_each_level_at_the_steps_at_which_it_changed(run):
+    lines = {line.get_label(): line for line in plots.curves(run).axes[1].lines}
+    assert set(lines) == set(PERIODS)
+    assert lines["cms-3"].get_xdata().tolist() == [16, 32, 48, 64]
+    assert lines["memory"].get_color() == COLOURS[0]
+
+
+def test_two_runs_can_be_told_apart_without_colour(run, tmp_path):
+    (tmp_path / "transformer").symlink_to(run)
+    learning = plots.curves(run, tmp_path / "transformer").axes[0]
+    validations = [line for line in learning.lines if line.get_label() in ("hope, validation", "transformer, validation")]
+    assert len({line.get_marker() for line in validations}) == 2
+
+
+def test_the_score_has_a_row_a_level_fastest_on_top_and_a_dot_a_change(run):
+    axes = plots.level_score(run).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(PERIODS)
+    assert axes.yaxis_inverted()
+    dots = axes.collections[1].get_offsets()
+    assert len(dots) == 64 + 64 + 16 + 4
+    assert sorted(x for x, y in dots if y == 3.5) == [16, 32, 48, 64]
+
+
+def test_a_score_of_one_step_can_be_drawn(run):
+    assert plots.level_score(run, first=64).axes[0].get_xlim() == (63.5, 64.5)
+
+
+def test_levels_keep_their_look_and_differ_by_more_than_colour():
+    few, many = looks(["memory", "weights"]), looks(["memory", "weights", *map(str, range(6))])
+    assert few["weights"] == many["weights"]
+    assert len({look.marker for look in many.values()}) == len(many)
