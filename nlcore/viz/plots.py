@@ -73,7 +73,7 @@ def _columns(lines: list[Record], field: str, scale: float = 1.0) -> tuple[list[
 def _updates(axes: Axes, rows: list[Record]) -> None:
     found = score.over_steps([row for row in rows if not row["level"].endswith(MOMENTUM)], "update_norm")
     for (level, (steps, norms)), look in zip(found.items(), looks(list(found)).values()):
-        axes.plot(steps, norms, **look.line(), markersize=3, markevery=0.1, label=level)
+        axes.plot(steps, norms, **look.line(), markersize=3, markevery=max(len(steps) // 12, 1), label=level)
     axes.set_yscale("log")
     tidy(axes, "How much each level changes", "step", "norm of an update")
     axes.legend(frameon=False, ncols=2, fontsize=8)
