@@ -1,0 +1,78 @@
+"""`python -m nlcore.train`: trains a model from the command line. `--help` lists its choices."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from nlcore.models import MODELS, PRESETS
+from nlcore.train.compare import compare
+from nlcore.train.config import DEVICES, DTYPES, TrainError, configure
+from nlcore.train.folder import RunFolder
+from nlcore.train.run import new, train
+
+EXAMPLES = """examples:
+  python -m nlcore.train --size tiny
+  python -m nlcore.train --size tiny --model transformer --data path/to/text
+  python -m nlcore.train --size tiny --compare
+  python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message[0].upper()}{message[1:]}: see python -m nlcore.train --help.\n")
+
+
+def parser() -> Parser:
+    made = Parser("python -m nlcore.train", description=__doc__, epilog=EXAMPLES, allow_abbrev=False)
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = made.add_argument
+    add("--size", help=f"one of {', '.join(PRESETS)}; tiny by default")
+    add("--model", help=f"one of {', '.join(MODELS)}; hope by default")
+    add("--data", help="builtin (default), builtin:python,english, or a file or folder of text")
+    add("--run", help="folder to make for the run; by default the next free one under runs/")
+    add("--resume", metavar="RUN", help="go on with the run in this folder")
+    add("--accept-data", action="store_true", help="with --resume: go on although the text has changed")
+    add("--compare", action="store_true", help="then train a Transformer++ for the same time, and print a table")
+    add("--steps", type=int, help="steps to train; by default the size's")
+    add("--seconds", type=float, help="seconds to train, instead of steps")
+    add("--batch", type=int, help="sequences a step")
+    add("--micro-batch", type=int, help="sequences computed at once, to save memory")
+    add("--context", type=int, help="tokens of a sequence")
+    add("--lr", type=float, help="peak learning rate")
+    add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
+    add("--device", help=f"one of {', '.join(DEVICES)}")
+    add("--dtype", help=f"one of {', '.join(DTYPES)}")
+    add("--threads", type=int, help="CPU threads; by default torch chooses")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command and returns its exit code. Raises ValueError, one sentence, for what cannot be done."""
+    choices = vars(parser().parse_args(arguments))
+    run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
+    given = {name: value for name, value in choices.items() if value is not None}
+    if resume is not None:
+        if run is not None or compares:
+            raise TrainError("--resume goes on with one run in its own folder: leave out --run and --compare.")
+        train(RunFolder(resume), accept, **given)
+        return 0
+    if accept:
+        raise TrainError("--accept-data belongs to --resume: a new run takes any text.")
+    config = configure(**given)
+    if compares:
+        print(compare(config, run) or "The comparison was stopped.")
+    else:
+        train(new(config, run))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ValueError as error:
+        sys.exit(str(error))

@@ -1,0 +1,42 @@
+"""Hope and a Transformer++ of the same size, given the same time on the same text: one table."""
+
+from pathlib import Path
+from typing import Any
+
+from nlcore.train.config import TrainConfig, TrainError, change
+from nlcore.train.folder import free
+from nlcore.train.run import new, train
+
+RIVAL = "transformer"
+
+
+def compare(config: TrainConfig, path: str | Path | None = None) -> str | None:
+    """Trains `config`, then RIVAL for as many seconds of training; the table, or None if a run was stopped.
+
+    path: a folder for both runs' folders; by default the next free runs/SIZE-compare-N.
+    Raises TrainError as `train` does, or if the config's model is the rival.
+    """
+    if config.model == RIVAL:
+        raise TrainError(f"--compare sets a model beside {RIVAL}: leave --model out, or name another.")
+    root = Path(path) if path is not None else free(f"{config.preset.name}-compare").path
+    first = train(new(config, root / config.model))
+    if first["state"] != "done":
+        return None
+    rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"])
+    second = train(new(rival, root / RIVAL))
+    if second["state"] != "done":
+        return None
+    return table({config.model: first["result"], RIVAL: second["result"]})
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """A line a model; figures as in the runs' results."""
+    lines = [f"{'':16}{'bits/byte':>10}{'eta 0':>8}{'tokens/s':>10}{'parameters':>12}{'steps':>8}{'seconds':>9}"]
+    for model, result in results.items():
+        frozen = result["bits_per_byte_eta_0"]
+        lines.append(
+            f"{model:16}{result['bits_per_byte']:>10.3f}{'-' if frozen is None else f'{frozen:.3f}':>8}"
+            f"{result['tokens_per_second']:>10,.0f}{result['parameters']:>12,}{result['steps']:>8,}{result['seconds']:>9.0f}"
+        )
+    entropy = next(iter(results.values()))["order1_entropy"]
+    return "\n".join([*lines, f"{'order-1 entropy':16}{entropy:>10.3f}   of the same validation bytes"])

@@ -1,0 +1,134 @@
+"""What a run is asked to do: one frozen object, kept as JSON in the run's folder."""
+
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from nlcore.models import MODELS, PRESETS, Preset
+from nlcore.tasks.tokenizers import KINDS
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+class TrainError(ValueError):
+    """A run that cannot go on as asked. Its message is one sentence: what is wrong, and what to do."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a run. Raises TrainError for values that make no sense.
+
+    The model's sizes, and its batch, context, steps, learning rate and tokenizer, are the preset's;
+    `configure` changes single ones.
+    """
+
+    preset: Preset = field(default_factory=lambda: PRESETS["tiny"])
+    model: str = "hope"
+    data: str = "builtin"
+    """`builtin`, `builtin:python,english`, or a file or folder of text."""
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    """Of the computation; weights and optimizer stay in float32."""
+    threads: int = 0
+    """CPU threads; 0 lets torch choose. What it chose is kept for the whole run."""
+    seconds: float | None = None
+    """Training time to spend, instead of the preset's steps; the learning rate then follows the clock."""
+    micro_batch: int | None = None
+    """Sequences computed at once, to save memory; None is the whole batch."""
+    report_every: int = 10
+    """Steps between lines of metrics and levels."""
+    validate_every: int = 100
+    """Steps between validations, each with a sample."""
+    checkpoint_every: int = 100
+    keep: int = 3
+    """Checkpoints kept."""
+    validation_windows: int = 32
+    """Windows of one context scored at a validation, evenly spread; the same each time."""
+    final_windows: int = 256
+    """The same, at the end of the run."""
+
+    def __post_init__(self) -> None:
+        _choose("model", self.model, tuple(MODELS))
+        _choose("device", self.device, DEVICES)
+        _choose("dtype", self.dtype, DTYPES)
+        _choose("tokenizer", self.preset.tokenizer, KINDS)
+        for name in ("report_every", "validate_every", "checkpoint_every", "keep", "validation_windows", "final_windows"):
+            _whole(name, getattr(self, name), 1)
+        for name, least in (("batch", 1), ("context", 2), ("steps", 1)):
+            _whole(name, getattr(self.preset, name), least)
+        for name in ("seed", "threads"):
+            _whole(name, getattr(self, name), 0)
+        _positive("lr", self.preset.lr)
+        if self.seconds is not None:
+            _positive("seconds", self.seconds)
+        if self.micro_batch is not None:
+            _whole("micro_batch", self.micro_batch, 1)
+            if self.preset.batch % self.micro_batch:
+                raise TrainError(
+                    f"micro_batch {self.micro_batch} does not divide the batch of {self.preset.batch}: "
+                    "choose one that does."
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        """Ready for `json.dumps`; `from_json` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "TrainConfig":
+        """Reads what `as_json` made. Raises TrainError for fields that are missing or unknown."""
+        try:
+            preset = {name: tuple(v) if isinstance(v, list) else v for name, v in stored["preset"].items()}
+            return cls(**stored | {"preset": Preset(**preset)})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise TrainError(f"This run's config.json is not of this version ({error}): start a new run.") from error
+
+
+def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
+    """A config from a size and single choices; those that are None keep their default.
+
+    Choices are fields of TrainConfig or of Preset (`steps`, `batch`, `context`, `lr`, `dim`, ...).
+    Raises TrainError for a size or a name that is not there, and as TrainConfig does.
+    """
+    _choose("size", size, tuple(PRESETS))
+    return change(TrainConfig(preset=PRESETS[size]), **choices)
+
+
+def change(config: TrainConfig, **choices: Any) -> TrainConfig:
+    """The same config but for some choices, as in `configure`."""
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    if "steps" in chosen and "seconds" in chosen:
+        raise TrainError("Both steps and seconds were given: choose one of them.")
+    if "steps" in chosen:
+        config = replace(config, seconds=None)
+    if "data" in chosen:
+        chosen["data"] = _absolute(chosen["data"])
+    sizes = {f.name for f in fields(Preset)}
+    own = {f.name for f in fields(TrainConfig)}
+    unknown = next((name for name in chosen if name not in sizes | own), None)
+    if unknown is not None:
+        raise TrainError(f"There is no choice {unknown!r}: choose among {', '.join(sorted(sizes | own))}.")
+    preset = replace(config.preset, **{name: value for name, value in chosen.items() if name in sizes})
+    return replace(config, preset=preset, **{name: value for name, value in chosen.items() if name in own})
+
+
+def _absolute(data: str) -> str:
+    """A path stays right when the run is resumed from another folder."""
+    return data if data.partition(":")[0] == "builtin" else str(Path(data).expanduser().resolve())
+
+
+def _choose(name: str, value: str, among: tuple[str, ...]) -> None:
+    if value not in among:
+        raise TrainError(f"There is no {name} {value!r}: choose one of {', '.join(among)}.")
+
+
+def _whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise TrainError(f"{name} is {value}: give a whole number, {least} or more.")
+
+
+def _positive(name: str, value: float) -> None:
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+        raise TrainError(f"{name} is {value}: give a number above 0.")

@@ -1,0 +1,124 @@
+"""Commands to a run: numbered lines in control.jsonl, read by the trainer between steps."""
+
+import fcntl
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+
+from nlcore.train.config import TrainError
+from nlcore.train.folder import Record, RunFolder, Tail, append, records, write_line
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "pause": (),
+    "resume": (),
+    "stop": (),
+    "checkpoint": (),
+    "lr_scale": ("value",),
+    "period": ("level", "value"),
+    "level_lr": ("level", "value"),
+}
+"""Each command and what it needs. The last three are settings, the others are done once."""
+SETTINGS = ("lr_scale", "period", "level_lr")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command. Raises TrainError if something is missing, too much, or of the wrong kind."""
+
+    number: int
+    command: str
+    level: str | None = None
+    value: float | None = None
+    """lr_scale and level_lr: factor on the learning rate, 0 or more; period: whole steps, 1 or more."""
+
+    def __post_init__(self) -> None:
+        if self.command not in COMMANDS:
+            raise TrainError(f"There is no command {self.command!r}: choose one of {', '.join(COMMANDS)}.")
+        needs = COMMANDS[self.command]
+        if {name for name in ("level", "value") if getattr(self, name) is not None} != set(needs):
+            raise TrainError(f"The command {self.command} takes {' and '.join(needs) or 'nothing'}: give exactly that.")
+        if "level" in needs and not isinstance(self.level, str):
+            raise TrainError(f"The level of {self.command} is {self.level!r}: give a level's name.")
+        if "value" in needs:
+            _check_value(self.command, self.value)
+
+
+def _check_value(command: str, value: object) -> None:
+    if command == "period":
+        if type(value) is not int or value < 1:
+            raise TrainError(f"The period is {value!r}: give a whole number of steps, 1 or more.")
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise TrainError(f"The value of {command} is {value!r}: give a number, 0 or more.")
+
+
+def send(folder: RunFolder, command: str, level: str | None = None, value: float | None = None) -> int:
+    """Appends a command under the next free number, and returns the number. Writers wait for one another.
+
+    Raises TrainError, and writes nothing, for a command that makes no sense.
+    """
+    Command(0, command, level, value)
+    with open(folder.control, "a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        numbers = [line["number"] for line in records(folder.control) if isinstance(line.get("number"), int)]
+        number = max(numbers, default=0) + 1
+        given = {"level": level, "value": value}
+        line = {"number": number, "time": time.time(), "command": command}
+        write_line(file, line | {name: given[name] for name in COMMANDS[command]})
+    return number
+
+
+def parse(line: str) -> Command:
+    """Reads a line of control.jsonl. Raises TrainError if it is no command."""
+    try:
+        record = json.loads(line)
+        number, command = record["number"], record["command"]
+        assert type(number) is int and isinstance(command, str)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise TrainError(f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON.") from error
+    return Command(number, command, record.get("level"), record.get("value"))
+
+
+class Inbox:
+    """The trainer's side: hands out each command once, and notes what became of it in applied.jsonl.
+
+    After a resume, settings that took effect past the checkpoint come back at the same step as
+    before, so that a run killed and resumed equals one that was not. What was done once stays done.
+
+    Args:
+        done: the last command that the checkpoint holds; 0 for a new run.
+        attempt: this attempt, counted from 1.
+    """
+
+    def __init__(self, folder: RunFolder, done: int, attempt: int) -> None:
+        self.folder, self.done, self.attempt = folder, done, attempt
+        self.tail = Tail(folder.control)
+        self.earlier: dict[int, Record] = {line["number"]: line for line in records(folder.applied)}
+        self.waiting: list[tuple[int, Command]] = []
+
+    def due(self, step: int) -> tuple[list[Command], list[str]]:
+        """Commands to carry out before `step`, in order, and a sentence for each line that is none."""
+        wrong = []
+        for line in self.tail.lines():
+            try:
+                self._take(parse(line), step)
+            except TrainError as error:
+                wrong.append(str(error))
+        ready = [command for at, command in self.waiting if at <= step]
+        self.waiting = [(at, command) for at, command in self.waiting if at > step]
+        return ready, wrong
+
+    def _take(self, command: Command, step: int) -> None:
+        before = self.earlier.get(command.number)
+        if command.number <= self.done:
+            return
+        if before is None:
+            self.waiting.append((step, command))
+        elif command.command in SETTINGS and before["applied"]:
+            self.waiting.append((before["step"], command))
+
+    def note(self, command: Command, step: int, applied: bool, sentence: str) -> None:
+        """Notes what became of a command: applied before `step` was computed, or refused."""
+        self.done = max(self.done, command.number)
+        said = {"step": step, "attempt": self.attempt, "applied": applied, "sentence": sentence}
+        append(self.folder.applied, asdict(command) | {"time": time.time()} | said)

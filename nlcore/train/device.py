@@ -1,0 +1,73 @@
+"""Where a run computes, in which precision, and why."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from nlcore.train.config import TrainError
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A device, the precision of the computation, and the reason in words."""
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+
+    def autocast(self) -> AbstractContextManager:
+        """Computes in `dtype` inside the block; nothing for float32."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def __str__(self) -> str:
+        return f"{self.device.type} in {str(self.dtype).removeprefix('torch.')}: {self.reason}"
+
+
+def choose(device: str, dtype: str) -> Choice:
+    """The best device there is for "auto", else the one asked for; likewise the dtype.
+
+    Raises TrainError for a device that is not there.
+    """
+    name, why = _device(device)
+    if dtype == "auto":
+        fast = name == "cuda" and torch.cuda.is_bf16_supported()
+        dtype = "bfloat16" if fast else "float32"
+        why += "; bfloat16 is fastest there" if fast else "; float32 is exact and safe there"
+    else:
+        why += f"; {dtype} was asked for"
+    return Choice(torch.device(name), getattr(torch, dtype), why)
+
+
+def _device(asked: str) -> tuple[str, str]:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        if there["cuda"]:
+            return "cuda", f"found {torch.cuda.get_device_name()}"
+        return "cpu", "no CUDA GPU was found"
+    if not there[asked]:
+        found = ", ".join(name for name, here in there.items() if here)
+        raise TrainError(f"There is no {asked} device here: choose auto, or one of {found}.")
+    return asked, "it was asked for"
+
+
+@contextmanager
+def settled(choice: Choice, threads: int) -> Iterator[None]:
+    """Inside the block: so many CPU threads (0: as torch chooses), and on the CPU a run that repeats exactly.
+
+    On a GPU some deterministic kernels are missing or slow, so exact repetition is promised on the CPU only.
+    """
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
+    torch.set_num_threads(threads or before[0])
+    torch.use_deterministic_algorithms(choice.device.type == "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filling

@@ -1,0 +1,101 @@
+"""What a model is worth: bits per byte on text it has not seen, with and without its memories, and a sample."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nlcore import probe
+from nlcore.models import LanguageModel
+from nlcore.tasks import sequential
+from nlcore.tasks.tokenizers import ByteTokenizer, Tokenizer
+from nlcore.train.device import Choice
+
+PROMPT = 64
+FRAGMENT = 256
+
+
+@dataclass(frozen=True)
+class Score:
+    """Bits per byte over so many bytes of text."""
+
+    bits_per_byte: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The validation text and how it is cut into windows.
+
+    Attributes:
+        tokens: (N,).
+        context: tokens of a window; each is read from a fresh state.
+        batch: windows computed at once.
+    """
+
+    tokens: np.ndarray
+    tokenizer: Tokenizer
+    context: int
+    batch: int
+
+    def windows(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of `count` windows spread evenly over the text: the same ones each time."""
+        return sequential(self.tokens, self.batch, self.context, count)
+
+    def text(self, count: int) -> bytes:
+        """The bytes that those windows ask for."""
+        return b"".join(text_of(row.numpy(), self.tokenizer) for _, targets in self.windows(count) for row in targets)
+
+
+def text_of(tokens: np.ndarray, tokenizer: Tokenizer) -> bytes:
+    """The bytes of some tokens (N,). A BPE token may be part of a character: then it counts as U+FFFD."""
+    if isinstance(tokenizer, ByteTokenizer):
+        return tokens.astype(np.uint8).tobytes()
+    return tokenizer.decode(tokens).encode()
+
+
+@torch.no_grad()
+def score(model: LanguageModel, held_out: HeldOut, windows: int, choice: Choice, beat: Callable[[], None]) -> Score:
+    """Bits per byte on `windows` windows; `beat` is called after each batch."""
+    nats = size = 0
+    for inputs, targets in held_out.windows(windows):
+        with choice.autocast():
+            logits = model(inputs.to(choice.device)).logits
+        nats += F.cross_entropy(logits.float().mT, targets.to(choice.device), reduction="sum").item()
+        size += sum(len(text_of(row.numpy(), held_out.tokenizer)) for row in targets)
+        beat()
+    return Score(nats / math.log(2) / size, size)
+
+
+def sample(model: LanguageModel, held_out: HeldOut, length: int, choice: Choice, seed: int) -> tuple[str, str]:
+    """A prompt from the validation text, and `length` tokens that the model puts after it."""
+    generator = torch.Generator(choice.device).manual_seed(seed)
+    inputs, _ = next(held_out.windows(1))
+    prompt = inputs[:1, :PROMPT].to(choice.device)
+    with choice.autocast():
+        made = model.generate(prompt, length, generator=generator)[0].cpu().numpy()
+    cut = prompt.shape[1]
+    return held_out.tokenizer.decode(made[:cut]), held_out.tokenizer.decode(made[cut:])
+
+
+@torch.no_grad()
+def surprise(model: LanguageModel, held_out: HeldOut, choice: Choice) -> dict | None:
+    """What the memories felt at each of a fragment's tokens: a record for surprise.jsonl; None without memories.
+
+    `tokens` are strings; `surprise`, `eta` and `alpha` have a number a token, the mean over blocks.
+    """
+    inputs, _ = next(held_out.windows(1))
+    fragment = inputs[:1, :FRAGMENT]
+    with probe.listen(), choice.autocast():
+        reports = model(fragment.to(choice.device)).reports.values()
+    if not reports:
+        return None
+    figures = {
+        name: [round(x, 5) for x in torch.stack([report[name][0] for report in reports]).mean(0).tolist()]
+        for name in ("surprise", "eta", "alpha")
+    }
+    return {"tokens": [held_out.tokenizer.decode([token]) for token in fragment[0].tolist()]} | figures

@@ -1,0 +1,70 @@
+"""Finds where a number stopped being finite, so that a run ends with a sentence and not with noise."""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nlcore import probe
+from nlcore.models import LanguageModel
+from nlcore.optim import LevelOptimizer
+from nlcore.train.config import TrainError
+from nlcore.train.telemetry import owner
+
+
+class NonFinite(TrainError):
+    """A loss, a gradient or a weight is infinite or not a number."""
+
+
+class Guard:
+    """Checks a run's numbers. Raises NonFinite, naming the step, the level and the last good checkpoint."""
+
+    def __init__(self, model: LanguageModel, optimizer: LevelOptimizer) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.checkpoint: Path | None = None
+        """The last good one."""
+
+    def loss(self, value: float, step: int, inputs: Tensor) -> None:
+        """`inputs` (B, T) are what gave the loss; they are looked at again only if it is not finite."""
+        if not math.isfinite(value):
+            where = self._weights() or self._memories(inputs) or "the activations, while all weights and memories are finite"
+            self._stop(step, f"the loss is {value}", where)
+
+    def gradients(self, step: int) -> None:
+        """One norm a level, and one wait for the device."""
+        levels = list(self.optimizer.optimizers)
+        norms = torch.stack([nn.utils.get_total_norm(self._gathered(level)) for level in levels])
+        finite = norms.isfinite().tolist()
+        if not all(finite):
+            self._stop(step, "a gradient is not finite", f"the gradients of level {levels[finite.index(False)]}")
+
+    def weights(self, step: int) -> None:
+        where = self._weights()
+        if where:
+            self._stop(step, "a weight is not finite", where)
+
+    def _gathered(self, level: str) -> list[Tensor]:
+        return [p.grad for p in self.optimizer.parameters(level) if p.grad is not None]
+
+    def _weights(self) -> str | None:
+        for name, parameter in self.model.named_parameters():
+            if not parameter.isfinite().all():
+                return f"the weights of level {self.model.level_of(name)} ({name})"
+        return None
+
+    @torch.no_grad()
+    def _memories(self, inputs: Tensor) -> str | None:
+        with probe.listen():
+            reports = self.model(inputs).reports
+        for block, report in reports.items():
+            for key, values in report.items():
+                if not values.isfinite().all():
+                    memory = key.partition("/")[2] or "memory"
+                    return f"level {owner(memory)} (the in-context memory {memory!r} of {block})"
+        return None
+
+    def _stop(self, step: int, what: str, where: str) -> None:
+        good = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint else "there is no checkpoint yet"
+        advice = "resume with a smaller --lr" if self.checkpoint else "start again with a smaller --lr"
+        raise NonFinite(f"Step {step}: {what}, first in {where}; {good}: {advice}.")

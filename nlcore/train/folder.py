@@ -1,0 +1,175 @@
+"""The run folder: where each file is, lines that are whole or absent, and one trainer at a time."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nlcore.train.config import TrainError
+
+Record = dict[str, Any]
+PATIENCE = 1.0
+"""Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
+
+
+class RunFolder:
+    """The files of one run. Creates nothing by itself."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.levels = self.path / "levels.jsonl"
+        self.surprise = self.path / "surprise.jsonl"
+        self.samples = self.path / "samples.jsonl"
+        self.control = self.path / "control.jsonl"
+        self.applied = self.path / "applied.jsonl"
+        self.status = self.path / "status.json"
+        self.log = self.path / "log.txt"
+        self.tokenizer = self.path / "tokenizer.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.lock = self.path / "lock"
+
+    def create(self) -> None:
+        """Makes the folder. Raises TrainError if a run is there already, or it cannot be made."""
+        if self.config.exists():
+            raise TrainError(f"{self.path} holds a run already: continue it with --resume {self.path}, or name another.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainError(f"{self.path} cannot be made: {error.strerror}; name another folder.") from error
+
+
+def free(name: str, root: str | Path = "runs") -> RunFolder:
+    """The first of `root`/`name`-1, -2, ... that is not there; it is made, so it stays the caller's."""
+    number = 1
+    while True:
+        folder = RunFolder(Path(root) / f"{name}-{number}")
+        try:
+            folder.path.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise TrainError(f"{folder.path} cannot be made: {error.strerror}; name a folder with --run.") from error
+
+
+def append(path: Path, record: Record) -> None:
+    """Appends one whole line; a line that a killed writer left cut is closed first."""
+    with open(path, "a+b", buffering=0) as file:
+        write_line(file, record)
+
+
+def write_line(file: BinaryIO, record: Record) -> None:
+    """The same, on a file opened for reading and appending without a buffer: one write, so lines never mix."""
+    line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        line = line if file.read(1) == b"\n" else b"\n" + line
+    file.write(line)
+
+
+class Tail:
+    """Reads the whole lines appended to a file since it last looked; a file not there yet has none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset = path, 0
+
+    def lines(self) -> list[str]:
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return [line for line in whole.decode(errors="replace").split("\n") if line.strip()]
+
+
+def records(path: Path) -> list[Record]:
+    """All records of a file of lines, in order; lines that were cut are skipped."""
+    found = []
+    for line in Tail(path).lines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            found.append(record)
+    return found
+
+
+def latest(lines: list[Record], *keys: str) -> list[Record]:
+    """The lines that count: of one step (and the same `keys`) the last one written.
+
+    An attempt that resumes goes over steps that the one before it had done already; what the
+    older attempt wrote from there on is left out.
+    """
+    kept: dict[tuple, Record] = {}
+    attempt = 0
+    for line in lines:
+        if line["attempt"] > attempt:
+            attempt = line["attempt"]
+            kept = {key: old for key, old in kept.items() if old["step"] < line["step"]}
+        kept[(line["step"], *(line[key] for key in keys))] = line
+    return list(kept.values())
+
+
+def write_json(path: Path, record: Record) -> None:
+    """Writes a JSON file in one step: a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> Record:
+    """Reads a JSON file; empty if it is not there. Raises TrainError if it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise TrainError(f"{path} is not whole: remove it, or start a new run.") from error
+
+
+@contextmanager
+def locked(folder: RunFolder) -> Iterator[None]:
+    """Holds the folder's lock inside the block. The system frees it when its process ends, however it ends.
+
+    Raises TrainError if another process holds it.
+    """
+    with open(folder.lock, "a+b", buffering=0) as file:
+        until = time.monotonic() + PATIENCE
+        while not _try(file, fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                file.seek(0)
+                owner = file.read().decode(errors="replace").strip() or "another process"
+                raise TrainError(f"{folder.path} is being trained by {owner}: stop that run first, or name another folder.")
+            time.sleep(0.05)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        yield
+
+
+def is_locked(folder: RunFolder) -> bool:
+    """Whether a living process trains in this folder."""
+    try:
+        with open(folder.lock, "rb") as file:
+            return not _try(file, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+
+
+def _try(file: BinaryIO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False

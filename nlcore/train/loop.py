@@ -1,0 +1,197 @@
+"""The loop: forward, loss, backward, the levels' step; between steps, commands and checkpoints."""
+
+import time
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nlcore import probe
+from nlcore.train import checkpoint, schedule, telemetry
+from nlcore.train.checkpoint import Checkpoint
+from nlcore.train.config import TrainConfig
+from nlcore.train.control import Inbox
+from nlcore.train.finite import Guard
+from nlcore.train.folder import RunFolder
+from nlcore.train.parts import Parts
+from nlcore.train.progress import Progress
+from nlcore.train.reporting import Reporter
+from nlcore.train.status import Status
+from nlcore.train.steering import Steering
+
+POLL = 0.1
+"""Seconds between two looks for commands while paused."""
+
+
+class Leave(Exception):
+    """The run was asked to end; raised only where no step is half done."""
+
+
+class Trainer:
+    """One attempt at a run, from its checkpoint (or step 0) to its end.
+
+    `leave` may be set at any time, by a signal's handler: the run then ends at the next boundary.
+    """
+
+    def __init__(self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress) -> None:
+        self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
+        self.steering = Steering(parts.model, parts.optimizer)
+        self.guard = Guard(parts.model, parts.optimizer)
+        self.reporter = Reporter(config, folder, parts, status, progress)
+        self.inbox = Inbox(folder, 0, status.fields["attempt"])
+        self.step, self.elapsed, self.leave = 0, 0.0, False
+        self.began = (0, 0.0)
+        """Step and seconds of training at which this attempt began."""
+
+    def restore(self, saved: Checkpoint, same_text: bool) -> None:
+        """Goes to where a checkpoint was taken; with another text, its order begins anew."""
+        state, parts = saved.state, self.parts
+        parts.model.load_state_dict(saved.weights)
+        parts.optimizer.load_state_dict(state["optimizer"])
+        if same_text:
+            parts.batches.load_state_dict(state["batches"])
+        self.steering.load_state_dict(state["steering"])
+        self.reporter.window = dict(state["window"])
+        self.inbox = Inbox(self.folder, state["command"], self.status.fields["attempt"])
+        self.guard.checkpoint = saved.path
+        self.step, self.elapsed = state["step"], state["elapsed"]
+        self.began = (self.step, self.elapsed)
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["random_cuda"])
+
+    def run(self) -> str:
+        """Trains to the end, or until asked to stop: "done" or "stopped". Raises NonFinite."""
+        try:
+            while self.done() < 1:
+                self._between_steps()
+                self._advance()
+            self._save()
+            self.status.set(result=self.reporter.final(self.step, self.elapsed, self._still_scoring))
+            return "done"
+        except Leave:
+            self._save()
+            return "stopped"
+
+    def done(self) -> float:
+        """Share of the run that is over; 1 at its end."""
+        config = self.config
+        return self.elapsed / config.seconds if config.seconds else self.step / config.preset.steps
+
+    def _between_steps(self) -> None:
+        """Commands, pauses, the heartbeat. Raises Leave if the run is to end here."""
+        self._take_commands()
+        while self.steering.paused and not (self.leave or self.steering.stop):
+            self._beat("paused")
+            time.sleep(POLL)
+            self._take_commands()
+        if self.leave or self.steering.stop:
+            raise Leave
+        self._beat("training")
+
+    def _take_commands(self) -> None:
+        step = self.step + 1
+        commands, wrong = self.inbox.due(step)
+        for sentence in wrong:
+            self.progress.say(f"A line of control.jsonl is passed over before step {step:,}: {sentence}")
+        for command in commands:
+            try:
+                sentence, applied = self.steering.apply(command), True
+            except ValueError as error:
+                sentence, applied = str(error), False
+            self.inbox.note(command, step, applied, sentence)
+            self.progress.say(f"Command {command.number} before step {step:,}: {sentence}")
+        if self.steering.save:
+            self.steering.save = False
+            self._save()
+
+    def _beat(self, state: str) -> None:
+        self.status.beat(
+            state=state,
+            step=self.step,
+            steps=None if self.config.seconds else self.config.preset.steps,
+            done=min(self.done(), 1.0),
+            seconds_left=self._seconds_left(),
+            command=self.inbox.done,
+        )
+
+    def _seconds_left(self) -> float | None:
+        """Of training, at this attempt's speed; None before its first step."""
+        if self.config.seconds:
+            return max(self.config.seconds - self.elapsed, 0.0)
+        steps, seconds = self.step - self.began[0], self.elapsed - self.began[1]
+        return seconds / steps * (self.config.preset.steps - self.step) if steps else None
+
+    def _advance(self) -> None:
+        """One step, and what follows it."""
+        config, step = self.config, self.step + 1
+        validates = step % config.validate_every == 0
+        reports = validates or step % config.report_every == 0 or step == config.preset.steps
+        started = time.perf_counter()
+        figures, rows = self._learn(step, reports)
+        seconds = time.perf_counter() - started
+        self.step, self.elapsed = step, self.elapsed + seconds
+        self.reporter.count(figures.pop("loss"), seconds)
+        if validates:
+            figures["validation_bits_per_byte"] = self.reporter.validate(step, self._still_scoring)
+        if reports:
+            self.reporter.report(step, self.elapsed, figures, rows, self._seconds_left())
+        if step % config.checkpoint_every == 0:
+            self._save()
+
+    def _learn(self, step: int, listens: bool) -> tuple[dict[str, float], list[dict]]:
+        """The step itself: its figures and, if it listens, its rows of levels. NonFinite leaves all as it was."""
+        parts = self.parts
+        share = self.done() if self.config.seconds else step / self.config.preset.steps
+        lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
+        inputs, targets = (x.to(parts.choice.device) for x in parts.batches.next())
+        with probe.listen() if listens else nullcontext():
+            loss, reports = self._backward(inputs, targets, step)
+            self.guard.gradients(step)
+            norm, outer = parts.optimizer.step(step, lr)
+        rows = telemetry.rows(parts.model.levels(), parts.optimizer, reports, outer) if listens else []
+        return {"loss": loss, "lr": lr, "gradient_norm": telemetry.figure(norm.item())}, rows
+
+    def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> tuple[float, telemetry.Reports]:
+        """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part."""
+        size = self.config.micro_batch or len(inputs)
+        total, seen = 0.0, []
+        for x, y in zip(inputs.split(size), targets.split(size)):
+            with self.parts.choice.autocast():
+                output = self.parts.model(x)
+            loss = F.cross_entropy(output.logits.float().flatten(0, 1), y.flatten()) * (len(x) / len(inputs))
+            total += loss.item()
+            self.guard.loss(total, step, x)
+            loss.backward()
+            seen.append(output.reports)
+        return total, seen[0]
+
+    def _still_scoring(self) -> None:
+        """Between two batches of a validation."""
+        self._beat("validating")
+        if self.leave:
+            raise Leave
+
+    def _save(self) -> None:
+        """Writes a checkpoint. Raises NonFinite rather than keep weights that are not finite."""
+        self.guard.weights(self.step)
+        self.guard.checkpoint = checkpoint.save(
+            self.folder.checkpoints, self.step, self.parts.model.state_dict(), self._state(), self.config.keep
+        )
+        self.status.set(checkpoint=str(self.guard.checkpoint), step=self.step)
+
+    def _state(self) -> dict:
+        """All that a bitwise resume needs beside the weights."""
+        cuda = self.parts.choice.device.type == "cuda"
+        return {
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "window": self.reporter.window,
+            "optimizer": self.parts.optimizer.state_dict(),
+            "batches": self.parts.batches.state_dict(),
+            "steering": self.steering.state_dict(),
+            "command": self.inbox.done,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state() if cuda else None,
+        }

@@ -1,0 +1,90 @@
+"""Everything a run is made of, built from its config: text, tokens, model, optimizer."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from nlcore import tasks
+from nlcore.levels import Clock
+from nlcore.models import LanguageModel, build, parameter_count
+from nlcore.optim import LevelOptimizer
+from nlcore.tasks import Batches, Corpus, tokenizers
+from nlcore.train.config import TrainConfig
+from nlcore.train.device import Choice
+from nlcore.train.evaluate import HeldOut
+from nlcore.train.folder import RunFolder
+
+BETAS = (0.9, 0.95)
+WEIGHT_DECAY = 0.1
+CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A run's parts, at step 0."""
+
+    choice: Choice
+    corpus: Corpus
+    batches: Batches
+    held_out: HeldOut
+    model: LanguageModel
+    optimizer: LevelOptimizer
+
+    def facts(self) -> dict:
+        """What was found and chosen, for config.json."""
+        totals = self.corpus.manifest["domains"].values()
+        return {
+            "corpus": {
+                "name": self.corpus.name,
+                "hash": self.corpus.hash,
+                "train_bytes": sum(domain["train_bytes"] for domain in totals),
+                "validation_bytes": sum(domain["validation_bytes"] for domain in totals),
+            },
+            "device": self.choice.device.type,
+            "dtype": str(self.choice.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "vocabulary": self.held_out.tokenizer.vocabulary,
+            "parameters": parameter_count(self.model),
+            "levels": [vars(level) for level in self.model.levels()],
+        }
+
+
+def make(config: TrainConfig, folder: RunFolder, choice: Choice) -> Parts:
+    """Builds the parts; the seed decides the model's first weights and the order of the text.
+
+    The tokenizer is kept in the run folder, and read from there if it is there.
+    Raises DataError for text that will not do.
+    """
+    preset = config.preset
+    corpus = tasks.load(config.data)
+    tokens_of = _tokenizer(config, folder, corpus)
+    tokens = tasks.prepare(corpus, tokens_of)
+    held_out = HeldOut(tokens.validation, tokens_of, preset.context, config.micro_batch or preset.batch)
+    next(held_out.windows(1))  # too short a validation text is said now, not after the training
+    torch.manual_seed(config.seed)
+    model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)
+    batches = Batches(tokens.train, preset.batch, preset.context, config.seed)
+    return Parts(choice, corpus, batches, held_out, model, _optimizer(model, preset.lr))
+
+
+def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokenizers.Tokenizer:
+    if folder.tokenizer.exists():
+        return tokenizers.load(folder.tokenizer)
+    made = tokenizers.make(config.preset.tokenizer, corpus, config.preset.vocabulary)
+    tokenizers.save(made, folder.tokenizer)
+    return made
+
+
+def _optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
+    """AdamW a level. Weight decay is for the matrices of projections alone: not for norms, biases,
+    embeddings, convolutions, nor for the learnt starts of memories, which are no maps of their own."""
+    matrices = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
+    periods = {level.name: level.period for level in model.levels() if level.unit == "steps"}
+    groups = {
+        name: [{"params": [], "weight_decay": WEIGHT_DECAY}, {"params": [], "weight_decay": 0.0}] for name in periods
+    }
+    for name, parameter in model.named_parameters():
+        groups[model.level_of(name)][id(parameter) not in matrices]["params"].append(parameter)
+    return LevelOptimizer(groups, Clock(periods), lr, BETAS, CLIP)

@@ -1,0 +1,162 @@
+"""One run in this process: makes its folder, takes its lock, resumes what is there, and ends it in order."""
+
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nlcore.train import checkpoint, device, parts
+from nlcore.train.checkpoint import Checkpoint
+from nlcore.train.config import TrainConfig, TrainError, change
+from nlcore.train.folder import Record, RunFolder, free, locked, read_json, write_json
+from nlcore.train.loop import Trainer
+from nlcore.train.progress import Progress, clock
+from nlcore.train.status import Status
+
+CHANGEABLE = ("steps", "seconds", "lr", "data", "device")
+"""What may be given anew when a run is resumed; the rest belongs to its weights."""
+
+
+def new(config: TrainConfig, path: str | Path | None = None) -> RunFolder:
+    """Makes a run's folder with its config; by default the next free runs/SIZE-MODEL-N.
+
+    Raises TrainError if `path` holds a run already.
+    """
+    folder = RunFolder(path) if path is not None else free(f"{config.preset.name}-{config.model}")
+    folder.create()
+    write_json(folder.config, {"config": config.as_json(), "facts": {}})
+    return folder
+
+
+def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
+    """A run's config, and the facts found when it first ran (corpus, device, threads, levels, ...).
+
+    Raises TrainError if there is no run.
+    """
+    stored = read_json(folder.config)
+    if not stored:
+        raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
+    return TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+
+
+def train(folder: RunFolder, accept_data: bool = False, **choices: Any) -> Record:
+    """Trains the folder's run from its newest whole checkpoint, or from step 0, to its end; returns its status.
+
+    Args:
+        accept_data: go on although the text is not the one the run began with.
+        choices: of CHANGEABLE, to replace what the config says.
+
+    Raises TrainError or DataError, one sentence each; the status then says "failed" and why, unless
+    another process holds the folder.
+    """
+    read_config(folder)
+    with locked(folder):
+        status, progress = Status(folder), Progress(folder)
+        try:
+            _begin(status)
+            state, sentence = _attempt(folder, status, progress, accept_data, choices)
+        except ValueError as error:
+            progress.note(str(error))
+            status.set(state="failed", sentence=str(error))
+            raise
+        except KeyboardInterrupt:
+            status.set(state="stopped", sentence="Interrupted: a resume goes on from the newest checkpoint.")
+            raise
+        except torch.OutOfMemoryError as error:
+            advice = "The device is out of memory: resume with a smaller micro_batch, or choose a smaller size or batch."
+            status.set(state="failed", sentence=advice)
+            raise TrainError(advice) from error
+        except Exception as error:
+            progress.note(traceback.format_exc())
+            status.set(state="failed", sentence=f"{type(error).__name__}: {error}; log.txt says where.")
+            raise
+        progress.say(sentence)
+        status.set(state=state, sentence=sentence)
+        return status.fields
+
+
+def _begin(status: Status) -> None:
+    attempt = status.fields.get("attempt", 0) + 1
+    status.set(state="starting", attempt=attempt, sentence="", line="")
+
+
+def _attempt(folder: RunFolder, status: Status, progress: Progress, accept: bool, choices: dict) -> tuple[str, str]:
+    """State and sentence that the attempt ends with."""
+    config, facts = read_config(folder)
+    fixed = next((name for name, value in choices.items() if value is not None and name not in CHANGEABLE), None)
+    if fixed is not None:
+        raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without --{fixed.replace('_', '-')}.")
+    config = change(config, **choices)
+    choice = device.choose(config.device, config.dtype)
+    with device.settled(choice, config.threads or facts.get("threads", 0)):
+        made = parts.make(config, folder, choice)
+        same_text = _check_text(folder, facts, made, accept)
+        write_json(folder.config, {"config": config.as_json(), "facts": made.facts()})
+        saved = checkpoint.newest(folder.checkpoints, progress.say)
+        trainer = Trainer(config, folder, made, status, progress)
+        if saved is not None:
+            trainer.restore(saved, same_text)
+        _check_unfinished(folder, trainer, status)
+        progress.say("\n".join(_introduction(folder, config, made, saved)))
+        with _signals(trainer):
+            state = trainer.run()
+    if state == "done":
+        return state, f"Done in {clock(trainer.elapsed)} of training. Everything is in {folder.path}."
+    return state, f"Stopped after step {trainer.step:,}. Go on with: python -m nlcore.train --resume {folder.path}"
+
+
+def _check_unfinished(folder: RunFolder, trainer: Trainer, status: Status) -> None:
+    result = status.fields.get("result")
+    if result and result["steps"] == trainer.step and trainer.done() >= 1:
+        raise TrainError(
+            f"{folder.path} has finished its {trainer.step:,} steps: add --steps with a larger number to go on."
+        )
+
+
+def _check_text(folder: RunFolder, facts: Record, made: parts.Parts, accept: bool) -> bool:
+    """Whether the text is the one the run began with. Raises TrainError if not, unless that is accepted."""
+    then = facts.get("corpus", {}).get("hash", made.corpus.hash)
+    if then != made.corpus.hash and not accept:
+        raise TrainError(
+            f"The text is not the one {folder.path} began with (its hash was {then[:8]}, and is {made.corpus.hash[:8]}): "
+            "name that text with --data, or add --accept-data to go on with this one."
+        )
+    return then == made.corpus.hash
+
+
+def _introduction(folder: RunFolder, config: TrainConfig, made: parts.Parts, saved: Checkpoint | None) -> list[str]:
+    facts = made.facts()
+    text = facts["corpus"]
+    levels = ", ".join(f"{level['name']} {level['period']} {level['unit']}" for level in facts["levels"])
+    begin = f"from step {saved.state['step']:,}, {saved.path}" if saved else "from the first step"
+    return [
+        f"Model    {config.model} {config.preset.name}, {facts['parameters']:,} parameters",
+        f"Levels   {levels}",
+        f"Text     {text['name']}: {text['train_bytes']:,} bytes to train on, {text['validation_bytes']:,} to validate",
+        f"Device   {made.choice}; {facts['threads']} CPU threads",
+        f"Run      {folder.path}, {begin}",
+    ]
+
+
+@contextmanager
+def _signals(trainer: Trainer) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the run at the next step; the second does what it always did."""
+
+    def leave(number: int, frame: object) -> None:
+        trainer.leave = True
+        restore()
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    try:
+        yield
+    finally:
+        restore()

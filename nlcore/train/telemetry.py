@@ -1,0 +1,92 @@
+"""What every level did at a step: the rows of levels.jsonl, from the reports of model and optimizer."""
+
+import math
+from typing import Any
+
+from torch import Tensor
+
+from nlcore.levels import Level
+from nlcore.optim import LevelOptimizer, LevelReport
+
+Reports = dict[str, dict[str, Tensor]]
+ROW = dict.fromkeys(
+    "level memory unit period fired writes update_norm weight_norm surprise eta alpha lr gradient_norm"
+    " second_moment_norm blocks".split()
+)
+"""Every row has these fields; those that a level does not have are None."""
+
+
+def rows(levels: tuple[Level, ...], optimizer: LevelOptimizer, reports: Reports, outer: dict[str, LevelReport]) -> list[dict]:
+    """One row for each in-context memory, then for each outer level and its momentum; fastest first.
+
+    Args:
+        levels: those of the model.
+        reports: of one forward pass, by block.
+        outer: of the optimizer's step.
+    """
+    found = []
+    for level in levels:
+        if level.unit == "tokens":
+            found += [_in_context(level, name, reports) for name in memories(reports) if owner(name) == level.name]
+        else:
+            found += _outer(level, optimizer.clock.periods[level.name], outer[level.name])
+    return found
+
+
+def memories(reports: Reports) -> list[str]:
+    """Names of the in-context memories that report, the same in every block."""
+    first = next(iter(reports.values()), {})
+    return [name.removeprefix("update/") for name in first if name.startswith("update/")]
+
+
+def owner(memory: str) -> str:
+    """The level that an in-context memory belongs to."""
+    return "memory" if memory == "memory" else "projections"
+
+
+def _in_context(level: Level, name: str, reports: Reports) -> dict[str, Any]:
+    """Means over the batch's writes and tokens, and over blocks; `blocks` keeps the blocks apart."""
+    norms = {
+        "update_norm": [_mean(report[f"update/{name}"]) for report in reports.values()],
+        "weight_norm": [_mean(report[f"norm/{name}"]) for report in reports.values()],
+    }
+    writes = len(next(iter(reports.values()))[f"update/{name}"])
+    rates = {rate: _average([_mean(report[rate]) for report in reports.values()]) for rate in ("eta", "alpha")}
+    felt = {}
+    if name == "memory":  # surprise is the main memory's; 0 stands where nothing was written yet
+        felt = {"surprise": _average([_mean(report["surprise"][report["surprise"] > 0]) for report in reports.values()])}
+    means = {figure: _average(values) for figure, values in norms.items()}
+    what = {"level": level.name, "memory": name, "unit": "tokens", "period": level.period}
+    return ROW | what | {"fired": writes > 0, "writes": writes, "blocks": norms} | means | rates | felt
+
+
+def _outer(level: Level, period: int, report: LevelReport) -> list[dict[str, Any]]:
+    both = {"unit": "steps", "period": period, "fired": report.fired, "writes": int(report.fired)}
+    weights = {
+        "level": level.name,
+        "update_norm": figure(report.update_norm),
+        "weight_norm": figure(report.weight_norm),
+        "gradient_norm": figure(report.gradient_norm),
+        "lr": report.lr,
+    }
+    momentum = {
+        "level": f"{level.name} momentum",
+        "update_norm": figure(report.moment_update),
+        "weight_norm": figure(report.moment_norm),
+        "second_moment_norm": figure(report.second_moment_norm),
+    }
+    return [ROW | both | momentum, ROW | both | weights]
+
+
+def _mean(values: Tensor) -> float | None:
+    return figure(values.mean().item()) if values.numel() else None
+
+
+def _average(values: list[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return figure(sum(there) / len(there)) if there else None
+
+
+def figure(value: float) -> float | None:
+    """Six digits; None for what JSON cannot hold."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
