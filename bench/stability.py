@@ -21,6 +21,7 @@ from nlcore import probe
 from nlcore.layers.memory_group import MemoryGroup, Tokens
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import State
+from nlcore.viz.theme import looks, tidy
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 DIM, HEADS, HIDDEN = 128, 4, 32
@@ -92,14 +93,18 @@ def _spectral_norm(group: MemoryGroup, state: State, chunk: Tokens, theta: Tenso
 def draw(results: dict[str, dict], path: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
     for axis, (title, result) in zip(axes, results.items()):
+        look = looks(list(result["norms"]))
         for name, values in result["norms"].items():
             positions = [(i + 1) * result["tokens"] / len(values) for i in range(len(values))]
-            axis.plot(positions, values, label=name)
-        axis.set(xlabel="tokens read", ylabel="norm of the weights", title=title, yscale="log")
+            axis.plot(positions, values, label=name, color=look[name].colour, linestyle=look[name].dash)
+        tidy(axis, f"Memories, {title}", "tokens read", "norm of the weights")
+        axis.set_ylim(bottom=0)
         axis.legend(title="memory", fontsize=8)
-    for title, result in results.items():
-        axes[2].hist(result["jacobians"], bins=30, alpha=0.6, label=title)
-    axes[2].set(xlabel="norm of a chunk's Jacobian", ylabel="chunks", title="Main memory, chunk by chunk")
+    every = [norm for result in results.values() for norm in result["jacobians"]]
+    edges = torch.linspace(min(every), max(every), 31).tolist()
+    for (title, result), look in zip(results.items(), looks(list(results)).values()):
+        axes[2].hist(result["jacobians"], bins=edges, alpha=0.6, label=title, color=look.colour)
+    tidy(axes[2], "Main memory's Jacobian over a chunk", "spectral norm", "chunks")
     axes[2].legend(fontsize=8)
     figure.savefig(path, dpi=120)
 
@@ -111,7 +116,7 @@ def main() -> None:
     torch.set_num_threads(1)
     x = torch.randn(1, tokens, DIM, generator=torch.Generator().manual_seed(1))
     results = {}
-    for title, keep_all in (("default settings", False), ("retention 1: nothing fades", True)):
+    for title, keep_all in (("default settings", False), ("retention 1", True)):
         titans = layer(keep_all)
         found = jacobians(titans, x, every=max(1, tokens // 16 // 64))
         results[title] = {"tokens": tokens, "norms": norms(titans, x), "jacobians": found}

@@ -1,0 +1,97 @@
+"""How fast are the recurrence and the models here? Medians, side by side in one run.
+
+    python -m bench.speed           # under two minutes; writes build/bench.json too
+
+Candidates take turns, so that a machine that slows down slows them all. `ratio` is
+against the first line of each table.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.layers.self_modifying_naive import self_modifying_naive
+from nlcore.models import MODELS, PRESETS, build
+from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
+
+RESULT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+Candidates = dict[str, Callable[[], torch.Tensor]]
+
+
+def recurrence(length: int = 256) -> Candidates:
+    """Outputs and gradients of the delta recurrence: the loop, and chunks of several sizes."""
+    torch.manual_seed(0)
+    x = F.normalize(torch.randn(8, 4, length, 32), dim=-1).requires_grad_()
+    delta, q = torch.randn_like(x), torch.randn_like(x)
+    eta, log_alpha = torch.rand(8, 4, length), F.logsigmoid(torch.randn(8, 4, length) + 4)
+    given = dict(x=x, delta=delta, eta=eta, log_alpha=log_alpha, weight=torch.randn(8, 4, 32, 32), q=q)
+    found: Candidates = {"naive loop": lambda: delta_rule_naive(**given)[0]}
+    for chunk in (16, 32, 64):
+        found[f"chunks of {chunk}"] = lambda chunk=chunk: delta_rule_chunked(**given, chunk=chunk)[0]
+    return found
+
+
+def layer(length: int = 128) -> Candidates:
+    """One layer of self-modifying Titans: the token loop, and the chunk-parallel form."""
+    torch.manual_seed(0)
+    titans, x = SelfModifyingTitans(64, 2, 32, chunks=(16, 64)), torch.randn(2, length, 64)
+    return {"token loop": lambda: self_modifying_naive(titans, x)[0], "chunk-parallel": lambda: titans(x)[0]}
+
+
+def models() -> Candidates:
+    """One training step's forward and backward pass of each model at size tiny."""
+    preset, found = PRESETS["tiny"], {}
+    tokens = torch.randint(0, preset.vocabulary, (preset.batch, preset.context))
+    for name in reversed(MODELS):
+        torch.manual_seed(0)
+        found[name] = lambda net=build(name, preset, preset.vocabulary): net(tokens).logits
+    return found
+
+
+def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
+    """Median seconds of forward and backward, after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for index in range(rounds + 1):
+        for name, run in candidates.items():
+            began = time.perf_counter()
+            run().square().mean().backward()
+            if index:
+                times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def table(title: str, tokens: int, seconds: dict[str, float]) -> str:
+    first = next(iter(seconds.values()))
+    lines = [f"{title} ({tokens:,} tokens, forward and backward)", f"  {'':16}{'ms':>9}{'tokens/s':>11}{'ratio':>8}"]
+    lines += [f"  {name:16}{s * 1e3:>9.1f}{tokens / s:>11,.0f}{s / first:>8.2f}" for name, s in seconds.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    parser.add_argument("--rounds", type=int, default=7, help="counted rounds (7)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    preset, results = PRESETS["tiny"], {}
+    for title, tokens, candidates in (
+        ("Delta recurrence", 8 * 256, recurrence()),
+        ("Self-modifying Titans, one layer", 2 * 128, layer()),
+        ("Models at size tiny", preset.batch * preset.context, models()),
+    ):
+        results[title] = measure(candidates, options.rounds)
+        print(table(title, tokens, results[title]))
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps({"threads": options.threads, "median_seconds": results}, indent=1))
+    print(f"Figures as JSON: {RESULT}")
+
+
+if __name__ == "__main__":
+    main()
