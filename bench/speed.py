@@ -38,10 +38,10 @@ def recurrence(length: int = 256) -> Candidates:
     return found
 
 
-def layer(length: int = 128) -> Candidates:
+def layer(length: int = 32) -> Candidates:
     """One layer of self-modifying Titans: the token loop, and the chunk-parallel form."""
     torch.manual_seed(0)
-    titans, x = SelfModifyingTitans(64, 2, 32, chunks=(16, 64)), torch.randn(2, length, 64)
+    titans, x = SelfModifyingTitans(64, 2, 32, chunks=(8, 16)), torch.randn(2, length, 64)
     return {"token loop": lambda: self_modifying_naive(titans, x)[0], "chunk-parallel": lambda: titans(x)[0]}
 
 
@@ -70,7 +70,7 @@ def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
 def table(title: str, tokens: int, seconds: dict[str, float]) -> str:
     first = next(iter(seconds.values()))
     lines = [f"{title} ({tokens:,} tokens, forward and backward)", f"  {'':16}{'ms':>9}{'tokens/s':>11}{'ratio':>8}"]
-    lines += [f"  {name:16}{s * 1e3:>9.1f}{tokens / s:>11,.0f}{s / first:>8.2f}" for name, s in seconds.items()]
+    lines += [f"  {name:16}{s * 1e3:>9.1f}{tokens / s:>11,.0f}{s / first:>8.3f}" for name, s in seconds.items()]
     return "\n".join(lines)
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     preset, results = PRESETS["tiny"], {}
     for title, tokens, candidates in (
         ("Delta recurrence", 8 * 256, recurrence()),
-        ("Self-modifying Titans, one layer", 2 * 128, layer()),
+        ("Self-modifying Titans, one layer", 2 * 32, layer()),
         ("Models at size tiny", preset.batch * preset.context, models()),
     ):
         results[title] = measure(candidates, options.rounds)
