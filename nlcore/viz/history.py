@@ -1,0 +1,94 @@
+"""A run's whole history in bounded memory: the levels' figures and the run's metrics, by step."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from nlcore.train.folder import Record
+from nlcore.viz.bins import Bins
+
+FIGURES = ("change", "weight_norm", "surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm", "fired")
+"""What is kept of each row. `change` is the update's norm over the row's own norm, where it fired."""
+METRICS = ("loss", "validation_bits_per_byte", "tokens_per_second", "lr", "gradient_norm")
+Row = tuple[str, str | None]
+"""A level and, for an in-context one, the memory."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What every row did. R rows, n columns; NaN where there is no value."""
+
+    rows: tuple[Row, ...]
+    steps: np.ndarray
+    """(n,) the last step of each column."""
+    mean: dict[str, np.ndarray]
+    """By figure, (R, n)."""
+    largest: dict[str, np.ndarray]
+    """By figure, (R, n)."""
+    fired: np.ndarray
+    """(R, n) whether the row fired at any reported step of the column."""
+
+
+class LevelHistory:
+    """Rows of levels.jsonl, binned. `add` takes them in the order of the file."""
+
+    def __init__(self, columns: int = 512) -> None:
+        self.bins = Bins(0, columns)
+        self.rows: dict[Row, int] = {}
+        self.periods: dict[str, tuple[int, str]] = {}
+        """Each level's latest period and its unit."""
+
+    def add(self, records: Iterable[Record]) -> None:
+        for step, report in groupby(records, key=lambda record: record["step"]):
+            self._add_report(step, list(report))
+
+    def _add_report(self, step: int, report: list[Record]) -> None:
+        for record in report:
+            row = (record["level"], record["memory"])
+            if row not in self.rows:
+                self.rows[row] = len(self.rows)
+                self.bins.grow(len(FIGURES))
+            self.periods[record["level"]] = (record["period"], record["unit"])
+        values = np.full((len(self.rows), len(FIGURES)), np.nan)
+        for record in report:
+            values[self.rows[record["level"], record["memory"]]] = _figures(record)
+        self.bins.add(step, values.ravel())
+
+    def view(self) -> Levels:
+        """All that is kept, as arrays."""
+        shape = (len(self.rows), len(FIGURES), self.bins.used)
+        mean, largest = (values.reshape(shape) for values in (self.bins.mean(), self.bins.largest()))
+        by_figure = [{name: values[:, i] for i, name in enumerate(FIGURES)} for values in (mean, largest)]
+        return Levels(tuple(self.rows), self.bins.steps(), *by_figure, fired=by_figure[1]["fired"] > 0)
+
+
+def compute(records: Iterable[Record], columns: int = 512) -> Levels:
+    """What the level score shows of rows of levels.jsonl, in at most `columns` columns."""
+    history = LevelHistory(columns)
+    history.add(records)
+    return history.view()
+
+
+def _figures(record: Record) -> np.ndarray:
+    """(FIGURES,); NaN for what a row does not have."""
+    fired, norm, update = record["fired"], record["weight_norm"], record["update_norm"]
+    change = update / norm if fired and norm and update is not None else None
+    return np.array([change, *(record[name] for name in FIGURES[1:])], dtype=float)
+
+
+class MetricHistory:
+    """Lines of metrics.jsonl, binned; the loss in bits per byte where a token is a byte."""
+
+    def __init__(self, byte_tokens: bool, columns: int = 512) -> None:
+        self.bins, self.scale = Bins(len(METRICS), columns), 1 / math.log(2) if byte_tokens else math.nan
+        self.latest: Record = {}
+
+    def add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.latest = record
+            values = np.array([record.get(name) for name in METRICS], dtype=float)
+            values[0] *= self.scale
+            self.bins.add(record["step"], values)

@@ -1,0 +1,81 @@
+"""A file of lines that grows: the lines that count, a bounded part at a time."""
+
+import json
+from pathlib import Path
+
+from nlcore.train.folder import Record
+
+PART = 1 << 20
+"""Bytes read at once."""
+
+
+class Lines:
+    """New records of one of a run's files.
+
+    An attempt that resumes goes over steps that the one before had done: the older lines of those
+    steps no longer count. A cut last line waits until it is whole.
+
+    Attributes:
+        spoilt: whole lines that could not be read and were left out.
+        more: whether the file held more than the last `poll` took.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.more = path, False
+        self.begins: dict[int, int] = {}
+        """The step from which an attempt's lines replace those of older attempts."""
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self.offset, self.spoilt, self.step, self.attempt = 0, 0, 0, 0
+
+    def poll(self) -> tuple[list[Record], bool]:
+        """The next records, and whether to forget all that came before them."""
+        lines, again = self._read()
+        found: list[Record] = []
+        for line in lines:
+            record = _record(line)
+            if record is None:
+                self.spoilt += 1
+            elif self._goes_back(record):
+                self._rewind()
+                self.more = True
+                return [], True
+            elif all(record["step"] < begin for attempt, begin in self.begins.items() if attempt > record["attempt"]):
+                self.step, self.attempt = record["step"], record["attempt"]
+                found.append(record)
+        return found, again
+
+    def _read(self) -> tuple[list[bytes], bool]:
+        self.more, again = False, False
+        try:
+            with open(self.path, "rb") as file:
+                size = file.seek(0, 2)
+                if size < self.offset:  # another file under the same name
+                    self._rewind()
+                    self.begins, again = {}, True
+                file.seek(self.offset)
+                data = file.read(PART)
+        except FileNotFoundError:
+            return [], False
+        whole = data.rfind(b"\n") + 1
+        if not whole and len(data) == PART:  # no line of ours is that long
+            whole, data = PART, b"spoilt"
+        self.offset += whole
+        self.more = self.offset < size and whole > 0
+        return [line for line in data[:whole].split(b"\n") if line.strip()], again
+
+    def _goes_back(self, record: Record) -> bool:
+        """Notes where an attempt begins; True if lines that were taken already are replaced by it."""
+        if record["attempt"] <= self.attempt or record["attempt"] in self.begins:
+            return False
+        self.begins[record["attempt"]] = record["step"]
+        return record["step"] <= self.step
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        record = json.loads(line)
+        return record if isinstance(record["step"], int) and isinstance(record["attempt"], int) else None
+    except (ValueError, TypeError, KeyError):
+        return None

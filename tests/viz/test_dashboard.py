@@ -1,0 +1,265 @@
+"""The dashboard without a browser: what it sends, what it obeys, and its sentence for each bad thing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nlcore.train import configure, new
+from nlcore.train.folder import RunFolder, append, locked, read_json, records, write_json
+from nlcore.viz import dashboard as module
+from nlcore.viz.company import Company
+from nlcore.viz.dashboard import Dashboard
+
+LEVELS = [("memory", 16, "tokens"), ("weights", 1, "steps"), ("cms-1", 4, "steps")]
+
+
+class Browser:
+    """Stands where the widget is, and keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.got: list[dict] = []
+
+    def send(self, message: dict) -> None:
+        json.dumps(message, allow_nan=False)
+        self.got.append(message)
+
+
+def make_run(path: Path, corpus: str = "aaaa") -> RunFolder:
+    """A run's folder as a trainer leaves it before the first report."""
+    folder = new(configure("tiny", steps=100), path)
+    levels = [dict(zip(("name", "period", "unit"), level)) for level in LEVELS]
+    facts = {"corpus": {"name": corpus, "hash": corpus * 16}, "levels": levels, "parameters": 1000, "device": "cpu", "dtype": "float32"}
+    write_json(folder.config, read_json(folder.config) | {"facts": facts})
+    write_json(folder.status, {"state": "training", "step": 0, "sentence": "", "heartbeat": time.time()})
+    return folder
+
+
+def report(folder: RunFolder, step: int, attempt: int = 1) -> None:
+    """What a trainer writes at a report."""
+    line = {"step": step, "attempt": attempt}
+    append(folder.metrics, line | {"loss": 2.0, "lr": 0.1, "tokens_per_second": 9.0, "gradient_norm": 1.0})
+    empty = dict.fromkeys(("surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm"))
+    for level, period, unit in [*LEVELS, ("weights momentum", 1, "steps")]:
+        memory = "memory" if unit == "tokens" else None
+        row = {"level": level, "memory": memory, "unit": unit, "period": period, "fired": unit == "tokens" or step % period == 0}
+        append(folder.levels, line | row | empty | {"update_norm": 0.5, "weight_norm": 2.0})
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert condition()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return make_run(tmp_path / "run")
+
+
+@pytest.fixture
+def training(folder: RunFolder) -> Iterator[RunFolder]:
+    """The folder, as if a trainer were at work in it."""
+    with locked(folder):
+        yield folder
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Dashboard]]:
+    """Opens dashboards that look often, and closes them."""
+    monkeypatch.setattr(module, "ENDED", module.PAUSE)
+    opened = []
+
+    def open_one(*arguments: object, **choices: object) -> Dashboard:
+        opened.append(Dashboard(*arguments, **choices))
+        opened[-1].panel = Browser()
+        return opened[-1]
+
+    yield open_one
+    for dashboard in opened:
+        dashboard.close()
+        dashboard.thread.join(10)
+        assert not dashboard.thread.is_alive()
+
+
+def said(dashboard: Dashboard) -> str:
+    return " ".join(dashboard.sentences())
+
+
+def columns(browser: Browser) -> list[int]:
+    """The steps of the score, put together from the messages as the browser does."""
+    steps: list[int] = []
+    for table in (message["levels"] for message in browser.got if "levels" in message):
+        assert table["from"] <= len(steps) or table["from"] == 0
+        steps = steps[: table["from"]] + table["steps"]
+    return steps
+
+
+def test_it_sends_what_is_new_and_only_that(training, watch):
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: columns(dashboard.panel) == [10])
+    report(training, 20)
+    eventually(lambda: columns(dashboard.panel) == [10, 20])
+    assert dashboard.panel.got[-1]["levels"]["from"] == 1
+    quiet = len(dashboard.panel.got)
+    time.sleep(3 * module.PAUSE)
+    assert len(dashboard.panel.got) == quiet
+
+
+def test_rows_run_from_fastest_to_slowest_and_have_the_levels_colours(training, watch):
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: bool(columns(dashboard.panel)))
+    rows = next(message["rows"] for message in dashboard.panel.got if message.get("rows"))
+    assert [row["label"] for row in rows] == ["memory", "weights momentum", "weights", "cms-1"]
+    assert rows[1]["colour"] == rows[2]["colour"] != rows[3]["colour"]
+
+
+def test_attaching_again_gives_the_whole_history(training, watch):
+    for step in range(10, 60, 10):
+        report(training, step)
+    first = watch(training.path)
+    eventually(lambda: columns(first.panel) == [10, 20, 30, 40, 50])
+    first._heard({"whole": True})
+    assert first.panel.got[-1]["whole"] and first.panel.got[-1]["levels"]["steps"] == [10, 20, 30, 40, 50]
+    second = watch(training.path)
+    eventually(lambda: columns(second.panel) == [10, 20, 30, 40, 50])
+    assert "A newer dashboard of this run was opened" in said(first)
+    assert not first.thread.is_alive() or first.closed.is_set()
+
+
+def test_commands_reach_the_control_file(training, watch):
+    dashboard = watch(training.path)
+    eventually(lambda: not isinstance(dashboard.live, str))
+    dashboard._heard({"command": "pause"})
+    dashboard._heard({"command": "lr_scale", "value": 0.5})
+    dashboard._heard({"command": "period", "level": "cms-1", "value": 8})
+    sent = [(c["number"], c["command"], c.get("level"), c.get("value")) for c in records(training.control)]
+    assert sent == [(1, "pause", None, None), (2, "lr_scale", None, 0.5), (3, "period", "cms-1", 8)]
+    assert "Command 3 sent" in said(dashboard)
+    append(training.applied, {"number": 3, "command": "period", "level": "cms-1", "value": 8, "step": 30, "attempt": 1,
+                              "applied": True, "sentence": "cms-1 updated every 8 steps"})
+    eventually(lambda: dashboard.live.message(True)["state"]["settings"]["period"]["cms-1"] == 8)
+
+
+def test_a_wrong_command_is_a_sentence(training, watch):
+    dashboard = watch(training.path)
+    eventually(lambda: not isinstance(dashboard.live, str))
+    dashboard._heard({"command": "period", "level": "cms-1", "value": 0})
+    assert "give a whole number of steps, 1 or more" in said(dashboard)
+    assert not training.control.exists() or records(training.control) == []
+
+
+def test_a_command_to_a_run_that_ended_is_a_sentence(folder, watch):
+    write_json(folder.status, {"state": "done", "step": 100, "sentence": "Done."})
+    dashboard = watch(folder.path)
+    eventually(lambda: not isinstance(dashboard.live, str))
+    dashboard._heard({"command": "pause"})
+    assert "is not training, so nothing can follow a command" in said(dashboard)
+
+
+def test_a_run_folder_that_vanishes(training, watch):
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: columns(dashboard.panel) == [10])
+    training.path.rename(training.path.with_name("moved"))
+    eventually(lambda: any("is gone: what was read stays here" in s for m in dashboard.panel.got for s in m.get("sentences", [])))
+    dashboard._heard({"command": "pause"})
+    assert "is gone" in said(dashboard) and not training.path.exists()
+    training.path.with_name("moved").rename(training.path)
+    report(training, 20)
+    eventually(lambda: columns(dashboard.panel) == [10, 20] and "is gone: what" not in " ".join(dashboard.sentences()[:1]))
+
+
+def test_a_folder_that_holds_no_run(tmp_path, watch):
+    dashboard = watch(tmp_path)
+    eventually(lambda: "holds no run" in said(dashboard))
+    make_run(tmp_path / "later").path.joinpath("config.json").rename(tmp_path / "config.json")
+    eventually(lambda: "holds no run" not in said(dashboard))
+
+
+def test_a_truncated_line(training, watch):
+    report(training, 10)
+    with open(training.levels, "a") as file:
+        file.write('{"step": 20, "attempt": 1, "lev')
+    report(training, 30)
+    dashboard = watch(training.path)
+    eventually(lambda: columns(dashboard.panel) == [10, 30])
+    assert "1 unreadable line in the run folder left out." in said(dashboard)
+
+
+def test_a_killed_process(folder, watch):
+    dashboard = watch(folder.path)
+    eventually(lambda: "The process ended without a word" in said(dashboard))
+    eventually(lambda: any(m.get("state", {}).get("state") == "lost" for m in dashboard.panel.got))
+
+
+def test_a_second_dashboard_in_another_kernel(training, watch, monkeypatch):
+    monkeypatch.setattr(module, "COMPANY", 0.1)
+    dashboard = watch(training.path)
+    eventually(lambda: dashboard.company is not None)
+    assert "Another dashboard" not in said(dashboard)
+    other = Company(training.path)
+    assert other.others()
+    eventually(lambda: "Another dashboard watches this run too" in said(dashboard))
+    other.leave()
+    eventually(lambda: "Another dashboard" not in said(dashboard))
+
+
+def test_a_run_on_another_corpus(training, watch, tmp_path):
+    report(training, 10)
+    same, other = make_run(tmp_path / "same"), make_run(tmp_path / "other", corpus="bbbb")
+    report(other, 10)
+    dashboard = watch(training.path, against=other.path)
+    eventually(lambda: "reads bbbb (bbbbbbbb): their losses cannot be compared" in said(dashboard))
+    eventually(lambda: any(m.get("other", {}).get("name") == "other" for m in dashboard.panel.got))
+    dashboard = watch(training.path, against=same.path)
+    eventually(lambda: dashboard.other is not None)
+    assert "cannot be compared" not in said(dashboard)
+
+
+def test_nothing_to_compare_with(training, watch, tmp_path):
+    dashboard = watch(training.path, against=tmp_path / "nothing")
+    eventually(lambda: "Nothing to compare with" in said(dashboard))
+
+
+def test_an_error_is_shown_and_the_dashboard_goes_on(training, watch, capfd):
+    dashboard = watch(training.path)
+    eventually(lambda: not isinstance(dashboard.live, str))
+    append(training.metrics, {"step": 5, "attempt": 1, "loss": "seven"})
+    eventually(lambda: any("met an error and goes on" in s for m in dashboard.panel.got for s in m.get("sentences", [])))
+    report(training, 10)
+    eventually(lambda: columns(dashboard.panel) == [10])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_notebook_it_says_so(training, watch):
+    shown = watch(training.path)._repr_mimebundle_()
+    assert shown["text/plain"].startswith("The dashboard needs a notebook: start one with make lab.")
+
+
+def test_a_kernel_without_widgets_is_told_what_to_do(training, watch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    shown = watch(training.path)._repr_mimebundle_()
+    assert "pip install anywidget" in shown["text/plain"]
+
+
+def test_a_page_without_widgets_reads_a_sentence(training, watch, monkeypatch):
+    monkeypatch.setattr(module, "_unsupported", lambda: "")
+    dashboard = watch(training.path)
+    dashboard.panel = None
+    data, _ = dashboard._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "live only in a notebook with widgets" in data["text/plain"]
+
+
+def test_the_script_is_small_and_needs_no_network(root):
+    script = (root / "nlcore/viz/static/dashboard.js").read_text()
+    assert len(script.encode()) < 20_000
+    page = "".join(p.read_text() for p in (root / "nlcore/viz/static").glob("dashboard.*"))
+    assert "http" not in page and "import(" not in page
