@@ -10,6 +10,8 @@ from nlcore.tasks.tokenizers import KINDS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
+LARGEST_RATE = 1000.0
+"""Of a learning rate and of a factor on it: far beyond use, and what is computed from both stays a float."""
 
 
 class TrainError(ValueError):
@@ -61,9 +63,9 @@ class TrainConfig:
             _whole(name, getattr(self.preset, name), least)
         for name in ("seed", "threads"):
             _whole(name, getattr(self, name), 0)
-        _positive("lr", self.preset.lr)
+        _positive("lr", self.preset.lr, LARGEST_RATE)
         if self.seconds is not None:
-            _positive("seconds", self.seconds)
+            _positive("seconds", self.seconds, math.inf)
         if self.micro_batch is not None:
             _whole("micro_batch", self.micro_batch, 1)
             if self.preset.batch % self.micro_batch:
@@ -129,6 +131,7 @@ def _whole(name: str, value: int, least: int) -> None:
         raise TrainError(f"{name} is {value}: give a whole number, {least} or more.")
 
 
-def _positive(name: str, value: float) -> None:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
-        raise TrainError(f"{name} is {value}: give a number above 0.")
+def _positive(name: str, value: float, most: float) -> None:
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and 0 < value <= most):
+        limit = "" if math.isinf(most) else f" and at most {most:g}"
+        raise TrainError(f"{name} is {value}: give a number above 0{limit}.")

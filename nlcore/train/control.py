@@ -2,11 +2,10 @@
 
 import fcntl
 import json
-import math
 import time
 from dataclasses import asdict, dataclass
 
-from nlcore.train.config import TrainError
+from nlcore.train.config import LARGEST_RATE, TrainError
 from nlcore.train.folder import Record, RunFolder, Tail, append, records, write_line
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -48,8 +47,8 @@ def _check_value(command: str, value: object) -> None:
     if command == "period":
         if type(value) is not int or value < 1:
             raise TrainError(f"The period is {value!r}: give a whole number of steps, 1 or more.")
-    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise TrainError(f"The value of {command} is {value!r}: give a number, 0 or more.")
+    elif type(value) not in (int, float) or not 0 <= value <= LARGEST_RATE:
+        raise TrainError(f"The value of {command} is {value!r}: give a number from 0 to {LARGEST_RATE:g}.")
 
 
 def send(folder: RunFolder, command: str, level: str | None = None, value: float | None = None) -> int:
@@ -86,36 +85,41 @@ class Inbox:
     before, so that a run killed and resumed equals one that was not. What was done once stays done.
 
     Args:
-        done: the last command that the checkpoint holds; 0 for a new run.
+        held: the last command that the checkpoint holds; 0 for a new run.
         attempt: this attempt, counted from 1.
     """
 
-    def __init__(self, folder: RunFolder, done: int, attempt: int) -> None:
-        self.folder, self.done, self.attempt = folder, done, attempt
+    def __init__(self, folder: RunFolder, held: int, attempt: int) -> None:
+        self.folder, self.held, self.attempt = folder, held, attempt
+        self.done = held
+        """The last command carried out or refused."""
         self.tail = Tail(folder.control)
         self.earlier: dict[int, Record] = {line["number"]: line for line in records(folder.applied)}
         self.waiting: list[tuple[int, Command]] = []
 
     def due(self, step: int) -> tuple[list[Command], list[str]]:
         """Commands to carry out before `step`, in order, and a sentence for each line that is none."""
-        wrong = []
+        wrong, fresh = [], False
         for line in self.tail.lines():
             try:
-                self._take(parse(line), step)
+                fresh |= self._take(parse(line), step)
             except TrainError as error:
                 wrong.append(str(error))
-        ready = [command for at, command in self.waiting if at <= step]
-        self.waiting = [(at, command) for at, command in self.waiting if at > step]
+        # A new command ends the repetition: what still waits is older, and must not overrule it.
+        ready = [command for at, command in self.waiting if fresh or at <= step]
+        self.waiting = [(at, command) for at, command in self.waiting if not fresh and at > step]
         return ready, wrong
 
-    def _take(self, command: Command, step: int) -> None:
+    def _take(self, command: Command, step: int) -> bool:
+        """Puts a command where it belongs; whether it is one that nobody has followed yet."""
         before = self.earlier.get(command.number)
-        if command.number <= self.done:
-            return
+        if command.number <= self.held:
+            return False
         if before is None:
             self.waiting.append((step, command))
         elif command.command in SETTINGS and before["applied"]:
             self.waiting.append((before["step"], command))
+        return before is None
 
     def note(self, command: Command, step: int, applied: bool, sentence: str) -> None:
         """Notes what became of a command: applied before `step` was computed, or refused."""

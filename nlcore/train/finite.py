@@ -59,8 +59,8 @@ class Guard:
             reports = self.model(inputs).reports
         for block, report in reports.items():
             for key, values in report.items():
-                if not values.isfinite().all():
-                    memory = key.partition("/")[2] or "memory"
+                memory = key.partition("/")[2]
+                if memory and not values.isfinite().all():
                     return f"level {owner(memory)} (the in-context memory {memory!r} of {block})"
         return None
 

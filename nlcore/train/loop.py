@@ -179,7 +179,7 @@ class Trainer:
         self.guard.checkpoint = checkpoint.save(
             self.folder.checkpoints, self.step, self.parts.model.state_dict(), self._state(), self.config.keep
         )
-        self.status.set(checkpoint=str(self.guard.checkpoint), step=self.step)
+        self.status.set(checkpoint=str(self.guard.checkpoint), step=self.step, command=self.inbox.done)
 
     def _state(self) -> dict:
         """All that a bitwise resume needs beside the weights."""

@@ -46,18 +46,15 @@ def owner(memory: str) -> str:
 
 def _in_context(level: Level, name: str, reports: Reports) -> dict[str, Any]:
     """Means over the batch's writes and tokens, and over blocks; `blocks` keeps the blocks apart."""
-    norms = {
-        "update_norm": [_mean(report[f"update/{name}"]) for report in reports.values()],
-        "weight_norm": [_mean(report[f"norm/{name}"]) for report in reports.values()],
+    keys = {"update_norm": f"update/{name}", "weight_norm": f"norm/{name}", "surprise": f"surprise/{name}"}
+    blocks = {
+        field: [_mean(report[key]) for report in reports.values()]
+        for field, key in (keys | {"eta": "eta", "alpha": "alpha"}).items()
     }
     writes = len(next(iter(reports.values()))[f"update/{name}"])
-    rates = {rate: _average([_mean(report[rate]) for report in reports.values()]) for rate in ("eta", "alpha")}
-    felt = {}
-    if name == "memory":  # surprise is the main memory's; 0 stands where nothing was written yet
-        felt = {"surprise": _average([_mean(report["surprise"][report["surprise"] > 0]) for report in reports.values()])}
-    means = {figure: _average(values) for figure, values in norms.items()}
     what = {"level": level.name, "memory": name, "unit": "tokens", "period": level.period}
-    return ROW | what | {"fired": writes > 0, "writes": writes, "blocks": norms} | means | rates | felt
+    done = {"fired": writes > 0, "writes": writes, "blocks": blocks}
+    return ROW | what | done | {field: _average(values) for field, values in blocks.items()}
 
 
 def _outer(level: Level, period: int, report: LevelReport) -> list[dict[str, Any]]:

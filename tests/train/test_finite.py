@@ -1,0 +1,50 @@
+"""A number that is not finite is found, and named by its level."""
+
+import math
+
+import pytest
+import torch
+
+from nlcore.train import device, parts
+from nlcore.train.finite import Guard, NonFinite
+from nlcore.train.folder import RunFolder
+from tests.train.small import small
+
+
+@pytest.fixture
+def made(tmp_path):
+    return parts.make(small(), RunFolder(tmp_path), device.choose("cpu", "auto"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "level"),
+    [("blocks.0.channel.levels.cms-2.w_in.weight", "cms-2"), ("blocks.0.mixer.memory.w1", "weights")],
+)
+def test_a_weight_is_named_by_its_level(made, parameter, level):
+    made.model.get_parameter(parameter).data[0, 0] = math.nan
+    inputs, _ = made.batches.next()
+    with pytest.raises(NonFinite, match=rf"^Step 7: the loss is nan, first in the weights of level {level} \({parameter}\)"):
+        Guard(made.model, made.optimizer).loss(math.nan, 7, inputs)
+
+
+def test_a_memory_that_runs_away_in_context_is_named(made):
+    made.model.get_parameter("blocks.0.mixer.projections.w1").data.fill_(1e38)
+    inputs, _ = made.batches.next()
+    with pytest.raises(NonFinite, match=r"first in level projections \(the in-context memory 'k' of block-0\)"):
+        Guard(made.model, made.optimizer).loss(math.inf, 7, inputs)
+
+
+def test_a_gradient_is_named_by_its_level(made):
+    inputs, targets = made.batches.next()
+    torch.nn.functional.cross_entropy(made.model(inputs).logits.mT, targets).backward()
+    guard = Guard(made.model, made.optimizer)
+    guard.gradients(7)
+    made.model.get_parameter("blocks.0.channel.levels.cms-1.w_out.weight").grad[0, 0] = math.inf
+    with pytest.raises(NonFinite, match="^Step 7: a gradient is not finite, first in the gradients of level cms-1; there is no"):
+        guard.gradients(7)
+
+
+def test_where_all_is_finite_nobody_is_stopped(made):
+    guard = Guard(made.model, made.optimizer)
+    guard.weights(1)
+    guard.loss(3.0, 1, made.batches.next()[0])

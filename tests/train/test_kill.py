@@ -1,0 +1,65 @@
+"""kill -9 at a random moment: the run that is resumed ends with the very bits of one that was not killed.
+
+NLCORE_KILLS=10 kills that many runs, each at a moment of its own, and prints what it found.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from nlcore.train import checkpoint, new, resume, train
+from nlcore.train.control import send
+from nlcore.train.folder import latest, records
+from tests.train.small import small
+
+KILLS = int(os.environ.get("NLCORE_KILLS", "1"))
+STEPS = 40
+SETTINGS = (("lr_scale", None, 0.5), ("period", "cms-1", 3), ("level_lr", "memory", 0.5))
+
+
+def config():
+    return small(steps=STEPS, report_every=1, checkpoint_every=5, validate_every=20)
+
+
+def steer(folder):
+    """Settings sent before the first step; they last, so a resume has to keep them."""
+    for command, level, value in SETTINGS:
+        send(folder, command, level, value)
+
+
+def ends_like(folder, whole):
+    one, other = (checkpoint.newest(f.checkpoints, print) for f in (folder, whole))
+    losses = [[(line["step"], line["loss"]) for line in latest(records(f.metrics))] for f in (folder, whole)]
+    weights = all((one.weights[name] == tensor).all() for name, tensor in other.weights.items())
+    return weights and losses[0] == losses[1] and one.state["step"] == other.state["step"] == STEPS
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = new(config(), tmp_path_factory.mktemp("whole") / "run")
+    steer(folder)
+    train(folder)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_killed_and_resumed_equals_not_killed(tmp_path, whole, seed):
+    draw = random.Random(os.urandom(8) if KILLS > 1 else seed)
+    after, pause = draw.randrange(1, STEPS - 1), draw.random() * 0.05
+    folder = new(config(), tmp_path / "run")
+    steer(folder)
+    run = resume(folder.path)
+    while len(records(folder.metrics)) < after and run.alive():
+        time.sleep(0.002)
+    time.sleep(pause)
+    run.process.kill()
+    run.process.wait()
+    reached = len(records(folder.metrics))
+    assert run.status()["state"] in ("lost", "done")
+    if run.status()["state"] == "lost":
+        assert train(folder)["state"] == "done"
+    equal = ends_like(folder, whole)
+    print(f"\nkilled after step {reached} of {STEPS}: {'bitwise equal' if equal else 'DIFFERS'}")
+    assert equal

@@ -1,0 +1,92 @@
+"""A run in a process of its own: started, found again, paused, steered, ended, lost and resumed."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from nlcore.train import TrainError, attach, resume, start
+from nlcore.train.folder import records
+from tests.train.small import small
+
+LONG = dict(steps=100_000, validate_every=100_000, checkpoint_every=100_000)
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def long_run(tmp_path):
+    """A run that goes on until it is ended, training already."""
+    run = start(small(**LONG), tmp_path / "run")
+    until(lambda: len(run.metrics()) > 1)
+    yield run
+    if run.process.poll() is None:
+        run.process.kill()
+    run.process.wait()
+
+
+def test_a_run_is_paused_goes_on_is_steered_and_stops(long_run):
+    run = attach(long_run.folder.path)  # as another notebook would
+    assert run.alive() and run.facts()["parameters"] > 0
+    assert run.command("pause") == 1
+    until(lambda: run.status()["state"] == "paused")
+    step = run.status()["step"]
+    time.sleep(0.8)
+    assert (run.status()["step"], run.status()["state"]) == (step, "paused")
+    assert time.time() - run.status()["heartbeat"] < 5
+    assert run.command("checkpoint") == 2
+    until(lambda: any(run.folder.checkpoints.glob("step-*")))
+    assert run.status()["step"] == step
+    run.command("resume")
+    until(lambda: run.status()["step"] > step)
+    run.command("lr_scale", value=0.5)
+    run.command("period", level="cms-1", value=2)
+    run.command("stop")
+    assert run.wait(30)["state"] == "stopped" and not run.alive()
+    noted = run.applied()
+    assert [line["command"] for line in noted] == ["pause", "checkpoint", "resume", "lr_scale", "period", "stop"]
+    assert [line["step"] for line in noted[:3]] == [step + 1] * 3 and all(line["applied"] for line in noted)
+    assert run.status()["command"] == 6 and "Go on with: python -m nlcore.train --resume" in run.log_tail()
+    with pytest.raises(TrainError, match="is not training, so nothing can follow a command"):
+        run.command("pause")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_and_ends_in_order(long_run, number):
+    with pytest.raises(TrainError, match="is training already"):
+        resume(long_run.folder.path)
+    os.kill(long_run.process.pid, number)
+    assert long_run.process.wait(30) == 0
+    status = long_run.status()
+    assert status["state"] == "stopped" and status["checkpoint"].endswith(f"step-{status['step']:08d}")
+
+
+def test_a_killed_run_is_lost_and_a_resume_goes_on_in_a_process_of_its_own(long_run):
+    os.kill(long_run.process.pid, signal.SIGKILL)
+    long_run.process.wait()
+    status = long_run.status()
+    assert status["state"] == "lost" and "resume the run" in status["sentence"]
+    assert attach(long_run.folder.path).status()["state"] == "lost"
+    run = resume(long_run.folder.path, steps=4)
+    assert run.wait(60)["state"] == "done" and run.status()["attempt"] == 2
+    assert {line["attempt"] for line in records(run.folder.metrics)} == {1, 2}
+    assert [line["step"] for line in run.metrics()] == [2, 4]
+    assert len(run.levels()) == 2 * 13 and len(run.surprise()) == 2 and run.samples()
+
+
+def test_what_goes_wrong_in_the_process_is_told_by_the_run(tmp_path):
+    run = start(small(data=str(tmp_path / "none")), tmp_path / "run")
+    status = run.wait(60)
+    assert status["state"] == "failed" and "does not exist" in status["sentence"]
+    assert "does not exist" in run.log_tail()
+
+
+def test_no_run_to_attach_to(tmp_path):
+    with pytest.raises(TrainError, match="holds no run"):
+        attach(tmp_path)
