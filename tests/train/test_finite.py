@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from nlcore.train import device, parts
+from nlcore.train import checkpoint, device, new, parts, train
 from nlcore.train.finite import Guard, NonFinite
-from nlcore.train.folder import RunFolder
+from nlcore.train.folder import RunFolder, read_json
+from nlcore.train.loop import Trainer
 from tests.train.small import small
 
 
@@ -48,3 +49,28 @@ def test_where_all_is_finite_nobody_is_stopped(made):
     guard = Guard(made.model, made.optimizer)
     guard.weights(1)
     guard.loss(3.0, 1, made.batches.next()[0])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_good_checkpoint(tmp_path, monkeypatch):
+    folder = new(small(), tmp_path)
+    advance = Trainer._advance
+
+    def advance_and_spoil(trainer):
+        advance(trainer)
+        if trainer.step == 6:
+            trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-2.w_in.weight").data[0, 0] = math.nan
+
+    monkeypatch.setattr(Trainer, "_advance", advance_and_spoil)
+    with pytest.raises(NonFinite, match="^Step 7: the loss is nan, first in the weights of level cms-2 .*step-00000004"):
+        train(folder)
+    status = read_json(folder.status)
+    assert status["state"] == "failed" and status["sentence"].startswith("Step 7: the loss is nan")
+    assert [path.name for path in checkpoint.steps(folder.checkpoints)] == ["step-00000004"]
+
+
+def test_a_huge_learning_rate_stops_the_run_and_a_smaller_one_saves_it(tmp_path):
+    folder = new(small(lr=1000.0, steps=30), tmp_path)
+    with pytest.raises(NonFinite, match="^Step .* level .*smaller --lr"):
+        train(folder)
+    assert checkpoint.steps(folder.checkpoints) == []
+    assert train(folder, lr=1e-2)["state"] == "done"

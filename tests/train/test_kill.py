@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from nlcore.train import checkpoint, new, resume, train
+from nlcore.train import new, resume, train
 from nlcore.train.control import send
-from nlcore.train.folder import latest, records
-from tests.train.small import small
+from nlcore.train.folder import records
+from tests.train.small import equal_runs, last, small
 
 KILLS = int(os.environ.get("NLCORE_KILLS", "1"))
 STEPS = 40
@@ -27,13 +27,6 @@ def steer(folder):
     """Settings sent before the first step; they last, so a resume has to keep them."""
     for command, level, value in SETTINGS:
         send(folder, command, level, value)
-
-
-def ends_like(folder, whole):
-    one, other = (checkpoint.newest(f.checkpoints, print) for f in (folder, whole))
-    losses = [[(line["step"], line["loss"]) for line in latest(records(f.metrics))] for f in (folder, whole)]
-    weights = all((one.weights[name] == tensor).all() for name, tensor in other.weights.items())
-    return weights and losses[0] == losses[1] and one.state["step"] == other.state["step"] == STEPS
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +53,6 @@ def test_killed_and_resumed_equals_not_killed(tmp_path, whole, seed):
     assert run.status()["state"] in ("lost", "done")
     if run.status()["state"] == "lost":
         assert train(folder)["state"] == "done"
-    equal = ends_like(folder, whole)
+    equal = last(folder).state["step"] == STEPS and equal_runs(folder, whole)
     print(f"\nkilled after step {reached} of {STEPS}: {'bitwise equal' if equal else 'DIFFERS'}")
     assert equal
