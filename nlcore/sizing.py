@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -55,6 +56,7 @@ def free_memory(where: torch.device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@cache
 def parameters(preset: Preset) -> int:
     """Parameters of Hope at this size."""
     with torch.device("meta"):
