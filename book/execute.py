@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 from pathlib import Path
 
 import nbformat
@@ -62,7 +63,8 @@ def run(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         coalesce_streams=True,
     )
-    client.execute()
+    # Tells demos to leave a picture where a live widget would be.
+    client.execute(env=os.environ | {"NL_STATIC": "1"})
     notebook.metadata = nbformat.from_dict(dict(source.METADATA))
 
 
