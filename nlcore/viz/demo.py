@@ -7,12 +7,13 @@
 As the last line of a cell it shows the live widget; where a notebook is being built, a picture.
 """
 
+import asyncio
 import html
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import ipywidgets
 from IPython.display import display
@@ -24,6 +25,14 @@ Arrays = TypeVar("Arrays")
 SLOW_S = 0.2
 
 
+def _hand_over() -> Callable:
+    """How a background thread has something called in this one; outside a kernel, it just calls it."""
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        return lambda call, *arguments: call(*arguments)
+
+
 def building() -> bool:
     """Whether this kernel builds a stored notebook, where nothing can be moved."""
     return "NL_STATIC" in os.environ
@@ -32,17 +41,17 @@ def building() -> bool:
 class Latest:
     """Does the newest request in a background thread; what was asked for in between is dropped."""
 
-    def __init__(self, work: Callable[[dict], None]) -> None:
+    def __init__(self, work: Callable[[Any], None]) -> None:
         self._work = work
         self._lock = threading.Lock()
-        self._next: dict | None = None
+        self._next: Any = None
         self._idle = threading.Event()
         self._idle.set()
 
-    def ask(self, values: dict) -> None:
-        """Asks for `work(values)`, instead of what was asked for and has not begun. Returns at once."""
+    def ask(self, request: Any) -> None:
+        """Asks for `work(request)`, instead of what was asked for and has not begun. Returns at once."""
         with self._lock:
-            self._next = values
+            self._next = request
             if not self._idle.is_set():
                 return
             self._idle.clear()
@@ -55,11 +64,11 @@ class Latest:
     def _run(self) -> None:
         while True:
             with self._lock:
-                values, self._next = self._next, None
-                if values is None:
+                request, self._next = self._next, None
+                if request is None:
                     self._idle.set()
                     return
-            self._work(values)
+            self._work(request)
 
 
 class Demo(Generic[Arrays]):
@@ -68,7 +77,8 @@ class Demo(Generic[Arrays]):
     compute: `compute(**values) -> arrays`, pure; the values are the controls', by name. It runs in
         a background thread, and what it raises becomes one sentence under the view.
     controls: name -> widget with a `value`; the view may be one of them.
-    view: the widget that shows the arrays; `draw(arrays)` puts them there, in that same thread.
+    view: the widget that shows the arrays; `draw(arrays)` puts them there, in the kernel's own
+        thread: a widget that two threads change at once loses changes.
     picture: the arrays as a matplotlib figure, for stored notebooks; `alt` says what it shows.
     try_this: a sentence: what to move, and what to look for.
     name: `make book` keeps the picture as figures/<name>.png; none by default.
@@ -116,10 +126,13 @@ class Demo(Generic[Arrays]):
         """Computes and draws for the controls' values of now. Returns at once."""
         if self._took_s > SLOW_S:
             self._say("Computing ...")
-        self._latest.ask(self.values())
+        self._latest.ask((self.values(), _hand_over()))
 
     def wait(self, seconds: float = 30) -> bool:
-        """Waits until what the controls ask for is drawn; False if that took longer than `seconds`."""
+        """Waits until what was asked for is computed; False if that took longer than `seconds`.
+
+        In a script it is then drawn as well; in a notebook, once the cell has ended.
+        """
         return self._latest.wait(seconds)
 
     def show(self) -> None:
@@ -133,15 +146,27 @@ class Demo(Generic[Arrays]):
 
     _ipython_display_ = show
 
-    def _update(self, values: dict) -> None:
+    def _update(self, request: tuple[dict, Callable]) -> None:
+        values, hand_over = request
         started = time.perf_counter()
         try:
-            self.draw(self.compute(**values))
+            arrays = self.compute(**values)
         except Exception as error:  # a thread has no cell to show a traceback in
-            self._say(f"This could not be drawn: {html.escape(str(error))}")
+            hand_over(self._fail, error)
+        else:
+            hand_over(self._put, arrays)
+        self._took_s = time.perf_counter() - started
+
+    def _put(self, arrays: Arrays) -> None:
+        try:
+            self.draw(arrays)
+        except Exception as error:  # nor has the kernel's loop
+            self._fail(error)
         else:
             self._say("")
-        self._took_s = time.perf_counter() - started
+
+    def _fail(self, error: Exception) -> None:
+        self._say(f"This could not be drawn: {html.escape(str(error))}")
 
     def _say(self, text: str) -> None:
         self.status.value = f'<span role="status">{text}</span>' if text else ""

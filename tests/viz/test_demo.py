@@ -1,5 +1,6 @@
 """The pattern of a demo: latest request wins, errors become a sentence, reset, and the picture."""
 
+import asyncio
 import threading
 
 import ipywidgets
@@ -70,6 +71,19 @@ def test_it_computes_outside_the_callers_thread():
     assert drawn == [False]
 
 
+def test_in_a_kernel_drawing_happens_in_the_kernels_own_thread():
+    async def cell():
+        threads = []
+        demo = make(lambda x: x, [])
+        demo.draw = lambda arrays: threads.append(threading.current_thread())
+        demo.ask()
+        while not threads:
+            await asyncio.sleep(0.01)
+        return threads
+
+    assert asyncio.run(asyncio.wait_for(cell(), 10)) == [threading.main_thread()]
+
+
 def test_an_error_is_one_sentence_in_the_widget_and_goes_away(capsys):
     def compute(x):
         if x > 5:
@@ -86,6 +100,14 @@ def test_an_error_is_one_sentence_in_the_widget_and_goes_away(capsys):
     assert demo.wait()
     assert drawn == [3] and demo.status.value == ""
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_cannot_be_put_on_the_view_is_said_too():
+    demo = make(lambda x: x, [])
+    demo.draw = lambda arrays: arrays / 0
+    demo.ask()
+    assert demo.wait()
+    assert "division by zero" in demo.status.value
 
 
 def test_a_slow_demo_says_that_it_computes(monkeypatch):
