@@ -76,3 +76,5 @@ if __name__ == "__main__":
         sys.exit(130)
     except ValueError as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename or 'A file'}: {error.strerror}; check its permissions, and the space on the disk.")

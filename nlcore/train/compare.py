@@ -36,7 +36,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         frozen = result["bits_per_byte_eta_0"]
         lines.append(
             f"{model:16}{result['bits_per_byte']:>10.3f}{'-' if frozen is None else f'{frozen:.3f}':>8}"
-            f"{result['tokens_per_second']:>10,.0f}{result['parameters']:>12,}{result['steps']:>8,}{result['seconds']:>9.0f}"
+            f"{result['tokens_per_second']:>10,.0f}{result['parameters']:>12,}"
+            f"{result['steps']:>8,}{result['seconds']:>9.0f}"
         )
     entropy = next(iter(results.values()))["order1_entropy"]
     return "\n".join([*lines, f"{'order-1 entropy':16}{entropy:>10.3f}   of the same validation bytes"])

@@ -57,7 +57,8 @@ class TrainConfig:
         _choose("device", self.device, DEVICES)
         _choose("dtype", self.dtype, DTYPES)
         _choose("tokenizer", self.preset.tokenizer, KINDS)
-        for name in ("report_every", "validate_every", "checkpoint_every", "keep", "validation_windows", "final_windows"):
+        every = ("report_every", "validate_every", "checkpoint_every")
+        for name in (*every, "keep", "validation_windows", "final_windows"):
             _whole(name, getattr(self, name), 1)
         for name, least in (("batch", 1), ("context", 2), ("steps", 1)):
             _whole(name, getattr(self.preset, name), least)

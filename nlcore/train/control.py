@@ -72,8 +72,9 @@ def parse(line: str) -> Command:
     try:
         record = json.loads(line)
         number, command = record["number"], record["command"]
-        assert type(number) is int and isinstance(command, str)
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        if type(number) is not int or not isinstance(command, str):
+            raise TypeError
+    except (ValueError, KeyError, TypeError) as error:
         raise TrainError(f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON.") from error
     return Command(number, command, record.get("level"), record.get("value"))
 

@@ -28,8 +28,8 @@ class Guard:
     def loss(self, value: float, step: int, inputs: Tensor) -> None:
         """`inputs` (B, T) are what gave the loss; they are looked at again only if it is not finite."""
         if not math.isfinite(value):
-            where = self._weights() or self._memories(inputs) or "the activations, while all weights and memories are finite"
-            self._stop(step, f"the loss is {value}", where)
+            where = self._weights() or self._memories(inputs)
+            self._stop(step, f"the loss is {value}", where or "the activations: all weights and memories are finite")
 
     def gradients(self, step: int) -> None:
         """One norm a level, and one wait for the device."""

@@ -35,10 +35,12 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.lock = self.path / "lock"
 
+    def begun(self) -> bool:
+        """Whether a run has left anything here that is worth keeping."""
+        return self.metrics.exists() or self.checkpoints.exists()
+
     def create(self) -> None:
-        """Makes the folder. Raises TrainError if a run is there already, or it cannot be made."""
-        if self.config.exists():
-            raise TrainError(f"{self.path} holds a run already: continue it with --resume {self.path}, or name another.")
+        """Makes the folder, if it is not there. Raises TrainError if it cannot be made."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -151,7 +153,7 @@ def locked(folder: RunFolder) -> Iterator[None]:
             if time.monotonic() > until:
                 file.seek(0)
                 owner = file.read().decode(errors="replace").strip() or "another process"
-                raise TrainError(f"{folder.path} is being trained by {owner}: stop that run first, or name another folder.")
+                raise TrainError(f"{folder.path} is being trained by {owner}: stop that run first, or name another.")
             time.sleep(0.05)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())

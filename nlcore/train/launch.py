@@ -97,7 +97,7 @@ def start(config: TrainConfig, path: str | Path | None = None) -> Run:
 def resume(path: str | Path, **choices: object) -> Run:
     """Goes on with a run that has ended, in a process of its own.
 
-    choices: steps, seconds, lr, data or device, to change them; accept_data=True, as in `train`.
+    choices: of `run.CHANGEABLE`, to change them; accept_data=True, as in `train`.
     Raises TrainError if there is no run, or it is still training.
     """
     folder = RunFolder(path)

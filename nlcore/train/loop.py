@@ -34,7 +34,9 @@ class Trainer:
     `leave` may be set at any time, by a signal's handler: the run then ends at the next boundary.
     """
 
-    def __init__(self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress) -> None:
+    def __init__(
+        self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress
+    ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
         self.steering = Steering(parts.model, parts.optimizer)
         self.guard = Guard(parts.model, parts.optimizer)
@@ -44,12 +46,12 @@ class Trainer:
         self.began = (0, 0.0)
         """Step and seconds of training at which this attempt began."""
 
-    def restore(self, saved: Checkpoint, same_text: bool) -> None:
-        """Goes to where a checkpoint was taken; with another text, its order begins anew."""
+    def restore(self, saved: Checkpoint) -> None:
+        """Goes to where a checkpoint was taken; with another text, the text's order begins anew."""
         state, parts = saved.state, self.parts
         parts.model.load_state_dict(saved.weights)
         parts.optimizer.load_state_dict(state["optimizer"])
-        if same_text:
+        if state["corpus"] == parts.corpus.hash:
             parts.batches.load_state_dict(state["batches"])
         self.steering.load_state_dict(state["steering"])
         self.reporter.window = dict(state["window"])
@@ -189,6 +191,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "window": self.reporter.window,
             "optimizer": self.parts.optimizer.state_dict(),
+            "corpus": self.parts.corpus.hash,
             "batches": self.parts.batches.state_dict(),
             "steering": self.steering.state_dict(),
             "command": self.inbox.done,

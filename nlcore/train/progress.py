@@ -1,5 +1,6 @@
 """What the terminal shows, and log.txt keeps."""
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -37,6 +38,7 @@ class Progress:
     def show(self, line: str) -> None:
         """Shows how far the run is."""
         if self.stream.isatty():
+            line = line[: shutil.get_terminal_size().columns - 1]
             print("\r" + line.ljust(self.width), end="", file=self.stream, flush=True)
             self.width = len(line)
         elif time.monotonic() - self.shown >= PLAIN_EVERY:

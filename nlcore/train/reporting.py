@@ -25,7 +25,9 @@ SAMPLE, LAST_SAMPLE = 128, 400
 class Reporter:
     """Writes the run folder's files of lines; each line carries its step and the attempt."""
 
-    def __init__(self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress) -> None:
+    def __init__(
+        self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress
+    ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
         self.window: dict[str, float] = {}
         """Sums since the last report. A checkpoint keeps them, so that a resumed run reports the same."""
@@ -113,7 +115,7 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     return [
         "",
         f"bits per byte               {result['bits_per_byte']:.3f}   on {scored}",
-        *([f"with memory eta 0           {frozen:.3f}   the same bytes, no in-context memory writes"] if frozen else []),
+        *([f"with memory eta 0           {frozen:.3f}   on the same bytes: no memory writes"] if frozen else []),
         f"order-1 entropy             {entropies}   what letter pairs alone can know of these bytes",
         f"speed                       {result['tokens_per_second']:,.0f} tokens/s",
         f"size and length             {result['parameters']:,} parameters, {result['steps']:,} steps",

@@ -15,19 +15,23 @@ from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.folder import Record, RunFolder, free, locked, read_json, write_json
 from nlcore.train.loop import Trainer
 from nlcore.train.progress import Progress, clock
-from nlcore.train.status import Status
+from nlcore.train.status import LIVE, Status, read_status
 
-CHANGEABLE = ("steps", "seconds", "lr", "data", "device")
+CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 
 
 def new(config: TrainConfig, path: str | Path | None = None) -> RunFolder:
     """Makes a run's folder with its config; by default the next free runs/SIZE-MODEL-N.
 
-    Raises TrainError if `path` holds a run already.
+    Raises TrainError if `path` holds a run already. One that failed before its first report does not count.
     """
     folder = RunFolder(path) if path is not None else free(f"{config.preset.name}-{config.model}")
+    if folder.begun() or read_status(folder).get("state") in LIVE:
+        here = folder.path
+        raise TrainError(f"{here} holds a run already: continue it with --resume {here}, or name another folder.")
     folder.create()
+    folder.tokenizer.unlink(missing_ok=True)
     write_json(folder.config, {"config": config.as_json(), "facts": {}})
     return folder
 
@@ -48,7 +52,7 @@ def train(folder: RunFolder, accept_data: bool = False, **choices: Any) -> Recor
 
     Args:
         accept_data: go on although the text is not the one the run began with.
-        choices: of CHANGEABLE, to replace what the config says.
+        choices: of `CHANGEABLE`, to replace what the config says.
 
     Raises TrainError or DataError, one sentence each; the status then says "failed" and why, unless
     another process holds the folder.
@@ -67,7 +71,7 @@ def train(folder: RunFolder, accept_data: bool = False, **choices: Any) -> Recor
             status.set(state="stopped", sentence="Interrupted: a resume goes on from the newest checkpoint.")
             raise
         except torch.OutOfMemoryError as error:
-            advice = "The device is out of memory: resume with a smaller micro_batch, or choose a smaller size or batch."
+            advice = "The device is out of memory: resume with a smaller --micro-batch, or start a smaller size."
             status.set(state="failed", sentence=advice)
             raise TrainError(advice) from error
         except Exception as error:
@@ -89,17 +93,19 @@ def _attempt(folder: RunFolder, status: Status, progress: Progress, accept: bool
     config, facts = read_config(folder)
     fixed = next((name for name, value in choices.items() if value is not None and name not in CHANGEABLE), None)
     if fixed is not None:
-        raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without --{fixed.replace('_', '-')}.")
+        option = "--" + fixed.replace("_", "-")
+        raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without {option}.")
     config = change(config, **choices)
     choice = device.choose(config.device, config.dtype)
     with device.settled(choice, config.threads or facts.get("threads", 0)):
         made = parts.make(config, folder, choice)
-        same_text = _check_text(folder, facts, made, accept)
+        if not accept:
+            _check_text(folder, facts, made)
         write_json(folder.config, {"config": config.as_json(), "facts": made.facts()})
         saved = checkpoint.newest(folder.checkpoints, progress.say)
         trainer = Trainer(config, folder, made, status, progress)
         if saved is not None:
-            trainer.restore(saved, same_text)
+            trainer.restore(saved)
         _check_unfinished(folder, trainer, status)
         progress.say("\n".join(_introduction(folder, config, made, saved)))
         with _signals(trainer):
@@ -117,15 +123,13 @@ def _check_unfinished(folder: RunFolder, trainer: Trainer, status: Status) -> No
         )
 
 
-def _check_text(folder: RunFolder, facts: Record, made: parts.Parts, accept: bool) -> bool:
-    """Whether the text is the one the run began with. Raises TrainError if not, unless that is accepted."""
-    then = facts.get("corpus", {}).get("hash", made.corpus.hash)
-    if then != made.corpus.hash and not accept:
+def _check_text(folder: RunFolder, facts: Record, made: parts.Parts) -> None:
+    then, now = facts.get("corpus", {}).get("hash", made.corpus.hash), made.corpus.hash
+    if then != now:
         raise TrainError(
-            f"The text is not the one {folder.path} began with (its hash was {then[:8]}, and is {made.corpus.hash[:8]}): "
+            f"The text is not the one {folder.path} began with (its hash was {then[:8]}, and is {now[:8]}): "
             "name that text with --data, or add --accept-data to go on with this one."
         )
-    return then == made.corpus.hash
 
 
 def _introduction(folder: RunFolder, config: TrainConfig, made: parts.Parts, saved: Checkpoint | None) -> list[str]:

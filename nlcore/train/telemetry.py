@@ -16,7 +16,9 @@ ROW = dict.fromkeys(
 """Every row has these fields; those that a level does not have are None."""
 
 
-def rows(levels: tuple[Level, ...], optimizer: LevelOptimizer, reports: Reports, outer: dict[str, LevelReport]) -> list[dict]:
+def rows(
+    levels: tuple[Level, ...], optimizer: LevelOptimizer, reports: Reports, outer: dict[str, LevelReport]
+) -> list[dict]:
     """One row for each in-context memory, then for each outer level and its momentum; fastest first.
 
     Args:

@@ -77,14 +77,10 @@ def test_json_is_replaced_in_one_step_and_leaves_nothing_behind(tmp_path):
         read_json(tmp_path / "a.json")
 
 
-def test_a_folder_with_a_run_and_a_file_in_its_place_are_refused(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.create()
-    folder.config.write_text("{}")
-    with pytest.raises(TrainError, match="holds a run already: continue it with --resume"):
-        folder.create()
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
     with pytest.raises(TrainError, match="cannot be made"):
-        RunFolder(folder.config).create()
+        RunFolder(tmp_path / "file").create()
 
 
 def test_the_next_free_name(tmp_path):

@@ -97,6 +97,7 @@ def test_another_text_is_refused_unless_accepted(tmp_path):
         train(folder, steps=6)
     assert read_json(folder.status)["state"] == "failed"
     assert train(folder, accept_data=True, steps=6)["state"] == "done"
+    assert last(folder).state["batches"]["position"] == 4  # two steps of the new text
 
 
 @pytest.mark.parametrize("choices", [dict(batch=4), dict(model="transformer"), dict(seed=2)])

@@ -1,6 +1,7 @@
 """A run in this process: it learns, fills its folder, and says in one sentence why it cannot go on."""
 
 import itertools
+import math
 
 import pytest
 
@@ -83,6 +84,24 @@ def test_text_that_will_not_do_gets_one_sentence(tmp_path):
         with pytest.raises(DataError, match=said):
             train(folder)
         assert said in read_json(folder.status)["sentence"] and said in folder.log.read_text()
+
+
+def test_the_folder_of_a_run_that_never_began_is_free(tmp_path):
+    folder = new(small(data=str(tmp_path / "none")), tmp_path / "run")
+    with pytest.raises(DataError):
+        train(folder)
+    assert train(new(small(steps=2), folder.path))["state"] == "done"
+
+
+def test_a_run_on_bpe_tokens_is_measured_in_bytes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = new(small(steps=2, tokenizer="bpe", vocabulary=300), tmp_path / "run")
+    result = train(folder)["result"]
+    assert read_json(folder.config)["facts"]["vocabulary"] == 300
+    assert 4 * 32 < result["scored_bytes"] < 4 * 32 * 3
+    nats = math.log(300)  # a token, where nothing is known; a token is some bytes
+    assert 1 < result["bits_per_byte"] < nats / math.log(2)
+    assert "".join(records(folder.surprise)[0]["tokens"]).isascii()
 
 
 def test_no_run_and_a_run_already(tmp_path, whole):
