@@ -29,7 +29,7 @@ def kept_bytes(preset) -> int:
 
 @pytest.mark.parametrize("name", ["tiny", "laptop"])
 def test_estimated_activations_are_those_a_forward_pass_keeps(name):
-    preset = replace(PRESETS[name], depth=2)
+    preset = replace(PRESETS[name], depth=2, checkpoint_blocks=False)
     estimate = sizing.bytes_needed(preset) - sizing.TRAINED_BYTES * sizing.parameters(preset)
     assert 0.5 * estimate < kept_bytes(preset) < 1.1 * estimate
 
