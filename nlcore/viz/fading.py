@@ -15,11 +15,12 @@ from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks, tidy
 
 WORDS = 48
-STREAMS = 24
+STREAMS = 16
 OBJECTIVES = {"adds (dot product)": DotProduct(), "corrects (L2)": L2()}
 LOOKS = looks(tuple(OBJECTIVES))
 DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot", "dashdot": "dashdot"}
 MARKERS = {"o": "circle", "s": "square"}
+SMALL = {"size": 13}
 GREY = "#7a7a7a"  # readable on white and on black
 
 
@@ -111,14 +112,14 @@ def _view() -> go.FigureWidget:
         view.add_scatter(
             name=rule, mode="lines+markers", x=np.arange(WORDS), y=np.zeros(WORDS),
             line={"color": look.colour, "dash": DASHES[look.dash], "width": 2.5},
-            marker={"symbol": MARKERS[look.marker], "size": 6}, hovertemplate="%{y:.2f}",
+            marker={"symbol": MARKERS[look.marker], "size": 5}, hovertemplate="%{y:.2f}",
         )
     view.update_layout(
         height=360, margin={"l": 60, "r": 20, "t": 20, "b": 50}, hovermode="x unified", template="none",
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": GREY, "size": 13},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": GREY} | SMALL,
         legend={"orientation": "h", "y": 1.12}, hoverlabel={"bgcolor": "#333", "font": {"color": "white"}},
     )
     lines = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.5)"}
-    view.update_xaxes(title="age (words that came after)", range=[-1, WORDS], **lines)
-    view.update_yaxes(title="recall (cosine; 1 is exact)", range=[-0.15, 1.05], **lines)
+    view.update_xaxes(title={"text": "age (words that came after)", "font": SMALL}, range=[-1, WORDS], **lines)
+    view.update_yaxes(title={"text": "recall (cosine; 1 is exact)", "font": SMALL}, range=[-0.15, 1.05], **lines)
     return view

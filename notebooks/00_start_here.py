@@ -1,0 +1,270 @@
+# %% [markdown]
+# # 00 Start here: the illusion in one picture
+#
+# **After this notebook** you can say what a level is, read a level score, and tell what each part
+# of a language model still knows of a text it has just read.
+#
+# **You need** some Python, and to know what a vector and a matrix are. **Time:** 20 minutes; every
+# cell runs in seconds on a laptop.
+#
+# Run a cell with Shift+Enter. Pictures come alive when you run the cell above them.
+
+# %% [markdown]
+# ## What does a model remember, and for how long?
+#
+# A language model that is in use seems to remember two things: the text in front of it, and what it
+# was trained on, perhaps years ago. What it read an hour ago is in neither. The paper calls the tidy
+# stack of layers an illusion: look at *when* things change, and a model is a set of memories, each
+# updated at its own frequency. A set that changes at one frequency is a **level**.
+
+# %% [markdown]
+# Below, seven memories read the same 52 words. Each row is one memory; a word is as bright as that
+# memory recalls it now. Marks under the words show when it was updated.
+#
+# **Predict before you play.** After the last word, which row knows most of the text: one that is
+# updated after every word, or one that was updated twice? Which rows know the last word? Write your
+# answer down first; you will see more.
+
+# %%
+from nlcore.viz.clock_of_levels import clock_of_levels
+
+clock_of_levels()
+
+# %% [markdown]
+# *Seven levels after the whole text (Lewis Carroll, Through the Looking-Glass).* The fast rows know
+# the end and little else. The slow rows know much more, but not the last words: their update has not
+# come yet. Pre-training knows “the”, “it”, “to”, met long ago, and never learns “jam”.
+#
+# A Transformer in use has the first row and the last, and nothing between. The missing rows are what
+# this course builds. Each is a real memory here, written as the text is read.
+
+# %% [markdown]
+# ## What is such a memory?
+#
+# A matrix $W$ that answers a key $k$ with a value $v$. To write, keep a part $\alpha$ of the old
+# matrix and add the new pair, scaled by a rate $\eta$ (eq. 64; $\eta$ is 1 there):
+#
+# $$W_t = \alpha\, W_{t-1} + \eta\, v_t k_t^\top \qquad\qquad \hat v = W k$$
+#
+# Here two pairs are written. The first value is $(4, 2)$. **Predict:** with $\alpha = 0.5$, what does
+# its key answer after the second write?
+
+# %%
+import torch
+from nlcore.memory import AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
+
+k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # two keys
+v = torch.tensor([[4.0, 2.0], [6.0, 0.0]])  # their values
+alpha, eta = torch.tensor(0.5), torch.tensor(1.0)
+
+memory = AssociativeMemory(Linear(2, 2), DotProduct(), GradientDescent(), Decay())
+state = memory.start()
+for t in range(2):
+    state, report = memory.write(state, k[t], v[t], Rates(eta, alpha))
+
+W = alpha * torch.outer(v[0], k[0]) + torch.outer(v[1], k[1])  # eq. 64 by hand
+assert torch.equal(state.memory[0], W)
+print("W =", W.tolist())
+print("first key answers", memory.read(state, k[0]).tolist(), "- it was [4, 2]")
+
+# %% [markdown]
+# The first value came back halved: one update passed, and each keeps half. Had this memory been
+# updated once for both words, nothing would have faded. So two things decide how long a word lasts:
+# how much an update keeps, and how often updates come. The second is the level's **frequency**.
+#
+# The rows of the clock keep 0.7 at each update; what tells them apart is above all how often that is.
+# (Attention keeps nothing: it reads its last eight words anew.)
+
+# %% [markdown]
+# ## Fading or crowding?
+#
+# A word can be lost in two ways: it fades, or too many others crowd a small matrix. Below, 48
+# different words are written, one after the other. The curves show how well each is recalled at the
+# end, by its age.
+#
+# One memory *adds* each pair, as above. The other *corrects*: it writes only what is wrong about its
+# answer. **Predict:** if nothing fades ($\alpha = 1$), which of the two still knows the first words?
+
+# %%
+from nlcore.viz.fading import fading
+
+fading()
+
+# %% [markdown]
+# *Recall by age, at $\alpha = 0.9$.* With $\alpha = 1$ the adding memory treats all words alike, and
+# recalls each with the noise of all others. The correcting one has the last word exactly right, and
+# pays with the oldest. A wider memory crowds less, and a slower one fades less.
+#
+# No setting wins everywhere. That is the case for many levels: fast ones that are exact about now,
+# slow ones that hold what was.
+
+# %% [markdown]
+# ## How the course works
+#
+# Each section asks a question, gives the equation with the paper's number, a few lines of code in the
+# same symbols, a number you can check by hand, and something to move. Predict before you run.
+#
+# Widgets work with the keyboard: Tab reaches a control, arrows move it, Space presses a button. Change
+# any cell; `make book` never overwrites a notebook that you changed. Exercises stand at the end, each
+# with a check that says which mechanism is wrong.
+
+# %% [markdown]
+# ## Symbols and colours
+#
+# The same letters mean the same things in every chapter and in the code.
+#
+# | symbol | in words | in code |
+# |---|---|---|
+# | $k, v, q$ | key, value, query | `k, v, q` |
+# | $W$ or $\mathcal{M}$ | what a memory holds now | `state.memory` |
+# | $\eta$ | rate: how much of the new is written | `Rates.eta` |
+# | $\alpha$ | retention: how much of the old is kept; 1 is all | `Rates.alpha` |
+# | $\theta$ | momentum: how much of the last step returns | `Rates.theta` |
+# | $C$ | period or chunk: how many words or steps between updates | `Level.period` |
+
+# %% [markdown]
+# Levels are listed from fastest to slowest, everywhere. A level keeps its colour, its dash and its
+# mark in every picture of a chapter, so you can tell lines apart in print or if you see colours
+# differently.
+
+# %%
+import matplotlib.pyplot as plt
+from nlcore.viz.clock_of_levels import LOOKS
+from nlcore.viz.show import show
+
+figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+for row, (name, look) in enumerate(LOOKS.items()):
+    axes.plot([0, 1, 2, 3], [-row] * 4, **look.line(), label=name)
+    axes.text(3.2, -row, name, color=look.colour, va="center")
+axes.set(xlim=(-0.1, 5), xticks=[], yticks=[])
+axes.spines[:].set_visible(False)
+axes.set_title("fastest", loc="left", fontsize=10)
+show(figure, alt="Seven lines, one for each level from attention to pre-training, each with its own colour, "
+     "dash and mark.")
+
+# %% [markdown]
+# ## Is everything here?
+#
+# This looks at your Python, PyTorch, memory, disk and widgets. Each line is OK, or says what to do.
+# For the sizes of model that fit this machine, and how long each takes, type
+# `python -m nlcore.doctor` in a terminal.
+
+# %%
+from nlcore import doctor
+
+print(*doctor.examine(), sep="\n")
+
+# %% [markdown]
+# ## The map
+#
+# Chapters without a link are to come. Each can be read alone, after this one.
+#
+# | | chapter | the question it answers |
+# |---|---|---|
+# | 01 | Associative memory | What are the four choices that make any memory? |
+# | 02 | Backpropagation is a memory | What does training write, and under which key? |
+# | 03 | Momentum is a memory of gradients | What does an optimizer remember, and forget? |
+# | 04 | Adam, AdaGrad, Muon, M3 | Which memory is each optimizer? |
+# | 05 | Beyond gradient descent | What if a write first erases? |
+# | 06 | Attention is a memory too | Which memory is attention, and which is linear attention? |
+# | 07 | Levels, frequencies, transfer | How do levels pass on what they know? |
+# | 08 | Continuum memory | What if there are many levels, not two? |
+# | 09 | A memory that modifies itself | Can a memory choose what it writes? |
+# | 10 | Hope | What do you get from all of it? |
+# | 11 | [Train Hope at full scale](11_train_hope.ipynb) | How do levels behave while a real model trains? |
+# | 12 | Continual learning, long context | Does it help? |
+# | 13 | What holds, what does not | What did we find, and where is each equation? |
+
+# %% [markdown]
+# ## Summary
+#
+# 1. A model is a set of memories; those that change at one frequency are a level.
+# 2. A memory is a matrix that answers keys; a write keeps $\alpha$ of the old and adds the new.
+# 3. Fast levels are exact about now; slow levels hold what was, and learn late.
+# 4. A word is lost by fading, at every update, or by crowding, in a small matrix.
+# 5. A Transformer in use has the fastest level and the slowest; this course builds what lies between.
+
+# %% [markdown]
+# ## Exercise 1: write (easy, 5 minutes)
+#
+# Write the update of eq. 64 for one pair. Change the last line, run, and read what the check says.
+#
+# <details><summary>Hint</summary>
+#
+# `torch.outer(a, b)` is the matrix $a b^\top$. Which of the two is the key?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# `return alpha * W + eta * torch.outer(v, k)`
+#
+# </details>
+
+# %%
+from nlcore.exercises.chapter_00 import check_fires, check_lasts, check_write
+
+
+def write(W, k, v, alpha, eta):
+    """The new matrix, after writing v under k."""
+    return W
+
+
+print(check_write(write))
+
+# %% [markdown]
+# ## Exercise 2: the clock (easy, 5 minutes)
+#
+# When is a level updated? Words count from 1; a level with period 4 waits for four words, and one
+# with period 0 is never updated.
+#
+# <details><summary>Hint</summary>
+#
+# The remainder `t % period` is 0 at every fourth word. What is `t % 0`?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# `return period > 0 and t % period == 0`
+#
+# </details>
+
+# %%
+def fires(t, period):
+    """Whether a level is updated after word t."""
+    return False
+
+
+print(check_fires(fires))
+
+# %% [markdown]
+# ## Exercise 3: how long? (middle, 10 minutes)
+#
+# A word stands alone in a memory. Each update keeps $\alpha$ of it. After how many words is its
+# strength below one half for the first time, if an update comes every `period` words?
+#
+# <details><summary>Hint</summary>
+#
+# After $n$ updates the strength is $\alpha^n$. Find the first $n$; each takes `period` words. What if
+# $\alpha$ is 1?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# `n = next((n for n in range(1, 10_000) if alpha**n < 0.5), math.inf)`
+# then `return n * period`
+#
+# </details>
+
+# %%
+import math
+
+
+def lasts(alpha, period):
+    """Words until the strength is below one half; math.inf if it never is."""
+    return None
+
+
+print(check_lasts(lasts))
