@@ -1,4 +1,4 @@
-// The live dashboard: draws what nlcore.viz.dashboard sends, and sends back what the reader does.
+// Draws what nlcore.viz.dashboard sends, and sends back what the reader does.
 const GROUND = [14, 18, 26]; // the score is dark in both themes: brightness is the size of an update
 const GRIDS = {
   lr: Array.from({ length: 25 }, (_, i) => 2 ** ((i - 16) / 4)),
@@ -10,7 +10,7 @@ const FIGURES = {
   lr: "learning rate", gradient_norm: "gradient norm", second_moment_norm: "second moment norm",
 };
 const DASHES = { dashed: [6, 3], dotted: [2, 3], dashdot: [7, 3, 2, 3] };
-const LIVE = ["starting", "training", "validating", "paused"];
+const LIVE = "starting training validating paused";
 const ROW = 24, PAD = 204, RIGHT = 10;
 
 function h(tag, attributes = {}, ...children) {
@@ -128,8 +128,8 @@ function render({ model, el }) {
   // --- controls ---
   for (const button of buttons) button.onclick = () => command(button.dataset.command);
   $.measure.onchange = $.shade.onchange = () => plan();
+  root.onkeydown = (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }; // not for JupyterLab
   $.scrub.oninput = () => { sampleAt = +$.scrub.value < data.samples.length - 1 ? +$.scrub.value : null; samples(); };
-  root.onkeydown = (event) => event.stopPropagation(); // JupyterLab has its own use for keys
   function settings(on) {
     const { memories, settings: set = { period: {} } } = data.state, times = (v) => `× ${show(v)}`;
     const wanted = { lr_scale: ["Learning rate, outer levels", GRIDS.lr, times, (v) => command("lr_scale", v)] };
@@ -235,7 +235,7 @@ function render({ model, el }) {
     });
     if (data.rows.length) { context.strokeStyle = "#fff"; context.strokeRect(0.5, index() * ROW + 0.5, width - 1, ROW - 1); }
     put("low", own ? "smallest" : show(10 ** common[0])); put("high", own ? "largest" : show(10 ** common[1]));
-    put("meaning", `update's norm ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is ${table?.width > 1 ? `${table.width} reports, their largest` : `one report, every ${data.state.report_every ?? "few"} steps`}`);
+    put("meaning", `update's norm ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is ${table?.width > 1 ? `the largest of ${table.width} reports` : `one step in ${data.state.report_every}`}`);
     $.ramp.style.background = `linear-gradient(90deg, ${(data.rows[index()]?.lut ?? ramp("#000000")).filter((_, i) => i % 8 === 0).join()})`;
   }
   function traces() {
@@ -273,7 +273,7 @@ function render({ model, el }) {
     const last = data.samples.length - 1, at = Math.min(sampleAt ?? last, last), found = data.samples[at];
     $.scrub.max = Math.max(last, 0); $.scrub.value = Math.max(at, 0); $.scrub.disabled = last < 1;
     put("when", found ? `step ${whole(found.step)} ` : "");
-    $.sample.replaceChildren(...(found ? [h("em", {}, found.prompt), found.text] : ["The first sample comes with the first validation."]));
+    $.sample.replaceChildren(...(found ? [h("em", {}, found.prompt), found.text] : ["The first validation brings it."]));
   }
 
   // --- when something changes: at most one picture a frame ---
