@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 00 Start here: the illusion in one picture
+# # 00 · Start here: the illusion in one picture
 #
 # **After this notebook** you can say what a level is, read a level score, and tell what each part
 # of a language model still knows of a text it has just read.
@@ -51,24 +51,26 @@ clock_of_levels()
 
 # %%
 import torch
-from nlcore.memory import AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
+from nlcore.memory import AssociativeMemory, Linear, Rates
+from nlcore.memory import Decay, DotProduct, GradientDescent
 
 k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # two keys
 v = torch.tensor([[4.0, 2.0], [6.0, 0.0]])  # their values
 alpha, eta = torch.tensor(0.5), torch.tensor(1.0)
 
-memory = AssociativeMemory(Linear(2, 2), DotProduct(), GradientDescent(), Decay())
+choices = Linear(2, 2), DotProduct(), GradientDescent(), Decay()
+memory = AssociativeMemory(*choices)
 state = memory.start()
 for t in range(2):
     state, report = memory.write(state, k[t], v[t], Rates(eta, alpha))
 
-W = alpha * torch.outer(v[0], k[0]) + torch.outer(v[1], k[1])  # eq. 64 by hand
+W = alpha * torch.outer(v[0], k[0]) + torch.outer(v[1], k[1])  # eq. 64
 assert torch.equal(state.memory[0], W)
 print("W =", W.tolist())
-print("first key answers", memory.read(state, k[0]).tolist(), "- it was [4, 2]")
+print("first key answers", memory.read(state, k[0]).tolist())
 
 # %% [markdown]
-# The first value came back halved: one update passed, and each keeps half. Had this memory been
+# The first value, $(4, 2)$, came back halved: one update passed, and each keeps half. Had this memory been
 # updated once for both words, nothing would have faded. So two things decide how long a word lasts:
 # how much an update keeps, and how often updates come. The second is the level's **frequency**.
 #
@@ -263,7 +265,7 @@ import math
 
 
 def lasts(alpha, period):
-    """Words until the strength is below one half; math.inf if it never is."""
+    """Words until the strength is below one half, or math.inf."""
     return None
 
 

@@ -150,13 +150,13 @@ class ClockView(anywidget.AnyWidget):
 
 def picture(traces: dict[str, Trace]) -> Figure:
     """Each level's row of words after the last word, as dark as the level recalls them."""
-    figure, rows = plt.subplots(len(traces), figsize=(10, 0.86 * len(traces)), layout="constrained")
+    figure, rows = plt.subplots(len(traces), figsize=(8, 1.06 * len(traces)), layout="constrained")
     for axes, (name, trace) in zip(rows, traces.items()):
         _row(axes, name, trace, LOOKS[name])
     return figure
 
 
-def _row(axes: Axes, name: str, trace: Trace, look: Look, line: int = 86) -> None:
+def _row(axes: Axes, name: str, trace: Trace, look: Look, line: int = 64) -> None:
     lines = re.findall(rf".{{1,{line}}}(?:\s|$)", TEXT)
     axes.set(xlim=(0, line), ylim=(len(lines) - 0.4, -0.8), xticks=[], yticks=[])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
@@ -168,7 +168,7 @@ def _row(axes: Axes, name: str, trace: Trace, look: Look, line: int = 86) -> Non
         for word in re.finditer(r"\S+", text):
             ink = 0.1 + 0.9 * float(next(recall)) ** 1.5
             axes.text(word.start() + 1, y, word[0], color=look.colour, alpha=min(ink, 1),
-                      family="monospace", fontsize=9.4, va="center")
+                      family="monospace", fontsize=12.6, va="center")
 
 
 def clock_of_levels() -> Demo[dict[str, Trace]]:
