@@ -50,7 +50,10 @@ class Dashboard:
         self.live: Live | str = "Opening the run."
         self.other: Curves | str | None = None
         self.said, self.error = "", ""
-        self.panel, self.sent, self.company = None, 0.0, None
+        self.number = 0
+        """Of the command that `said` speaks of; 0 if it speaks of none."""
+        self.panel, self.sent = None, 0.0
+        self.company, self.others, self.asked = None, False, 0.0
         self.told: Message = {}
         """The small parts of the last message: they are sent only when they change."""
         self.lock, self.closed = threading.RLock(), threading.Event()
@@ -68,7 +71,7 @@ class Dashboard:
     def close(self, sentence: str = "This dashboard is closed; the run goes on.") -> None:
         """Stops watching. The run goes on."""
         with self.lock:
-            self.said = sentence
+            self.said, self.number = sentence, 0
             self.closed.set()
             self._push(whole=False)
             if self.company is not None:
@@ -87,13 +90,15 @@ class Dashboard:
             self.live.status.get("sentence", ""),
             self.other if isinstance(self.other, str) else differ(self.live, self.other) if self.other else "",
             f"{spoilt} unreadable {'lines' if spoilt > 1 else 'line'} in the run folder left out." if spoilt else "",
-            "Another dashboard watches this run too: both may steer it, no command is lost." if self._others else "",
+            "Another dashboard watches this run too: both may steer it, no command is lost." if self.others else "",
             "Reading the run's history." if self._behind() else "",
-            self.said,
+            "" if self._done() else self.said,
         ]
         return [sentence for sentence in found if sentence]
 
-    _others, _asked_others = False, 0.0
+    def _done(self) -> bool:
+        """Whether the trainer has answered the last command."""
+        return any(event["number"] == self.number for event in self.live.events)
 
     def _behind(self) -> bool:
         return isinstance(self.live, Live) and any(file.more for file in self.live.follows())
@@ -129,9 +134,9 @@ class Dashboard:
                 self.other = _curves(self.against)
             if isinstance(self.other, Curves):
                 self.other.look()
-        if time.monotonic() - self._asked_others > COMPANY:
+        if time.monotonic() - self.asked > COMPANY:
             self.company = self.company or Company(self.folder.path)
-            self._others, self._asked_others = self.company.others(), time.monotonic()
+            self.others, self.asked = self.company.others(), time.monotonic()
 
     def _push(self, whole: bool) -> None:
         """Sends what the browser has not got yet; nothing, if nothing changed."""
@@ -153,6 +158,7 @@ class Dashboard:
         with self.lock:
             try:
                 if message.get("command"):
+                    self.number = 0
                     self.said = self._steer(message["command"], message.get("level"), message.get("value"))
                 self._push(whole=bool(message.get("whole")))
             except Exception as error:
@@ -167,8 +173,8 @@ class Dashboard:
         if command == "resume" and not self.run.alive():
             self.live.run = resume(self.folder.path)
             return "Resuming in a new process, from the newest checkpoint."
-        number = self.run.command(command, level, value)
-        return f"Command {number} sent: {command.replace('_', ' ')}; it takes effect at the next step."
+        self.number = self.run.command(command, level, value)
+        return f"Command {self.number} sent: {command.replace('_', ' ')}; it takes effect at the next step."
 
     def __repr__(self) -> str:
         return " ".join([f"Dashboard of {self.folder.path}.", *self.sentences()])

@@ -145,6 +145,7 @@ def test_commands_reach_the_control_file(training, watch):
     append(training.applied, {"number": 3, "command": "period", "level": "cms-1", "value": 8, "step": 30, "attempt": 1,
                               "applied": True, "sentence": "cms-1 updated every 8 steps"})
     eventually(lambda: dashboard.live.message(True)["state"]["settings"]["period"]["cms-1"] == 8)
+    eventually(lambda: "Command 3 sent" not in said(dashboard))
 
 
 def test_a_wrong_command_is_a_sentence(training, watch):

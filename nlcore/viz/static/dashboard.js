@@ -34,7 +34,7 @@ const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const blend = (a, b, t) => `rgb(${a.map((x, i) => Math.round(x + (b[i] - x) * t)).join()})`;
 function ramp(hex) { // from the ground through the level's colour to a light tint of it
   const colour = hex === "#000000" ? [190, 190, 190] : rgb(hex);
-  return Array.from({ length: 65 }, (_, i) => i < 45 ? blend(GROUND, colour, 0.18 + 0.82 * i / 45) : blend(colour, [255, 255, 255], 0.8 * (i - 45) / 19));
+  return Array.from({ length: 65 }, (_, i) => i < 52 ? blend(GROUND, colour, 0.18 + 0.82 * i / 52) : blend(colour, [255, 255, 255], 0.6 * (i - 52) / 12));
 }
 function extent(lists) {
   let low = Infinity, high = -Infinity;
@@ -132,8 +132,8 @@ function render({ model, el }) {
   $.scrub.oninput = () => { sampleAt = +$.scrub.value < data.samples.length - 1 ? +$.scrub.value : null; samples(); };
   function settings(on) {
     const { memories, settings: set = { period: {} } } = data.state, times = (v) => `× ${show(v)}`;
-    const wanted = { lr_scale: ["Learning rate, outer levels", GRIDS.lr, times, (v) => command("lr_scale", v)] };
-    if (memories?.length) wanted.eta_scale = ["η, in-context memories", GRIDS.eta, times, (v) => command("level_lr", v, memories[0])];
+    const wanted = { lr_scale: ["Learning rate scale", GRIDS.lr, times, (v) => command("lr_scale", v)] };
+    if (memories?.length) wanted.eta_scale = ["η scale, memories", GRIDS.eta, times, (v) => command("level_lr", v, memories[0])];
     for (const name in set.period) wanted[name] = [`Period of ${name}`, GRIDS.period, (v) => v === 1 ? "1 step" : `${v} steps`, (v) => command("period", v, name)];
     for (const name in wanted) {
       if (!sliders[name]) $.knobs.append((sliders[name] = slider(name, ...wanted[name])).node);
@@ -249,7 +249,8 @@ function render({ model, el }) {
       const [caption, canvas] = $.traces.children[i].children, values = mean[name], [context, width] = paper(canvas, height);
       let [a, b] = extent([values]);
       caption.lastChild.textContent = show(values.findLast((v) => v != null));
-      if (b - a <= 1e-6 * Math.abs(b)) { const room = Math.abs(b || 1) * 0.1; [a, b] = [a - room, b + room]; }
+      const room = Math.abs(b || 1) / 100; // rounding is not a wave
+      if (b - a < room) [a, b] = [a - room, b + room];
       const x = (step) => step / wide * (width - 48), y = (v) => 5 + (b - v) / (b - a) * (height - 10);
       Object.assign(context, { font: theme.small, textBaseline: "middle" });
       for (const v of [a, b]) {
@@ -267,7 +268,7 @@ function render({ model, el }) {
       const t = values[i] && b > a ? (values[i] - a) / (b - a) : 0;
       return h("span", { style: `background:rgba(${colour},${(0.8 * t).toFixed(3)})`, title: `${name} ${show(values[i])}` }, token === "\n" ? "⏎\n" : token);
     }));
-    put("range", step ? `${name} from ${show(a)} (blank) to ${show(b)} (full) at step ${whole(step)}, mean over blocks` : "The first report brings it.");
+    put("range", step ? `${name} from ${show(a)} (blank) to ${show(b)} (full) at step ${whole(step)}` : "The first report brings it.");
   }
   function samples() {
     const last = data.samples.length - 1, at = Math.min(sampleAt ?? last, last), found = data.samples[at];
