@@ -18,6 +18,7 @@ def notebook(lab: str, page: Page) -> Page:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     expect(page.get_by_text("It returns nothing yet.", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     expect(page.get_by_text("knows 0 of 0 words")).to_have_count(7, timeout=PATIENCE_MS)
     return page
 
@@ -37,6 +38,8 @@ def names(page: Page) -> list[str]:
 def test_the_clock_plays_pauses_and_answers_keyboard_and_reset(notebook):
     page = notebook
     play, where = page.locator(".nl-clock-play"), page.locator(".nl-clock-where")
+    page.get_by_label("Words read").click()  # the lab now takes this cell for the active one
+    page.get_by_label("Words read").fill("0")
     play.focus()
     page.keyboard.press("Space")
     expect(where).to_contain_text(re.compile(r"word [2-9] of 52"))

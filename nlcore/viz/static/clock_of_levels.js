@@ -218,7 +218,8 @@ function render({ model, el }) {
   // ---- time ----
 
   function tick(stamp) {
-    now = Math.min(now + ((stamp - last) / 1000) * WORDS_A_SECOND, T);
+    // A frame's stamp may lie before the moment that asked for it.
+    now = Math.min(now + (Math.max(stamp - last, 0) / 1000) * WORDS_A_SECOND, T);
     last = stamp;
     playing = playing && now < T && root.isConnected;
     draw();
