@@ -25,7 +25,7 @@ lab: environment  ## open JupyterLab on the first notebook (this machine only, t
 	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(AS_ROOT) $(FIRST)
 
 test: environment browser  ## run all tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 train: environment  ## train a model: SIZE=tiny COMPARE=1 MODEL=transformer DATA=folder RUN=runs/name
 	@$(BIN)/python -m nlcore.train $(TRAIN)

@@ -7,7 +7,7 @@
 # **You need** nothing but this notebook; the text is already on your machine.
 # **Time**: about three minutes at size `tiny` on two CPU cores.
 #
-# This is the chapter's first form: live controls and the larger sizes' results are still to come.
+# This is the chapter's first form: the larger sizes' results are still to come.
 
 # %%
 import os
@@ -39,7 +39,7 @@ SIZE = "tiny"  # or laptop, 160m, 760m, 1.3b
 # %% [markdown]
 # ## Who will change, and how often?
 #
-# Hope is a stack of blocks. In each, six small memories rewrite themselves while they read: the main
+# Hope is a stack of blocks. In each, five small memories rewrite themselves while they read: the main
 # one, and those that make keys, values and the rates. Then comes the continuum memory, a chain of
 # networks that the optimizer updates at different periods. So the model has levels. The fastest
 # changes within one sequence of tokens; the slowest waits many steps of the optimizer.
@@ -68,6 +68,20 @@ if FAST:
     config = train.change(config, **short)
 run = train.start(config)
 print("Everything is written to", run.folder.path)
+
+# %% [markdown]
+# ## Watch and steer
+#
+# This is the run, live: loss, speed, the level score as it grows, a sample, surprise shaded over
+# text. Pause it, or pull a slider, and see which rows answer. The dashboard only reads the run's
+# folder. Close the browser or restart the kernel: training goes on, and the cell finds it again.
+#
+# The cell after it waits for the end. Buttons wait with it, so play first.
+
+# %%
+from nlcore.viz.dashboard import Dashboard
+
+Dashboard(run)
 
 # %%
 status = follow(run)

@@ -13,6 +13,7 @@ from nlcore.train.control import send
 from nlcore.train.folder import RunFolder
 from nlcore.train.status import LIVE
 from nlcore.viz.company import Company
+from nlcore.viz.demo import building
 from nlcore.viz.live import Curves, Live, Message, differ, gone, open_run
 
 PAUSE, CATCHING_UP, ENDED = 0.25, 0.02, 2.0
@@ -181,6 +182,8 @@ class Dashboard:
 
     def _repr_mimebundle_(self, **choices: Any) -> Any:
         """The widget; words where there is no widget support."""
+        if building():
+            return {"text/plain": f"(Here the dashboard of {self.folder.path} plays while the cell's kernel runs.)"}
         if why := _unsupported():
             return {"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}
         if self.panel is None:
