@@ -45,7 +45,7 @@ def parser() -> Parser:
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
-    add("--threads", type=int, help="CPU threads; by default torch chooses")
+    add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
 
 

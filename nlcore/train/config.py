@@ -35,7 +35,7 @@ class TrainConfig:
     dtype: str = "auto"
     """Of the computation; weights and optimizer stay in float32."""
     threads: int = 0
-    """CPU threads; 0 lets torch choose. What it chose is kept for the whole run."""
+    """CPU threads; 0 is one for a narrow model, else as torch chooses. The choice is kept for the whole run."""
     seconds: float | None = None
     """Training time to spend, instead of the preset's steps; the learning rate then follows the clock."""
     micro_batch: int | None = None

@@ -54,6 +54,14 @@ def _device(asked: str) -> tuple[str, str]:
     return asked, "it was asked for"
 
 
+def threads(dim: int) -> int:
+    """CPU threads for a model of this width: one below 256, else 0, torch's choice.
+
+    Narrow matrices are too small to share: at size tiny two threads took 1.9 times as long as one.
+    """
+    return 1 if dim < 256 else 0
+
+
 @contextmanager
 def settled(choice: Choice, threads: int) -> Iterator[None]:
     """Inside the block: so many CPU threads (0: as torch chooses), and on the CPU a run that repeats exactly.

@@ -97,7 +97,7 @@ def _attempt(folder: RunFolder, status: Status, progress: Progress, accept: bool
         raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without {option}.")
     config = change(config, **choices)
     choice = device.choose(config.device, config.dtype)
-    with device.settled(choice, config.threads or facts.get("threads", 0)):
+    with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
         made = parts.make(config, folder, choice)
         if not accept:
             _check_text(folder, facts, made)

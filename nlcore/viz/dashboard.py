@@ -183,7 +183,7 @@ class Dashboard:
     def _repr_mimebundle_(self, **choices: Any) -> Any:
         """The widget; words where there is no widget support."""
         if building():
-            return {"text/plain": f"(Here the dashboard of {self.folder.path} plays while the cell's kernel runs.)"}
+            return {"text/plain": f"(Here the dashboard of the run {self.folder.path.name} plays while the kernel runs.)"}
         if why := _unsupported():
             return {"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}
         if self.panel is None:
