@@ -46,7 +46,8 @@ def test_what_is_planned_has_no_notebook_yet_and_no_half_a_row(row):
     assert notebook(row.chapter) is None, f"chapter {row.chapter} exists, so eq. {row.equations} owes its symbol and test"
 
 
-def test_chapters_nine_and_ten_are_done_and_no_row_stands_twice():
-    assert all(not row.planned for row in LEDGER if row.chapter in (9, 10))
+def test_the_equations_of_nine_and_ten_are_done_and_no_row_stands_twice():
+    equations = [row for row in LEDGER if row.chapter in (9, 10) and row.equations[0].isdigit()]
+    assert len(equations) == 10 and not any(row.planned for row in equations)
     assert len({(row.chapter, row.equations) for row in LEDGER}) == len(LEDGER)
     assert len(table().splitlines()) == len(LEDGER)
