@@ -16,9 +16,9 @@ from nlcore.viz.company import Company
 from nlcore.viz.demo import building
 from nlcore.viz.live import Curves, Live, Message, differ, gone, open_run
 
-PAUSE, CATCHING_UP, ENDED = 0.25, 0.02, 2.0
+PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
 """Seconds between two looks at a run that trains, at one whose history is still being read, at one that ended."""
-REDRAW = 0.25
+REDRAW = 0.3
 """Seconds between two messages to the browser, at least."""
 COMPANY = 3.0
 """Seconds between two looks for other dashboards."""
