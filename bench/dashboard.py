@@ -15,7 +15,7 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 
 from nlcore.train import Run, configure, start
-from nlcore.viz import dashboard, panel
+from nlcore.viz.dashboard import dashboard, panel
 
 ROUNDS, SECONDS, SETTLE = 8, 6.0, 0.5
 PAGE = """async ([script, html]) => {

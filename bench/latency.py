@@ -24,8 +24,8 @@ import nbformat
 from playwright.sync_api import Page, sync_playwright
 
 CELLS = (
-    "from nlcore.viz.clock_of_levels import clock_of_levels\nclock_of_levels()",
-    "from nlcore.viz.fading import fading\nfading()",
+    "from nlcore.viz.explorers.clock_of_levels import clock_of_levels\nclock_of_levels()",
+    "from nlcore.viz.explorers.fading import fading\nfading()",
 )
 SLIDERS = ("momentum", "CMS, fast", "CMS, middle")
 # Each returns the milliseconds until the picture is another one.

@@ -26,7 +26,7 @@
 # answer down first; you will see more.
 
 # %%
-from nlcore.viz.clock_of_levels import clock_of_levels
+from nlcore.viz.explorers.clock_of_levels import clock_of_levels
 
 clock_of_levels()
 
@@ -88,7 +88,7 @@ print("first key answers", memory.read(state, k[0]).tolist())
 # answer. **Predict:** if nothing fades ($\alpha = 1$), which of the two still knows the first words?
 
 # %%
-from nlcore.viz.fading import fading
+from nlcore.viz.explorers.fading import fading
 
 fading()
 
@@ -131,7 +131,7 @@ fading()
 
 # %%
 import matplotlib.pyplot as plt
-from nlcore.viz.clock_of_levels import LOOKS
+from nlcore.viz.explorers.clock_of_levels import LOOKS
 from nlcore.viz.show import show
 
 figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")

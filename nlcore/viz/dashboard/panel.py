@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent.parent / "static"
 
 
 class Panel(anywidget.AnyWidget):

@@ -129,8 +129,8 @@ def _write(memory: AssociativeMemory, state: State, text: list[str], retention: 
 class ClockView(anywidget.AnyWidget):
     """The canvas: a row of words for each level. `value` is the (name, period) of each, fastest first."""
 
-    _esm = Path(__file__).parent / "static" / "clock_of_levels.js"
-    _css = Path(__file__).parent / "static" / "clock_of_levels.css"
+    _esm = Path(__file__).parent.parent / "static" / "clock_of_levels.js"
+    _css = Path(__file__).parent.parent / "static" / "clock_of_levels.css"
     value = traitlets.List().tag(sync=True)
     words = traitlets.List().tag(sync=True)
     periods = traitlets.List().tag(sync=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from nlcore.viz import clock_of_levels as clock
-from nlcore.viz.clock_of_levels import BEFORE, KINDS, NEVER, RETENTION, START, TEXT, WIDTH, compute, trace, words
+from nlcore.viz.explorers import clock_of_levels as clock
+from nlcore.viz.explorers.clock_of_levels import BEFORE, KINDS, NEVER, RETENTION, START, TEXT, WIDTH, compute, trace, words
 
 
 def by_hand(name: str, period: int) -> np.ndarray:

@@ -9,9 +9,9 @@ import numpy as np
 
 from nlcore.train import Run, TrainError
 from nlcore.train.folder import Record, RunFolder
-from nlcore.viz.bins import Bins
-from nlcore.viz.history import FIGURES, METRICS, LevelHistory, MetricHistory
-from nlcore.viz.lines import Lines
+from nlcore.viz.dashboard.bins import Bins
+from nlcore.viz.dashboard.history import FIGURES, METRICS, LevelHistory, MetricHistory
+from nlcore.viz.dashboard.lines import Lines
 from nlcore.viz.theme import looks
 
 EVENTS, SAMPLES = 100, 24

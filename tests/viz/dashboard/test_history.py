@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from nlcore.viz.bins import Bins
-from nlcore.viz.history import LevelHistory, MetricHistory, compute
+from nlcore.viz.dashboard.bins import Bins
+from nlcore.viz.dashboard.history import LevelHistory, MetricHistory, compute
 
 REPORTS = 100_000
 

@@ -12,9 +12,9 @@ from nlcore.train import Run, TrainConfig, TrainError, resume, start
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder
 from nlcore.train.status import LIVE
-from nlcore.viz.company import Company
+from nlcore.viz.dashboard.company import Company
 from nlcore.viz.demo import building
-from nlcore.viz.live import Curves, Live, Message, differ, gone, open_run
+from nlcore.viz.dashboard.live import Curves, Live, Message, differ, gone, open_run
 
 PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
 """Seconds between two looks at a run that trains, at one whose history is still being read, at one that ended."""
@@ -187,7 +187,7 @@ class Dashboard:
         if why := _unsupported():
             return {"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}
         if self.panel is None:
-            from nlcore.viz.panel import Panel
+            from nlcore.viz.dashboard.panel import Panel
 
             self.panel = Panel(self._heard)
         data, about = self.panel._repr_mimebundle_(**choices)

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from nlcore.train.folder import Record
-from nlcore.viz.bins import Bins
+from nlcore.viz.dashboard.bins import Bins
 
 FIGURES = ("change", "weight_norm", "surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm", "fired")
 """What is kept of each row. `change` is the update's norm over the row's own norm, where it fired."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from nlcore.viz.fading import OBJECTIVES, STREAMS, WORDS, compute, fading, picture
+from nlcore.viz.explorers.fading import OBJECTIVES, STREAMS, WORDS, compute, fading, picture
 
 ADDS, CORRECTS = OBJECTIVES
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nlcore.train.folder import append, latest, records
-from nlcore.viz import lines
-from nlcore.viz.lines import Lines
+from nlcore.viz.dashboard import lines
+from nlcore.viz.dashboard.lines import Lines
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from nlcore.train import configure, new
 from nlcore.train.folder import RunFolder, append, locked, read_json, records, write_json
-from nlcore.viz import dashboard as module
-from nlcore.viz.company import Company
+from nlcore.viz.dashboard import dashboard as module
+from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard import Dashboard
 
 LEVELS = [("memory", 16, "tokens"), ("weights", 1, "steps"), ("cms-1", 4, "steps")]

@@ -1,0 +1,1 @@
+"""Explorers: one small demo a file, each a pure `compute`, controls, and a view."""
