@@ -1,0 +1,40 @@
+"""What the checks of all chapters share: an answer is right, or the sentence of the mistake it matches."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ParamSpec
+
+import torch
+from torch import Tensor
+
+RIGHT = "Right."
+UNKNOWN = "Not yet, and not a mistake known here: compare with the equation, term by term."
+P = ParamSpec("P")
+
+
+def never_raises(check: Callable[P, str]) -> Callable[P, str]:
+    """A check whose reader's function may raise anything: that too is an answer to the reader."""
+
+    @wraps(check)
+    def safe(*arguments: P.args, **choices: P.kwargs) -> str:
+        try:
+            return check(*arguments, **choices)
+        except Exception as error:
+            return f"It stopped with {type(error).__name__}: {error}"
+
+    return safe
+
+
+def compare(answer: object, right: Tensor, mistakes: Mapping[str, Tensor]) -> str:
+    """RIGHT, or the first sentence of `mistakes` whose tensor the answer equals, or what is wrong with its form."""
+    if answer is None:
+        return "It returns nothing yet."
+    if not isinstance(answer, Tensor) and isinstance(answer, (int, float)):
+        answer = torch.tensor(answer, dtype=right.dtype)
+    if not isinstance(answer, Tensor):
+        return f"The answer is a {type(answer).__name__}: return a tensor of size {list(right.shape)}."
+    if answer.shape != right.shape:
+        return f"The answer has size {list(answer.shape)}, and should have {list(right.shape)}."
+    if torch.allclose(answer.to(right.dtype), right):
+        return RIGHT
+    return next((say for say, wrong in mistakes.items() if torch.allclose(answer.to(right.dtype), wrong)), UNKNOWN)
