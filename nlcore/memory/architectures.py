@@ -19,6 +19,7 @@ from torch import Tensor
 
 Weights = tuple[Tensor, ...]
 Surprise = Callable[[Tensor], Tensor]
+Activation = Callable[[Tensor], Tensor]
 
 
 class LayerGradient(NamedTuple):
@@ -97,3 +98,47 @@ class ResidualMLP:
         delta = surprise(x + moved)
         slope = gate + h * (1 - gate)  # the derivative of silu
         return LayerGradient(h, delta, moved), LayerGradient(x, (delta @ w1) * slope, z)
+
+
+@dataclass(frozen=True)
+class DeepMLP:
+    """`M(x) = W_1 f(W_2 f(... f(W_L x)))`: L layers, f between them; weights are (W_1, ..., W_L).
+
+    `widths` runs from the input to the output, so it has L + 1 numbers; the weights, as in
+    every architecture here, start with the layer at the output. `activation` is any
+    differentiable function of the layer's outputs, silu by default. One layer is `Linear`.
+
+    Raises ValueError for fewer than two widths, or one below 1.
+    """
+
+    widths: tuple[int, ...]
+    activation: Activation = F.silu
+
+    def __post_init__(self) -> None:
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise ValueError(f"widths {self.widths}: give at least an input and an output width, each 1 or more")
+
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        return tuple(zip(self.widths[:0:-1], self.widths[-2::-1]))
+
+    def read(self, weights: Weights, x: Tensor) -> Tensor:
+        *later, deepest = weights
+        answer = x @ deepest.mT
+        for w in reversed(later):
+            answer = self.activation(answer) @ w.mT
+        return answer
+
+    def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+        passes = []  # (input, output, pullback of the activation before the input), the deepest layer first
+        back = None
+        for w in reversed(weights):
+            if passes:
+                x, back = torch.func.vjp(self.activation, passes[-1][1])
+            passes.append((x, x @ w.mT, back))
+        delta = surprise(passes[-1][1])
+        layers = []
+        for w, (x, output, back) in zip(weights, reversed(passes)):
+            layers.append(LayerGradient(x, delta, output))
+            if back is not None:
+                (delta,) = back(delta @ w)
+        return tuple(layers)

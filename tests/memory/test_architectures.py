@@ -1,0 +1,74 @@
+"""Architectures: a deep network's layer gradients are autograd's, whatever its depth and activation."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from nlcore.memory import L2, DeepMLP, DotProduct, Linear
+
+WIDTHS = [(4, 3), (4, 6, 3), (5, 4, 6, 3), (4, 4, 4, 4, 4, 4)]
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) / 2
+
+
+def drawn(network, batch=()):
+    return tuple(normal(*batch, *shape, seed=i) for i, shape in enumerate(network.shapes()))
+
+
+@pytest.mark.parametrize("activation", [F.silu, torch.tanh, torch.sigmoid, torch.relu, lambda z: F.softmax(z, -1)])
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("objective", [DotProduct(), L2()])
+def test_layer_gradients_of_any_depth_are_autograds(widths, activation, objective):
+    network = DeepMLP(widths, activation)
+    weights = tuple(w.requires_grad_() for w in drawn(network, (2,)))
+    x, v = normal(2, 5, widths[0], seed=7), normal(2, 5, widths[-1], seed=8)
+    outputs = []
+    answer = x
+    for w in reversed(weights):  # a plain forward pass, written again, to see each layer's output
+        answer = (activation(answer) if outputs else answer) @ w.mT
+        outputs.append(answer)
+    assert (network.read(weights, x) - answer).abs().max() < 1e-12
+    outputs.reverse()
+    in_weights, in_outputs = (
+        torch.autograd.grad(objective.loss(answer, v).sum(), to, retain_graph=True) for to in (weights, outputs)
+    )
+    layers = network.gradients(weights, x, lambda answer: objective.gradient(answer, v))
+    assert len(layers) == len(weights)
+    for layer, output, grad, delta in zip(layers, outputs, in_weights, in_outputs):
+        assert (layer.output - output).abs().max() < 1e-12
+        assert (layer.delta - delta).abs().max() < 1e-12
+        assert (layer.delta.mT @ layer.x - grad).abs().max() < 1e-12
+
+
+def test_one_layer_is_linear():
+    deep, linear = DeepMLP((4, 3)), Linear(4, 3)
+    weights, x, v = drawn(linear), normal(5, 4, seed=7), normal(5, 3, seed=8)
+    assert deep.shapes() == linear.shapes()
+    assert torch.equal(deep.read(weights, x), linear.read(weights, x))
+    one, other = (m.gradients(weights, x, lambda answer: answer - v)[0] for m in (deep, linear))
+    assert all(torch.equal(a, b) for a, b in zip(one, other))
+
+
+def test_gradients_are_differentiable_and_run_under_vmap_and_no_grad():
+    network = DeepMLP((3, 4, 2))
+    weights, x, v = drawn(network), normal(2, 3, seed=7), normal(2, 2, seed=8)
+
+    def outer_products(w1, w2, x):
+        layers = network.gradients((w1, w2), x, lambda answer: answer - v)
+        return tuple(layer.delta.mT @ layer.x for layer in layers)
+
+    assert torch.autograd.gradcheck(outer_products, [t.clone().requires_grad_() for t in (*weights, x)])
+    plain = outer_products(*weights, x)
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(outer_products(*weights, x), plain))
+    many = tuple(torch.stack([w, 2 * w]) for w in weights)
+    mapped = torch.vmap(outer_products, (0, 0, None))(*many, x)
+    assert all((a[0] - b).abs().max() < 1e-12 for a, b in zip(mapped, plain))
+
+
+@pytest.mark.parametrize("widths", [(4,), (), (4, 0, 3)])
+def test_widths_that_make_no_network_get_one_sentence(widths):
+    with pytest.raises(ValueError, match="at least an input and an output width"):
+        DeepMLP(widths)
