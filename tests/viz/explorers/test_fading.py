@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from nlcore.viz.explorers.fading import OBJECTIVES, STREAMS, WORDS, compute, fading, picture
+from nlcore.viz.explorers.fading import OBJECTIVES, STREAMS, WORDS, compute, fading
 
 ADDS, CORRECTS = OBJECTIVES
 
@@ -63,6 +63,6 @@ def test_the_curves_follow_the_sliders_and_the_picture_is_labelled():
     demo.controls["alpha"].value = 0.6
     assert demo.wait()
     assert all(now.y.sum() < old.sum() for now, old in zip(demo.view.data, before))
-    figure = picture(compute(0.9, 1, 32))
+    figure = demo.picture(compute(0.9, 1, 32))
     assert "(" in figure.axes[0].get_xlabel() and len(figure.axes[0].get_legend().get_texts()) == len(OBJECTIVES)
     plt.close(figure)
