@@ -2,8 +2,9 @@
 
 from nlcore.memory.architectures import Architecture, DeepMLP, LayerGradient, Linear, ResidualMLP, Weights
 from nlcore.memory.associative import AssociativeMemory, Rates, Report, State
-from nlcore.memory.objectives import L2, DotProduct, Objective
-from nlcore.memory.rules import Decay, DeltaGradientDescent, GradientDescent, PullToStart, Retention, Rule
+from nlcore.memory.objectives import L2, DotProduct, Huber, Lp, Objective
+from nlcore.memory.ridge import ridge
+from nlcore.memory.rules import Decay, DeltaGradientDescent, GradientDescent, Oja, Omega, PullToStart, Retention, Rule
 
 __all__ = [
     "L2",
@@ -14,9 +15,13 @@ __all__ = [
     "DeltaGradientDescent",
     "DotProduct",
     "GradientDescent",
+    "Huber",
     "LayerGradient",
     "Linear",
+    "Lp",
     "Objective",
+    "Oja",
+    "Omega",
     "PullToStart",
     "Rates",
     "Report",
@@ -25,4 +30,5 @@ __all__ = [
     "Rule",
     "State",
     "Weights",
+    "ridge",
 ]
