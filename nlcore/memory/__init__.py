@@ -2,8 +2,9 @@
 
 from nlcore.memory.architectures import Architecture, DeepMLP, LayerGradient, Linear, ResidualMLP, Weights
 from nlcore.memory.associative import AssociativeMemory, Rates, Report, State
+from nlcore.memory.closed_form import ridge
 from nlcore.memory.objectives import L2, DotProduct, Huber, Lp, Objective
-from nlcore.memory.ridge import ridge
+from nlcore.memory.proximal import follow_the_leader, proximal_step, steepest_step
 from nlcore.memory.rules import Decay, DeltaGradientDescent, GradientDescent, Oja, Omega, PullToStart, Retention, Rule
 
 __all__ = [
@@ -30,5 +31,8 @@ __all__ = [
     "Rule",
     "State",
     "Weights",
+    "follow_the_leader",
+    "proximal_step",
     "ridge",
+    "steepest_step",
 ]
