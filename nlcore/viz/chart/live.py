@@ -124,7 +124,7 @@ def _new_band(line: Line) -> go.Scatter:
 def _new_heat(heat: Heat, bar: float) -> go.Heatmap | go.Contour:
     kept = {
         "colorscale": "RdBu_r" if heat.diverging else "Cividis", "showscale": bool(heat.label),
-        "colorbar": {"title": {"text": heat.label, "side": "right", "font": SMALL}, "thickness": 12, "x": bar, "len": 1.0},
+        "colorbar": {"title": {"text": heat.label, "side": "right", "font": SMALL}, "tickfont": {"size": 10}, "thickness": 12, "x": bar, "len": 1.0},
     }
     if heat.contours:
         return go.Contour(ncontours=heat.contours, line={"width": 0.3}, **kept)
