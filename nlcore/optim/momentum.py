@@ -1,0 +1,63 @@
+"""Momentum: the linear memory of gradients inside every run with momentum."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nlcore.optim.base import Memory, MemoryOptimizer
+
+Values = Callable[[Tensor], Tensor]
+"""What a memory stores for a gradient: a tensor of the gradient's size, such as `P g`."""
+
+
+class Momentum(MemoryOptimizer):
+    """Gradient descent with momentum (eq. 10-13, 33-37).
+
+        m <- alpha m + g,    W <- W - lr m
+
+    m is one gradient step, of rate 1, on `-<m, g>`, and keeps `alpha` of itself: a linear memory
+    with the dot-product objective. It belongs to the level inside the weights' own. This is
+    `torch.optim.SGD(momentum=alpha)`; the paper's `m <- alpha m - eta g, W <- W + m` is the same
+    as long as lr does not change.
+
+    With `values` the memory stores `P g` in place of g (eq. 46-47), or features of g (eq. 51).
+
+    Args:
+        params: parameters or groups; a group may set lr, alpha, nesterov and weight_decay.
+        lr: step size of the weights.
+        alpha: how much of the memory is kept at each step; 0 is plain gradient descent.
+        nesterov: step along `g + alpha m`, where the memory will be after the next such gradient.
+        weight_decay: adds that much of the weights to their gradient, before `values`.
+        values: maps a gradient to what is stored of it, of the same size; by default the gradient.
+
+    Raises ValueError for lr, alpha or weight_decay below 0.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        alpha: float = 0.9,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        values: Values | None = None,
+    ) -> None:
+        self.values = values
+        super().__init__(params, {"lr": lr, "alpha": alpha, "nesterov": nesterov, "weight_decay": weight_decay})
+
+    def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
+        return {"momentum": torch.zeros_like(parameter)}
+
+    def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
+        alpha, momenta = group["alpha"], [memory["momentum"] for memory in memories]
+        if group["weight_decay"]:
+            grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
+        if self.values is not None:
+            grads = [self.values(g) for g in grads]
+        for m, g in zip(momenta, grads):
+            torch.add(g, m, alpha=alpha, out=m)  # one pass over memory; _foreach has no such form, and takes two
+        steps = torch._foreach_add(grads, momenta, alpha=alpha) if group["nesterov"] else momenta
+        torch._foreach_add_(params, steps, alpha=-group["lr"])
