@@ -20,6 +20,9 @@ class State(NamedTuple):
     """The weights now. They belong to the in-context level: each write changes them."""
     momentum: Weights
     """Running sum of past gradient steps; the level inside the memory's own."""
+    window: tuple[Tensor, ...] = ()
+    """Keys (*batch, c, d_k) and values (*batch, c, d_v) that a window rule still looks at, the
+    newest last. Empty for rules that look at the newest alone."""
 
 
 class Rates(NamedTuple):
@@ -37,7 +40,7 @@ class Report(NamedTuple):
     """What one write did, each (*batch,). Differentiable, like everything here."""
 
     surprise: Tensor
-    """Norm of the objective's gradient at the memory's output."""
+    """Norm of the objective's gradient at the memory's output, for the newest token."""
     update: Tensor
     """Norm of the change over all of the memory's weights."""
 
@@ -84,29 +87,40 @@ class AssociativeMemory:
         """One inner step: store the value `v` (*batch, d_v) under the key `k` (*batch, d_k).
 
         Per layer, with `x` its input and `delta` the gradient at its output:
-        `m <- theta m - eta delta x^T`, then `W <- retain(W) - erase(W) + m`.
+        `m <- theta m - eta delta x^T`, then `W <- retain(W) - erase(W) + m`. A window rule
+        sums `delta x^T` over the tokens of its window, each with its weight (eq. 68).
 
         `at` is the state at which inputs and gradients are taken: the present one if
         None, the chunk's start for chunked semantics (eq. 90). The value counts as
         given: its own dependence on the memory is not part of the inner gradient.
         """
         read_at = (state if at is None else at).memory
-        k, v = k[..., None, :], v[..., None, :]
+        k, v, window = self._in_view(state, k[..., None, :], v[..., None, :])
+        gammas = k.new_tensor(self.rule.window[-k.shape[-2] :])[:, None]
         layers = self.architecture.gradients(read_at, k, lambda answer: self.objective.gradient(answer, v))
         etas = rates.eta if isinstance(rates.eta, tuple) else (rates.eta,) * len(layers)
 
         memory, momentum, squares = [], [], []
         for w, w0, m, layer, eta in zip(state.memory, state.start, state.momentum, layers, etas):
-            x, delta = layer.x.squeeze(-2), layer.delta.squeeze(-2)
-            step = -(eta[..., None] * delta)[..., None] * x[..., None, :]
+            step = -(eta[..., None, None] * gammas * layer.delta).mT @ layer.x
             if rates.theta is not None:
                 step = m = rates.theta[..., None, None] * m + step
-            new = self.retention.keep(w, w0, rates.alpha) - self.rule.erase(w, x, eta) + step
+            erased = self.rule.erase(w, layer.x[..., -1, :], layer.delta[..., -1, :], eta)
+            new = self.retention.keep(w, w0, rates.alpha) - erased + step
             memory.append(new)
             momentum.append(m)
             squares.append((new - w).detach().square().sum((-1, -2)))
-        report = Report(layers[0].delta.squeeze(-2).norm(dim=-1), torch.stack(squares).sum(0).sqrt())
-        return State(state.start, tuple(memory), tuple(momentum)), report
+        report = Report(layers[0].delta[..., -1, :].norm(dim=-1), torch.stack(squares).sum(0).sqrt())
+        return State(state.start, tuple(memory), tuple(momentum), window), report
+
+    def _in_view(self, state: State, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Keys and values, (*batch, T, d), that this step looks at, and the window to carry on."""
+        length = len(self.rule.window)
+        if length == 1:
+            return k, v, ()
+        if state.window:
+            k, v = (torch.cat([old, new], dim=-2)[..., -length:, :] for old, new in zip(state.window, (k, v)))
+        return k, v, (k, v)
 
     def read(self, state: State, q: Tensor) -> Tensor:
         """The memory's answer to the query `q` (*batch, d_k): (*batch, d_v)."""

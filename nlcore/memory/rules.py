@@ -1,28 +1,41 @@
 """Learning rules and retention: how a memory changes at a write, and what it keeps.
 
-Both act on one matrix at a time. `W` is (..., out, in), a token's key `x` is (..., in),
-and rates are (...), one per memory of the batch.
+Both act on one matrix at a time. `W` is (..., out, in), a token's key `x` is (..., in), the
+gradient at the layer's output `delta` is (..., out), and rates are (...), one per memory.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
+NEWEST = (1.0,)
+
 
 class Rule(Protocol):
-    """What a write takes out of a matrix besides the gradient."""
+    """Which tokens a step looks at, and what it takes out of a matrix besides their gradient."""
 
-    def erase(self, weight: Tensor, x: Tensor, eta: Tensor) -> Tensor | float:
-        """The part of `weight` to subtract: (..., out, in)."""
+    @property
+    def window(self) -> tuple[float, ...]:
+        """Weight of each token in a step's loss, the newest last; `NEWEST` is that one alone."""
+        ...
+
+    def erase(self, weight: Tensor, x: Tensor, delta: Tensor, eta: Tensor) -> Tensor | float:
+        """The part of `weight` to subtract, (..., out, in), given the newest token's factors."""
         ...
 
 
 @dataclass(frozen=True)
 class GradientDescent:
-    """`W <- W - eta delta x^T` (eq. 76-78): nothing is erased."""
+    """`W <- W - eta delta x^T` (eq. 76-78): nothing is erased.
 
-    def erase(self, weight: Tensor, x: Tensor, eta: Tensor) -> float:
+    With `DotProduct` it is the Hebbian rule `W + eta v k^T` (eq. 64), with `L2` the delta rule
+    `W (I - eta k k^T) + eta v k^T` (eq. 65): the objective tells them apart, not the rule.
+    """
+
+    window: ClassVar[tuple[float, ...]] = NEWEST
+
+    def erase(self, weight: Tensor, x: Tensor, delta: Tensor, eta: Tensor) -> float:
         return 0.0
 
 
@@ -33,9 +46,50 @@ class DeltaGradientDescent:
     What the matrix used to answer at the key `x` is erased, then the step is made.
     """
 
-    def erase(self, weight: Tensor, x: Tensor, eta: Tensor) -> Tensor:
+    window: ClassVar[tuple[float, ...]] = NEWEST
+
+    def erase(self, weight: Tensor, x: Tensor, delta: Tensor, eta: Tensor) -> Tensor:
         answer = (weight @ x[..., None]).squeeze(-1)
         return (eta[..., None] * answer)[..., None] * x[..., None, :]
+
+
+@dataclass(frozen=True)
+class Oja:
+    """`W <- (I - eta delta delta^T) W - eta delta x^T` (eq. 66-67, shapes corrected).
+
+    The mirror image of `DeltaGradientDescent`: it erases on the side of the values. With
+    `DotProduct`, `delta` is `-v` and the rule is `W + eta v (k - W^T v)^T`: a step of the delta
+    rule for the transposed matrix, which learns to answer `v` with `k`. When the value is the
+    memory's own answer `W k` it is Oja's subspace rule, and finds principal components.
+    """
+
+    window: ClassVar[tuple[float, ...]] = NEWEST
+
+    def erase(self, weight: Tensor, x: Tensor, delta: Tensor, eta: Tensor) -> Tensor:
+        backwards = (weight.mT @ delta[..., None]).squeeze(-1)
+        return (eta[..., None] * delta)[..., None] * backwards[..., None, :]
+
+
+@dataclass(frozen=True)
+class Omega:
+    """`W <- W - eta sum_i gamma_i delta_i x_i^T` over the last c tokens (eq. 68, sign corrected).
+
+    `window` holds the weights gamma, the oldest token's first, so c is its length;
+    `Omega((1.0,))` is `GradientDescent`. The paper makes the weights from the data; here they
+    are fixed. All c gradients are taken at the same weights. While fewer than c tokens have
+    come, the sum is over those. The state carries the last c keys and values.
+
+    Raises ValueError when the window is empty.
+    """
+
+    window: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.window:
+            raise ValueError("the window is empty: give one weight for each token a step looks at, at least one")
+
+    def erase(self, weight: Tensor, x: Tensor, delta: Tensor, eta: Tensor) -> float:
+        return 0.0
 
 
 class Retention(Protocol):
