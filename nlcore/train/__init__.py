@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from nlcore.train.config import TrainConfig, TrainError, change, configure
 from nlcore.train.launch import Run, attach, resume, start
+from nlcore.train.load import load
 from nlcore.train.run import new, train
 
-__all__ = ["Run", "TrainConfig", "TrainError", "attach", "change", "configure", "new", "resume", "start", "train"]
+__all__ = ["Run", "TrainConfig", "TrainError", "attach", "change", "configure", "load", "new", "resume", "start", "train"]

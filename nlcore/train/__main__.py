@@ -1,4 +1,4 @@
-"""`python -m nlcore.train`: trains a model from the command line. `--help` lists its choices."""
+"""`python -m nlcore.train`: trains a model from the command line, under torchrun on several processes."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
 from nlcore.train.config import DEVICES, DTYPES, TrainError, configure
 from nlcore.train.folder import RunFolder
+from nlcore.train.parallel import ALONE, Team, joined
 from nlcore.train.run import new, train
 
 EXAMPLES = """examples:
@@ -15,6 +16,7 @@ EXAMPLES = """examples:
   python -m nlcore.train --size tiny --model transformer --data path/to/text
   python -m nlcore.train --size tiny --compare
   python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
+  torchrun --nproc-per-node 4 -m nlcore.train --size 160m
 """
 
 
@@ -49,32 +51,41 @@ def parser() -> Parser:
     return made
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     """Runs the command and returns its exit code. Raises ValueError, one sentence, for what cannot be done."""
-    choices = vars(parser().parse_args(arguments))
+    choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
     given = {name: value for name, value in choices.items() if value is not None}
     if resume is not None:
         if run is not None or compares:
             raise TrainError("--resume goes on with one run in its own folder: leave out --run and --compare.")
-        train(RunFolder(resume), accept, **given)
+        train(RunFolder(resume), accept, team, **given)
         return 0
     if accept:
         raise TrainError("--accept-data belongs to --resume: a new run takes any text.")
     config = configure(**given)
     if compares:
-        print(compare(config, run) or "The comparison was stopped.")
+        said = compare(config, run, team) or "The comparison was stopped."
+        team.once(lambda: print(said))
     else:
-        train(new(config, run))
+        train(team.once(lambda: new(config, run)), team=team)
     return 0
 
 
-if __name__ == "__main__":
+def program(team: Team) -> int | str:
+    """Runs the command; returns what to exit with, the lead alone with a sentence."""
     try:
-        sys.exit(main())
+        return main(team=team)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except ValueError as error:
-        sys.exit(str(error))
+        sentence = str(error)
     except OSError as error:
-        sys.exit(f"{error.filename or 'A file'}: {error.strerror}; check its permissions, and the space on the disk.")
+        sentence = f"{error.filename or 'A file'}: {error.strerror}; check its permissions, and the space on the disk."
+    team.linger()
+    return sentence if team.lead else 1
+
+
+if __name__ == "__main__":
+    with joined() as members:
+        sys.exit(program(members))

@@ -5,25 +5,27 @@ from typing import Any
 
 from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.folder import free
+from nlcore.train.parallel import ALONE, Team
 from nlcore.train.run import new, train
 
 RIVAL = "transformer"
 
 
-def compare(config: TrainConfig, path: str | Path | None = None) -> str | None:
+def compare(config: TrainConfig, path: str | Path | None = None, team: Team = ALONE) -> str | None:
     """Trains `config`, then RIVAL for as many seconds of training; the table, or None if a run was stopped.
 
     path: a folder for both runs' folders; by default the next free runs/SIZE-compare-N.
+    team: the processes that train both; each of them calls this.
     Raises TrainError as `train` does, or if the config's model is the rival.
     """
     if config.model == RIVAL:
         raise TrainError(f"--compare sets a model beside {RIVAL}: leave --model out, or name another.")
-    root = Path(path) if path is not None else free(f"{config.preset.name}-compare").path
-    first = train(new(config, root / config.model))
+    root = Path(path) if path is not None else team.once(lambda: free(f"{config.preset.name}-compare").path)
+    first = train(team.once(lambda: new(config, root / config.model)), team=team)
     if first["state"] != "done":
         return None
     rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"])
-    second = train(new(rival, root / RIVAL))
+    second = train(team.once(lambda: new(rival, root / RIVAL)), team=team)
     if second["state"] != "done":
         return None
     return table({config.model: first["result"], RIVAL: second["result"]})

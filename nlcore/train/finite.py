@@ -10,6 +10,7 @@ from nlcore import probe
 from nlcore.models import LanguageModel
 from nlcore.optim import LevelOptimizer
 from nlcore.train.config import TrainError
+from nlcore.train.parallel import ALONE, Team
 from nlcore.train.telemetry import owner
 
 
@@ -20,15 +21,15 @@ class NonFinite(TrainError):
 class Guard:
     """Checks a run's numbers. Raises NonFinite, naming the step, the level and the last good checkpoint."""
 
-    def __init__(self, model: LanguageModel, optimizer: LevelOptimizer) -> None:
-        self.model, self.optimizer = model, optimizer
+    def __init__(self, model: LanguageModel, optimizer: LevelOptimizer, team: Team = ALONE) -> None:
+        self.model, self.optimizer, self.team = model, optimizer, team
         self.checkpoint: Path | None = None
         """The last good one."""
 
     def loss(self, value: float, step: int, inputs: Tensor) -> None:
-        """`inputs` (B, T) are what gave the loss; they are looked at again only if it is not finite."""
+        """`inputs` (B, T) gave the loss, each process's its own; they are looked at again only if it is not finite."""
         if not math.isfinite(value):
-            where = self._weights() or self._memories(inputs)
+            where = next(filter(None, self.team.gather(self._weights() or self._memories(inputs))), None)
             self._stop(step, f"the loss is {value}", where or "the activations: all weights and memories are finite")
 
     def gradients(self, step: int) -> None:

@@ -1,18 +1,23 @@
-"""Training from a notebook: in a process of its own, which outlives the kernel and can be found again."""
+"""Training from a notebook: in processes of its own, which outlive the kernel and can be found again."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from nlcore.train.config import TrainConfig, TrainError
+from nlcore.train import parallel
+from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.control import send
 from nlcore.train.folder import Record, RunFolder, is_locked, latest, read_json, records, write_json
 from nlcore.train.run import new, read_config
 from nlcore.train.status import LIVE, read_status
 
 POLL = 0.2
+LAST_WRITE = "120"
+"""Seconds that a team told to end by a signal has for its step and its checkpoint."""
 
 
 class Run:
@@ -30,7 +35,7 @@ class Run:
         return read_config(self.folder)[0]
 
     def facts(self) -> Record:
-        """Corpus, device, dtype, threads, parameters, levels; empty before the first attempt has them."""
+        """Corpus, device, dtype, threads, processes, parameters, levels; empty before the first attempt has them."""
         return read_config(self.folder)[1]
 
     def metrics(self) -> list[Record]:
@@ -86,29 +91,36 @@ class Run:
         return "\n".join(self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
-def start(config: TrainConfig, path: str | Path | None = None) -> Run:
-    """Starts a new run in a process of its own; returns at once.
+def start(config: TrainConfig, path: str | Path | None = None, processes: int | None = None) -> Run:
+    """Starts a new run in a process of its own, or several; returns at once.
 
     path: its folder, which must not hold a run; by default the next free one under runs/.
+    processes: on this machine; None is one for each GPU that the run will use, see `parallel.fitting`.
+    Raises TrainError if they cannot share the batch equally.
     """
-    return _spawn(new(config, path))
+    processes = parallel.fitting(config) if processes is None else processes
+    parallel.check(config, processes)
+    return _spawn(new(config, path), processes)
 
 
-def resume(path: str | Path, **choices: object) -> Run:
-    """Goes on with a run that has ended, in a process of its own.
+def resume(path: str | Path, processes: int | None = None, **choices: Any) -> Run:
+    """Goes on with a run that has ended, in a process of its own, or several, as many as before or not.
 
+    processes: as in `start`.
     choices: of `run.CHANGEABLE`, to change them; accept_data=True, as in `train`.
-    Raises TrainError if there is no run, or it is still training.
+    Raises TrainError if there is no run, it is still training, or the processes cannot share the batch.
     """
     folder = RunFolder(path)
-    read_config(folder)
+    config = change(read_config(folder)[0], **{name: choices.get(name) for name in ("device", "micro_batch")})
+    processes = parallel.fitting(config) if processes is None else processes
+    parallel.check(config, processes)
     if is_locked(folder):
         raise TrainError(f"{folder.path} is training already: attach to it, or stop it first.")
     options = []
     for name, value in choices.items():
         flag = "--" + name.replace("_", "-")
         options += [flag] if value is True else [flag, str(value)]
-    return _spawn(folder, options)
+    return _spawn(folder, processes, options)
 
 
 def attach(path: str | Path) -> Run:
@@ -116,12 +128,17 @@ def attach(path: str | Path) -> Run:
     return Run(path)
 
 
-def _spawn(folder: RunFolder, options: Sequence[str] = ()) -> Run:
+def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Run:
     before = read_json(folder.status)
     write_json(folder.status, before | {"state": "starting", "sentence": "", "heartbeat": time.time()})
+    launcher, environment = [], dict(os.environ)
+    if processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
     with open(folder.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "nlcore.train", "--resume", str(folder.path), *options],
+            [sys.executable, *launcher, "-m", "nlcore.train", "--resume", str(folder.path), *options],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

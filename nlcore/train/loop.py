@@ -1,19 +1,26 @@
-"""The loop: forward, loss, backward, the levels' step; between steps, commands and checkpoints."""
+"""The loop: forward, loss, backward, the levels' step; between steps, commands and checkpoints.
+
+Every process of a team runs it. What one process has to say is asked for through the team, so all take the same path.
+"""
 
 import time
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlcore import probe
 from nlcore.train import checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
-from nlcore.train.control import Inbox
+from nlcore.train.control import Command, Inbox
+from nlcore.train.device import Choice
 from nlcore.train.finite import Guard
 from nlcore.train.folder import RunFolder
+from nlcore.train.parallel import ALONE, Team
 from nlcore.train.parts import Parts
 from nlcore.train.progress import Progress
 from nlcore.train.reporting import Reporter
@@ -28,21 +35,43 @@ class Leave(Exception):
     """The run was asked to end; raised only where no step is half done."""
 
 
+class Objective(nn.Module):
+    """What is minimised. Its output needs no parameter that the loss does not."""
+
+    def __init__(self, model: nn.Module, choice: Choice) -> None:
+        super().__init__()
+        self.model, self.choice = model, choice
+
+    def forward(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, telemetry.Reports]:
+        """Mean loss over (B, T) tokens, in nats a token, and the model's reports."""
+        with self.choice.autocast():
+            output = self.model(inputs)
+        return F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten()), output.reports
+
+
 class Trainer:
     """One attempt at a run, from its checkpoint (or step 0) to its end.
 
-    `leave` may be set at any time, by a signal's handler: the run then ends at the next boundary.
+    `leave` may be set at any time, by a signal's handler: the run then ends at the next boundary. In a team
+    the lead's counts.
     """
 
     def __init__(
-        self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        parts: Parts,
+        status: Status,
+        progress: Progress,
+        team: Team = ALONE,
     ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
+        self.team, self.objective = team, Objective(parts.model, parts.choice)
         self.steering = Steering(parts.model, parts.optimizer)
-        self.guard = Guard(parts.model, parts.optimizer)
+        self.guard = Guard(parts.model, parts.optimizer, team)
         self.reporter = Reporter(config, folder, parts, status, progress)
         self.inbox = Inbox(folder, 0, status.fields["attempt"])
-        self.step, self.elapsed, self.leave = 0, 0.0, False
+        self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
         self.began = (0, 0.0)
         """Step and seconds of training at which this attempt began."""
 
@@ -65,12 +94,15 @@ class Trainer:
 
     def run(self) -> str:
         """Trains to the end, or until asked to stop: "done" or "stopped". Raises NonFinite."""
+        # With the context inside one chunk of the fastest level, no memory writes, and the writing's parameters rest.
+        preset = self.config.preset
+        self.objective = self.team.wrap(self.objective, all_used=preset.context > preset.chunks[0])
         try:
             while self.done() < 1:
                 self._between_steps()
                 self._advance()
             self._save()
-            self.status.set(result=self.reporter.final(self.step, self.elapsed, self._still_scoring))
+            self.team.once(self._conclude)
             return "done"
         except Leave:
             self._save()
@@ -81,34 +113,49 @@ class Trainer:
         config = self.config
         return self.elapsed / config.seconds if config.seconds else self.step / config.preset.steps
 
+    def _conclude(self) -> None:
+        self.status.set(result=self.reporter.final(self.step, self.elapsed, self._still_scoring))
+
     def _between_steps(self) -> None:
         """Commands, pauses, the heartbeat. Raises Leave if the run is to end here."""
         self._take_commands()
-        while self.steering.paused and not (self.leave or self.steering.stop):
+        while self.steering.paused and not self.ends:
             self._beat("paused")
             time.sleep(POLL)
             self._take_commands()
-        if self.leave or self.steering.stop:
+        if self.ends:
             raise Leave
         self._beat("training")
 
     def _take_commands(self) -> None:
-        step = self.step + 1
-        commands, wrong = self.inbox.due(step)
-        for sentence in wrong:
-            self.progress.say(f"A line of control.jsonl is passed over before step {step:,}: {sentence}")
+        commands, leave = self.team.once(self._look)
         for command in commands:
             try:
                 sentence, applied = self.steering.apply(command), True
             except ValueError as error:
                 sentence, applied = str(error), False
-            self.inbox.note(command, step, applied, sentence)
-            self.progress.say(f"Command {command.number} before step {step:,}: {sentence}")
+            self.team.once(partial(self._note, command, applied, sentence))
         if self.steering.save:
             self.steering.save = False
             self._save()
+        self.ends = leave or self.steering.stop
+
+    def _look(self) -> tuple[list[Command], bool]:
+        """Commands that are due, and whether the run is to end here."""
+        step = self.step + 1
+        commands, wrong = self.inbox.due(step)
+        for sentence in wrong:
+            self.progress.say(f"A line of control.jsonl is passed over before step {step:,}: {sentence}")
+        return commands, self.leave or self.team.abandoned()
+
+    def _note(self, command: Command, applied: bool, sentence: str) -> None:
+        step = self.step + 1
+        self.inbox.note(command, step, applied, sentence)
+        self.progress.say(f"Command {command.number} before step {step:,}: {sentence}")
 
     def _beat(self, state: str) -> None:
+        if not self.team.lead:
+            return
         self.status.beat(
             state=state,
             step=self.step,
@@ -132,13 +179,15 @@ class Trainer:
         reports = validates or step % config.report_every == 0 or step == config.preset.steps
         started = time.perf_counter()
         figures, rows = self._learn(step, reports)
-        seconds = time.perf_counter() - started
+        seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
         self.reporter.count(figures.pop("loss"), seconds)
         if validates:
-            figures["validation_bits_per_byte"] = self.reporter.validate(step, self._still_scoring)
+            figures["validation_bits_per_byte"] = self.team.once(
+                lambda: self.reporter.validate(step, self._still_scoring)
+            )
         if reports:
-            self.reporter.report(step, self.elapsed, figures, rows, self._seconds_left())
+            self.team.once(lambda: self.reporter.report(step, self.elapsed, figures, rows, self._seconds_left()))
         if step % config.checkpoint_every == 0:
             self._save()
 
@@ -147,7 +196,7 @@ class Trainer:
         parts = self.parts
         share = self.done() if self.config.seconds else step / self.config.preset.steps
         lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
-        inputs, targets = (x.to(parts.choice.device) for x in parts.batches.next())
+        inputs, targets = parts.batches.next()
         with probe.listen() if listens else nullcontext():
             loss, reports = self._backward(inputs, targets, step)
             self.guard.gradients(step)
@@ -157,17 +206,20 @@ class Trainer:
 
     def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> tuple[float, telemetry.Reports]:
         """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part."""
+        team, total, seen = self.team, 0.0, []
         size = self.config.micro_batch or len(inputs)
-        total, seen = 0.0, []
-        for x, y in zip(inputs.split(size), targets.split(size)):
-            with self.parts.choice.autocast():
-                output = self.parts.model(x)
-            loss = F.cross_entropy(output.logits.float().flatten(0, 1), y.flatten()) * (len(x) / len(inputs))
-            total += loss.item()
-            self.guard.loss(total, step, x)
-            loss.backward()
-            seen.append(output.reports)
-        return total, seen[0]
+        for start in range(0, len(inputs), size):
+            rows = slice(start, start + size)
+            x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
+            last = start + size == len(inputs)
+            with team.together(), nullcontext() if last else team.apart(self.objective):
+                loss, reports = self.objective(x, y)
+                loss = loss * (size / len(inputs))
+                total += team.mean(loss.detach()).item()
+                self.guard.loss(total, step, x)
+                loss.backward()
+            seen.append(reports)
+        return total, {block: {name: team.mean(x) for name, x in report.items()} for block, report in seen[0].items()}
 
     def _still_scoring(self) -> None:
         """Between two batches of a validation."""
@@ -177,11 +229,15 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint. Raises NonFinite rather than keep weights that are not finite."""
+        self.guard.checkpoint = self.team.once(self._write)
+
+    def _write(self) -> Path:
         self.guard.weights(self.step)
-        self.guard.checkpoint = checkpoint.save(
+        path = checkpoint.save(
             self.folder.checkpoints, self.step, self.parts.model.state_dict(), self._state(), self.config.keep
         )
-        self.status.set(checkpoint=str(self.guard.checkpoint), step=self.step, command=self.inbox.done)
+        self.status.set(checkpoint=str(path), step=self.step, command=self.inbox.done)
+        return path
 
     def _state(self) -> dict:
         """All that a bitwise resume needs beside the weights."""

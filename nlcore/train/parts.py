@@ -14,6 +14,7 @@ from nlcore.train.config import TrainConfig
 from nlcore.train.device import Choice
 from nlcore.train.evaluate import HeldOut
 from nlcore.train.folder import RunFolder
+from nlcore.train.parallel import ALONE, Team
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.1
@@ -51,17 +52,19 @@ class Parts:
         }
 
 
-def make(config: TrainConfig, folder: RunFolder, choice: Choice) -> Parts:
+def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = ALONE) -> Parts:
     """Builds the parts; the seed decides the model's first weights and the order of the text.
 
     The tokenizer is kept in the run folder, and read from there if it is there.
     Raises DataError for text that will not do.
     """
     preset = config.preset
-    corpus = tasks.load(config.data)
-    tokens_of = _tokenizer(config, folder, corpus)
-    tokens = tasks.prepare(corpus, tokens_of)
-    held_out = HeldOut(tokens.validation, tokens_of, preset.context, config.micro_batch or preset.batch)
+    with team.in_turn():
+        corpus = tasks.load(config.data)
+        tokens_of = _tokenizer(config, folder, corpus)
+        tokens = tasks.prepare(corpus, tokens_of)
+    at_once = (config.micro_batch or preset.batch) // team.size  # as many as its device holds while training
+    held_out = HeldOut(tokens.validation, tokens_of, preset.context, at_once)
     next(held_out.windows(1))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
     model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)

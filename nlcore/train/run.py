@@ -3,17 +3,18 @@
 import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nlcore.train import checkpoint, device, parts
+from nlcore.train import checkpoint, device, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.folder import Record, RunFolder, free, locked, read_json, write_json
 from nlcore.train.loop import Trainer
+from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
 from nlcore.train.status import LIVE, Status, read_status
 
@@ -47,40 +48,49 @@ def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
     return TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
 
 
-def train(folder: RunFolder, accept_data: bool = False, **choices: Any) -> Record:
+def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **choices: Any) -> Record:
     """Trains the folder's run from its newest whole checkpoint, or from step 0, to its end; returns its status.
 
     Args:
         accept_data: go on although the text is not the one the run began with.
+        team: the processes that train it together; each of them calls this.
         choices: of `CHANGEABLE`, to replace what the config says.
 
     Raises TrainError or DataError, one sentence each; the status then says "failed" and why, unless
     another process holds the folder.
     """
     read_config(folder)
-    with locked(folder):
+    with ExitStack() as stack:
+        team.once(lambda: stack.enter_context(locked(folder)))
+        team.once(lambda: _begin(Status(folder)))
         status, progress = Status(folder), Progress(folder)
-        try:
-            _begin(status)
-            state, sentence = _attempt(folder, status, progress, accept_data, choices)
-        except ValueError as error:
-            progress.note(str(error))
-            status.set(state="failed", sentence=str(error))
-            raise
-        except KeyboardInterrupt:
-            status.set(state="stopped", sentence="Interrupted: a resume goes on from the newest checkpoint.")
-            raise
-        except torch.OutOfMemoryError as error:
-            advice = "The device is out of memory: resume with a smaller --micro-batch, or start a smaller size."
-            status.set(state="failed", sentence=advice)
-            raise TrainError(advice) from error
-        except Exception as error:
-            progress.note(traceback.format_exc())
-            status.set(state="failed", sentence=f"{type(error).__name__}: {error}; log.txt says where.")
-            raise
-        progress.say(sentence)
-        status.set(state=state, sentence=sentence)
-        return status.fields
+        if team.lead:
+            stack.enter_context(_failures(status, progress))
+        state, sentence = _attempt(folder, status, progress, team, accept_data, choices)
+        team.once(lambda: _end(status, progress, state, sentence))
+        return team.once(lambda: status.fields)
+
+
+@contextmanager
+def _failures(status: Status, progress: Progress) -> Iterator[None]:
+    """Writes down why the block failed."""
+    try:
+        yield
+    except ValueError as error:
+        progress.note(str(error))
+        status.set(state="failed", sentence=str(error))
+        raise
+    except KeyboardInterrupt:
+        status.set(state="stopped", sentence="Interrupted: a resume goes on from the newest checkpoint.")
+        raise
+    except torch.OutOfMemoryError as error:
+        advice = "The device is out of memory: resume with a smaller --micro-batch, or start a smaller size."
+        status.set(state="failed", sentence=advice)
+        raise TrainError(advice) from error
+    except Exception as error:
+        progress.note(traceback.format_exc())
+        status.set(state="failed", sentence=f"{type(error).__name__}: {error}; log.txt says where.")
+        raise
 
 
 def _begin(status: Status) -> None:
@@ -88,7 +98,14 @@ def _begin(status: Status) -> None:
     status.set(state="starting", attempt=attempt, sentence="", line="")
 
 
-def _attempt(folder: RunFolder, status: Status, progress: Progress, accept: bool, choices: dict) -> tuple[str, str]:
+def _end(status: Status, progress: Progress, state: str, sentence: str) -> None:
+    progress.say(sentence)
+    status.set(state=state, sentence=sentence)
+
+
+def _attempt(
+    folder: RunFolder, status: Status, progress: Progress, team: Team, accept: bool, choices: dict
+) -> tuple[str, str]:
     """State and sentence that the attempt ends with."""
     config, facts = read_config(folder)
     fixed = next((name for name, value in choices.items() if value is not None and name not in CHANGEABLE), None)
@@ -96,18 +113,20 @@ def _attempt(folder: RunFolder, status: Status, progress: Progress, accept: bool
         option = "--" + fixed.replace("_", "-")
         raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without {option}.")
     config = change(config, **choices)
-    choice = device.choose(config.device, config.dtype)
+    parallel.check(config, team.size)
+    choice = team.place(device.choose(config.device, config.dtype))
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
-        made = parts.make(config, folder, choice)
+        made = parts.make(config, folder, choice, team)
         if not accept:
             _check_text(folder, facts, made)
-        write_json(folder.config, {"config": config.as_json(), "facts": made.facts()})
-        saved = checkpoint.newest(folder.checkpoints, progress.say)
-        trainer = Trainer(config, folder, made, status, progress)
+        found = made.facts() | {"processes": team.size}
+        team.once(lambda: write_json(folder.config, {"config": config.as_json(), "facts": found}))
+        saved = checkpoint.newest(folder.checkpoints, progress.say if team.lead else lambda _: None)
+        trainer = Trainer(config, folder, made, status, progress, team)
         if saved is not None:
             trainer.restore(saved)
         _check_unfinished(folder, trainer, status)
-        progress.say("\n".join(_introduction(folder, config, made, saved)))
+        team.once(lambda: progress.say("\n".join(_introduction(folder, config, made, saved, team))))
         with _signals(trainer):
             state = trainer.run()
     if state == "done":
@@ -132,16 +151,19 @@ def _check_text(folder: RunFolder, facts: Record, made: parts.Parts) -> None:
         )
 
 
-def _introduction(folder: RunFolder, config: TrainConfig, made: parts.Parts, saved: Checkpoint | None) -> list[str]:
+def _introduction(
+    folder: RunFolder, config: TrainConfig, made: parts.Parts, saved: Checkpoint | None, team: Team
+) -> list[str]:
     facts = made.facts()
     text = facts["corpus"]
     levels = ", ".join(f"{level['name']} {level['period']} {level['unit']}" for level in facts["levels"])
+    processes = f", on {team.size} processes" if team.size > 1 else ""
     begin = f"from step {saved.state['step']:,}, {saved.path}" if saved else "from the first step"
     return [
         f"Model    {config.model} {config.preset.name}, {facts['parameters']:,} parameters",
         f"Levels   {levels}",
         f"Text     {text['name']}: {text['train_bytes']:,} bytes to train on, {text['validation_bytes']:,} to validate",
-        f"Device   {made.choice}; {facts['threads']} CPU threads",
+        f"Device   {made.choice}; {facts['threads']} CPU threads{processes}",
         f"Run      {folder.path}, {begin}",
     ]
 
