@@ -63,6 +63,7 @@ class MemoryGroup(nn.Module):
     ) -> None:
         super().__init__()
         self.names, self.budget, self.pull_to_start = names, budget, pull_to_start
+        self.eta_scale = 1.0  # steers this group from outside; 0 and its memories stay at their starts
         self.architecture, self.objective = ResidualMLP(width, hidden), L2()
         # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes
         # of them a vector about as long as the residual, so k, v and q start apart.
@@ -88,7 +89,7 @@ class MemoryGroup(nn.Module):
         weights, key = state.memory, tokens.k[:, None]
         value = unit(self.read(weights, tokens.v))
         layers = self.architecture.gradients(weights, key, lambda answer: self.objective.gradient(answer, value))
-        eta, decays = tokens.eta[:, None], Decays(tokens.log_alpha[:, None], theta)
+        eta, decays = tokens.eta[:, None] * self.eta_scale, Decays(tokens.log_alpha[:, None], theta)
         written = []
         for index, layer in enumerate(layers):
             chunk = Chunk(

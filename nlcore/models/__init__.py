@@ -2,7 +2,7 @@
 
 from nlcore.models.build import MODELS, build, parameter_count
 from nlcore.models.language_model import Block, LanguageModel, Output
-from nlcore.models.memories import frozen_memories, set_memory_rate
+from nlcore.models.memories import frozen_memories, set_memory_rate, without
 from nlcore.models.presets import PRESETS, Preset
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "frozen_memories",
     "parameter_count",
     "set_memory_rate",
+    "without",
 ]

@@ -1,11 +1,12 @@
-"""Steering a model's in-context memories from outside."""
+"""Steering a model's levels from outside: their in-context rate, and a model without one of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from torch import nn
 
 from nlcore.layers import SelfModifyingTitans
+from nlcore.layers.memory_group import MemoryGroup
 
 
 def set_memory_rate(model: nn.Module, scale: float) -> None:
@@ -33,3 +34,25 @@ def frozen_memories(model: nn.Module) -> Iterator[None]:
     finally:
         for module, scale in before.items():
             module.eta_scale = scale
+
+
+@contextmanager
+def without(model: nn.Module, level: str) -> Iterator[None]:
+    """Inside the block the model does without one level; afterwards all is as before.
+
+    An in-context level ("memory", "projections") writes nothing and stays at its learnt starts. A
+    level of the continuum memory ("cms-k") hands its input on.
+
+    Raises ValueError for a level that the model lacks, or "weights", without which nothing is left.
+    """
+    groups = [part for name, part in model.named_modules() if isinstance(part, MemoryGroup) and name.endswith(f".{level}")]
+    links = [part for name, part in model.named_modules() if level.startswith("cms-") and name.endswith(f".{level}")]
+    if not groups and not links:
+        raise ValueError(f"there is no level {level!r} that this model can do without: see model.levels()")
+    with ExitStack() as stack:
+        for group in groups:
+            stack.callback(setattr, group, "eta_scale", group.eta_scale)
+            group.eta_scale = 0.0
+        for link in links:
+            stack.callback(link.register_forward_hook(lambda module, inputs, output: inputs[0]).remove)
+        yield

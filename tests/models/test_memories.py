@@ -1,0 +1,53 @@
+"""A model without one of its levels: it computes what that level's absence means, and comes back whole."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nlcore.models import PRESETS, build, without
+from nlcore.models.memories import frozen_memories
+
+PRESET = replace(PRESETS["tiny"], dim=32, heads=2, hidden=8, context=64)
+TOKENS = torch.arange(96).remainder(7)[None]
+
+
+@pytest.fixture
+def model():
+    return build("hope", PRESET, 16)
+
+
+@pytest.mark.parametrize("level", ["memory", "projections", "cms-1", "cms-2", "cms-3"])
+def test_a_level_is_missed_and_comes_back(model, level):
+    whole = model(TOKENS).logits
+    with without(model, level):
+        assert not torch.allclose(model(TOKENS).logits, whole)
+    assert torch.equal(model(TOKENS).logits, whole)
+
+
+def test_without_both_in_context_levels_nothing_is_written(model):
+    with frozen_memories(model):
+        frozen = model(TOKENS).logits
+    with without(model, "memory"), without(model, "projections"):
+        torch.testing.assert_close(model(TOKENS).logits, frozen)
+
+
+def test_a_level_of_the_chain_that_is_left_out_hands_its_input_on(model):
+    link = model.blocks[0].channel.levels["cms-2"]
+    x = torch.randn(1, 4, PRESET.dim)
+    with without(model, "cms-2"):
+        assert link(x) is x
+
+
+def test_the_model_is_whole_again_after_an_error(model):
+    whole = model(TOKENS).logits
+    for level in ("memory", "cms-1"):
+        with pytest.raises(RuntimeError), without(model, level):
+            raise RuntimeError
+    assert torch.equal(model(TOKENS).logits, whole)
+
+
+@pytest.mark.parametrize("level", ["weights", "cms-9", "nothing"])
+def test_a_level_that_cannot_be_left_out_is_one_sentence(model, level):
+    with pytest.raises(ValueError, match="there is no level"), without(model, level):
+        pass
