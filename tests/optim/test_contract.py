@@ -13,11 +13,16 @@ import torch
 from torch import nn
 
 from nlcore import probe
-from nlcore.optim import Momentum
+from nlcore.optim import DeepMomentum, DeltaMomentum, Momentum, SignedPower
 
 OPTIMIZERS = {
     "momentum": lambda model, params: Momentum(params, lr=0.02),
     "nesterov, decayed": lambda model, params: Momentum(params, lr=0.02, nesterov=True, weight_decay=1e-2),
+    "momentum of features": lambda model, params: Momentum(params, lr=0.005, values=SignedPower(0.5)),
+    "delta momentum, literal": lambda model, params: DeltaMomentum(params, lr=0.02, form="literal"),
+    "delta momentum, bounded": lambda model, params: DeltaMomentum(params, lr=0.02, form="bounded", weight_decay=1e-2),
+    "delta momentum, exact": lambda model, params: DeltaMomentum(params, lr=0.02, form="exact"),
+    "deep momentum": lambda model, params: DeepMomentum(params, lr=0.2),
 }  # fmt: skip
 
 
