@@ -30,8 +30,12 @@ class MemoryOptimizer(Optimizer, ABC):
         params: parameters, or groups of them, as torch takes them.
         defaults: what a group may set, `lr` among it.
 
-    Raises ValueError for a learning rate, or another value of `defaults`, below 0.
+    Raises ValueError for a learning rate, or another value of `defaults`, below 0, and for a decay
+    outside 0 to 1.
     """
+
+    decays: tuple[str, ...] = ()
+    """Settings, a number or several, that say how much a running mean keeps: 0 or more, and below 1."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         super().__init__(params, defaults)
@@ -45,6 +49,10 @@ class MemoryOptimizer(Optimizer, ABC):
         for name in self.defaults:
             if isinstance(group[name], (int, float)) and not group[name] >= 0:
                 raise ValueError(f"{name} is {group[name]}: give a number, 0 or more")
+        for name in self.decays:
+            kept = group[name] if isinstance(group[name], (tuple, list)) else [group[name]]
+            if not all(0 <= share < 1 for share in kept):
+                raise ValueError(f"{name} is {group[name]}: a mean keeps a share of 0 or more, and below 1")
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         """The memory of one parameter before its first gradient."""
@@ -138,6 +146,17 @@ class MemoryOptimizer(Optimizer, ABC):
             old = old if len(old) == len(tensors) else [torch.zeros_like(t) for t in tensors]
             figures |= {f"{name}_norm": _norm(tensors), f"{name}_update": _norm(torch._foreach_sub(tensors, old))}
         return figures
+
+
+def remembered(memories: list[Memory], name: str) -> list[Tensor]:
+    """One tensor of each memory."""
+    return [memory[name] for memory in memories]
+
+
+def decay_weights(group: dict[str, Any], params: list[Tensor]) -> None:
+    """Takes a share `lr weight_decay` of the weights away, as AdamW does; the memories do not see it."""
+    if group["weight_decay"]:
+        torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
 
 
 def _with_gradient(group: dict[str, Any]) -> list[Tensor]:
