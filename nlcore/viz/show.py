@@ -14,10 +14,16 @@ def show(figure: Figure, alt: str, name: str | None = None) -> None:
     alt: what the picture shows, in a sentence; the book puts it on the page.
     name: `make book` keeps the picture as figures/<name>.png; none by default.
     """
-    plt.close(figure)
     if get_ipython() is None:
+        plt.close(figure)
         return
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=120, bbox_inches="tight")
     about = {"alt": alt} | ({"name": name} if name else {})
-    publish_display_data({"image/png": png.getvalue(), "text/plain": alt}, {"image/png": about})
+    publish_display_data({"image/png": png(figure), "text/plain": alt}, {"image/png": about})
+
+
+def png(figure: Figure) -> bytes:
+    """`figure` as a PNG; closes it."""
+    plt.close(figure)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=120, bbox_inches="tight")
+    return data.getvalue()

@@ -12,8 +12,10 @@ from nlcore.train import Run, TrainConfig, TrainError, resume, start
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder
 from nlcore.train.status import LIVE
+from nlcore.viz.dashboard import picture
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.demo import building
+from nlcore.viz.show import png
 from nlcore.viz.dashboard.live import Curves, Live, Message, differ, gone, open_run
 
 PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
@@ -143,16 +145,20 @@ class Dashboard:
         """Sends what the browser has not got yet; nothing, if nothing changed."""
         if self.panel is None:
             return
-        message: Message = {"sentences": self.sentences(), "closed": self.closed.is_set()}
-        if isinstance(self.live, Live):
-            message |= self.live.message(whole)
-        if isinstance(self.other, Curves) and (table := self.other.table(whole)) is not None:
-            message["other"] = {"name": self.other.run.folder.path.name, "metrics": table}
+        message = self._message(whole)
         news = {name: part for name, part in message.items() if part is not None and (whole or part != self.told.get(name))}
         self.told |= {name: message[name] for name in SMALL if name in message}
         if news:
             self.sent = time.monotonic()
             self.panel.send(news | {"whole": whole})
+
+    def _message(self, whole: bool) -> Message:
+        message: Message = {"sentences": self.sentences(), "closed": self.closed.is_set()}
+        if isinstance(self.live, Live):
+            message |= self.live.message(whole)
+        if isinstance(self.other, Curves) and (table := self.other.table(whole)) is not None:
+            message["other"] = {"name": self.other.run.folder.path.name, "metrics": table}
+        return message
 
     def _heard(self, message: dict[str, Any]) -> None:
         """What the reader did in the browser, or a view that asks for everything."""
@@ -183,7 +189,7 @@ class Dashboard:
     def _repr_mimebundle_(self, **choices: Any) -> Any:
         """The widget; words where there is no widget support."""
         if building():
-            return {"text/plain": f"(Here the dashboard of the run {self.folder.path.name} plays while the kernel runs.)"}
+            return self._picture()
         if why := _unsupported():
             return {"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}
         if self.panel is None:
@@ -196,6 +202,18 @@ class Dashboard:
             "run this cell again."
         )
         return data | {"text/plain": words}, about
+
+
+    def _picture(self) -> tuple[Message, Message]:
+        """The whole run as a picture, once it has ended, with words for those who cannot see it."""
+        self.run.wait()
+        with self.lock:
+            self._look()
+            while self._behind():
+                self._look()
+            message = self._message(whole=True)
+        figure, said = picture.picture(message), picture.words(message)
+        return {"image/png": png(figure), "text/plain": said}, {"image/png": {"alt": said}}
 
 
 def _folder(run: Run | str | Path) -> RunFolder:
