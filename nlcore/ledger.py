@@ -28,6 +28,8 @@ class Row:
 
 
 _MEMORY = "tests/memory/test_associative.py::"
+_PROXIMAL = "tests/memory/test_proximal.py::"
+_BACK = "tests/memory/test_backpropagation.py::"
 _TITANS = "tests/layers/test_self_modifying.py::"
 _DELTA = "tests/ops/test_delta_rule.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
@@ -37,11 +39,35 @@ LEDGER: tuple[Row, ...] = (
     Row(1, "5", "fast-weight programmer, the decayed Hebbian matrix"),
     Row(1, "6", "definition 1: a memory minimises an objective over its pairs"),
     Row(1, "64-68", "architecture, objective, retention and algorithm make a memory"),
-    Row(2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL"),
-    Row(2, "7-9, 29-31", "backpropagation writes local surprise under a layer's input"),
-    Row(2, "54-55, 58", "the value is made by the memory itself"),
-    Row(2, "19-20", "definitions 3 and 4: nested systems"),
-    Row(2, "98-99", "definitions 6 and 7: the general form"),
+    Row(
+        2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL", "nlcore.memory.follow_the_leader",
+        _PROXIMAL + "test_steepest_descent_and_follow_the_leader_are_gradient_descent", "Three faces of gradient descent",
+    ),
+    Row(
+        2, "7-8, 29-30", "backpropagation writes local surprise under a layer's input", "nlcore.memory.DeepMLP",
+        _BACK + "test_every_layer_writes_what_backpropagation_and_sgd_do", "What does one step write?",
+    ),
+    Row(
+        2, "9, 31", "the step as a problem: a memory with the dot product as its objective", "nlcore.memory.proximal_step",
+        _PROXIMAL + "test_the_step_of_definitions_3_and_4_descends_only_with_the_corrected_sign",
+        "Which problem does the step solve?",
+    ),
+    Row(
+        2, "54-55, 58", "the value is made by the memory itself; frozen, it is linear attention on gradients",
+        "nlcore.viz.explorers.frozen_values.compute",
+        _BACK + "test_frozen_values_are_linear_attention_on_gradients_and_another_trajectory",
+        "Is it linear attention, then?",
+    ),
+    Row(
+        2, "19-20", "definitions 3 and 4: nested systems, the sign corrected", "nlcore.memory.steepest_step",
+        _PROXIMAL + "test_the_step_of_definitions_3_and_4_descends_only_with_the_corrected_sign",
+        "A system of such problems",
+    ),
+    Row(
+        2, "98-99", "definitions 6 and 7: the general form, a proximal step on the loss itself",
+        "nlcore.memory.proximal_step", _PROXIMAL + "test_the_gradient_step_is_its_linearisation",
+        "Why settle for the tangent?",
+    ),
     Row(3, "10-13, 33-37", "momentum is a memory of gradients"),
     Row(3, "45", "orthogonal tasks: what momentum forgets"),
     Row(3, "46-47", "values: preconditioned momentum"),
