@@ -38,3 +38,8 @@ def compare(answer: object, right: Tensor, mistakes: Mapping[str, Tensor]) -> st
     if torch.allclose(answer.to(right.dtype), right):
         return RIGHT
     return next((say for say, wrong in mistakes.items() if torch.allclose(answer.to(right.dtype), wrong)), UNKNOWN)
+
+
+def number(value: float) -> Tensor:
+    """A number as `compare` takes it."""
+    return torch.tensor(value, dtype=torch.float64)

@@ -69,7 +69,7 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
     torch.manual_seed(config.seed)
     model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)
     batches = Batches(tokens.train, preset.batch, preset.context, config.seed)
-    return Parts(choice, corpus, batches, held_out, model, _optimizer(model, preset.lr))
+    return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
 
 
 def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokenizers.Tokenizer:
@@ -80,7 +80,7 @@ def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokeni
     return made
 
 
-def _optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
+def optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
     """AdamW a level. Weight decay is for the matrices of projections alone: not for norms, biases,
     embeddings, convolutions, nor for the learnt starts of memories, which are no maps of their own."""
     matrices = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}

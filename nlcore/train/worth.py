@@ -1,5 +1,6 @@
 """What each level holds of a text: what the model loses on it without that level."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -8,14 +9,16 @@ from torch import Tensor
 
 from nlcore.models import LanguageModel, without
 
-LOG2 = 0.6931471805599453
+AT_ONCE = 8
+"""Texts in memory at once."""
 
 
 @torch.no_grad()
 def bits(model: LanguageModel, tokens: Tensor) -> Tensor:
     """Bits that the model needs for each token of (N, T) but the first, one reading from a fresh state: (N, T - 1)."""
-    logits = model(tokens).logits[:, :-1].float()
-    return F.cross_entropy(logits.mT, tokens[:, 1:], reduction="none") / LOG2
+    parts = [F.cross_entropy(model(part).logits[:, :-1].float().mT, part[:, 1:], reduction="none")
+             for part in tokens.split(AT_ONCE)]
+    return torch.cat(parts) / math.log(2)
 
 
 def worth(model: LanguageModel, tokens: Tensor, levels: Sequence[str] | None = None) -> dict[str, Tensor]:

@@ -28,6 +28,17 @@ def curves(*runs: str | Path) -> Figure:
     return figure
 
 
+def against(*runs: str | Path) -> Figure:
+    """The same runs twice: by steps, where each has read as much, and by minutes of training, where each took as long."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
+    for place, (x, field, scale) in zip(axes, (("step", "step", 1.0), ("minutes of training", "elapsed", 1 / 60))):
+        for index, run in enumerate(runs):
+            _learning(place, attach(run), COLOURS[index], MARKERS[index], field, scale)
+        tidy(place, f"By {x}", x, "bits per byte")
+    axes[0].legend(frameon=False)
+    return figure
+
+
 def level_score(run: str | Path, first: int = 1, last: int | None = None) -> Figure:
     """The piano roll of a run's levels, fastest on top; a dot marks where a level changed.
 
@@ -57,17 +68,18 @@ def level_score(run: str | Path, first: int = 1, last: int | None = None) -> Fig
     return figure
 
 
-def _learning(axes: Axes, run: Run, colour: str, marker: str) -> None:
+def _learning(axes: Axes, run: Run, colour: str, marker: str, x: str = "step", per: float = 1.0) -> None:
     lines = run.metrics()
     if run.config().preset.tokenizer == "bytes":  # a token is a byte, so nats a token are bits a byte but for log 2
-        axes.plot(*_columns(lines, "loss", 1 / math.log(2)), color=colour, alpha=0.4, linewidth=1)
-    style = {"color": colour, "marker": marker, "label": f"{run.folder.path.name}, validation"}
-    axes.plot(*_columns(lines, "validation_bits_per_byte"), **style)
+        steps, loss = _columns(lines, x, "loss")
+        axes.plot(per * steps, loss / math.log(2), color=colour, alpha=0.4, linewidth=1)
+    steps, validation = _columns(lines, x, "validation_bits_per_byte")
+    axes.plot(per * steps, validation, color=colour, marker=marker, label=f"{run.folder.path.name}, validation")
 
 
-def _columns(lines: list[Record], field: str, scale: float = 1.0) -> tuple[list[int], list[float]]:
-    there = [line for line in lines if line.get(field) is not None]
-    return [line["step"] for line in there], [scale * line[field] for line in there]
+def _columns(lines: list[Record], *fields: str) -> tuple[np.ndarray, ...]:
+    there = [line for line in lines if line.get(fields[-1]) is not None]
+    return tuple(np.array([line[field] for line in there]) for field in fields)
 
 
 def _updates(axes: Axes, rows: list[Record]) -> None:

@@ -22,7 +22,7 @@ def run(tmp_path):
     for step in range(1, 65):
         at = {"step": step, "attempt": 1}
         validation = {"validation_bits_per_byte": 8 / step} if step % 16 == 0 else {}
-        append(folder.metrics, at | {"loss": 5 / step} | validation)
+        append(folder.metrics, at | {"loss": 5 / step, "elapsed": 30.0 * step} | validation)
         for level, period in PERIODS.items():
             fired = step % period == 0
             figures = {"update_norm": 0.1 * fired, "weight_norm": 2.0, "fired": fired, "memory": None}
@@ -71,3 +71,11 @@ def test_levels_keep_their_look_and_differ_by_more_than_colour():
     few, many = looks(["memory", "weights"]), looks(["memory", "weights", *map(str, range(6))])
     assert few["weights"] == many["weights"]
     assert len({look.marker for look in many.values()}) == len(many)
+
+
+def test_two_runs_by_steps_and_by_minutes(run):
+    by_step, by_minute = plots.against(run, run).axes
+    assert by_step.lines[1].get_xdata().tolist() == [16, 32, 48, 64]
+    assert by_minute.lines[1].get_xdata().tolist() == [8, 16, 24, 32]
+    assert by_minute.get_xlabel() == "minutes of training"
+    assert len({line.get_color() for line in by_step.lines}) == 2

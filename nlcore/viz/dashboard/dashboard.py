@@ -213,7 +213,8 @@ class Dashboard:
                 self._look()
             message = self._message(whole=True)
         figure, said = picture.picture(message), picture.words(message)
-        return {"image/png": png(figure), "text/plain": said}, {"image/png": {"alt": said}}
+        name = "dashboard" if self.against is None else "dashboard_against"
+        return {"image/png": png(figure), "text/plain": said}, {"image/png": {"alt": said, "name": name}}
 
 
 def _folder(run: Run | str | Path) -> RunFolder:
