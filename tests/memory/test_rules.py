@@ -54,6 +54,18 @@ def test_a_named_rule_is_a_setting(objective, rule, formula):
     assert (after(memory, state, k, v).memory[0] - W).abs().max() < 1e-12
 
 
+def test_the_decayed_hebbian_memory_is_linear_attention():
+    """Eq. 5, token by token: the read after token t is the causal sum with weights alpha^(t - s) k_s . q_t."""
+    memory, _ = linear(DotProduct(), GradientDescent())
+    state = memory.start((), (torch.zeros(D_V, D_K, dtype=torch.float64),))
+    k, v, q = normal(9, D_K, seed=1), normal(9, D_V, seed=2), normal(9, D_K, seed=3)
+    age = torch.arange(9)[:, None] - torch.arange(9)
+    attention = ((q @ k.mT) * torch.where(age >= 0, 0.9 ** age.double(), 0.0)) @ v
+    for t in range(9):
+        state, _ = memory.write(state, k[t], v[t], Rates(ONE, 0.9 * ONE))
+        assert (memory.read(state, q[t]) - attention[t]).abs().max() < 1e-12
+
+
 def test_ojas_rule_is_the_delta_rule_of_the_memory_read_backwards():
     k, v = normal(6, D_K, seed=1), normal(6, D_V, seed=2)
     forwards = linear(DotProduct(), Oja())

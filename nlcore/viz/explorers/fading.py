@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
+from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
 from nlcore.viz.chart import Chart, Line, Plot, explorer
 from nlcore.viz.controls import slider, stops
 from nlcore.viz.demo import Demo
@@ -48,17 +49,27 @@ def compute(alpha: float, period: int, width: int) -> Fading:
         raise ValueError(f"alpha {alpha}, period {period}, width {width}: alpha is 0 to 1, the others 1 or more")
     draw = torch.Generator().manual_seed(0)
     k, v = normalize(torch.randn(2, WORDS, STREAMS, width, generator=draw), dim=-1)
-    eta = torch.ones(STREAMS)
     recall = {}
     for rule, objective in OBJECTIVES.items():
         memory = AssociativeMemory(Linear(width, width), objective, GradientDescent(), Decay())
-        state = memory.start((STREAMS,))
-        for t in range(WORDS):
-            kept = eta * alpha if t % period == 0 else eta
-            state, _ = memory.write(state, k[t], v[t], Rates(eta=eta, alpha=kept))
-        answers = k.transpose(0, 1) @ state.memory[0].mT
-        recall[rule] = cosine_similarity(answers, v.transpose(0, 1), dim=-1).mean(0).numpy()[::-1]
+        recall[rule], _ = recall_by_age(memory, memory.start((STREAMS,)), k, v, alpha=alpha, period=period)
     return Fading(np.arange(WORDS), recall)
+
+
+def recall_by_age(
+    memory: AssociativeMemory, state: State, k: Tensor, v: Tensor, *, alpha: float, eta: float = 1.0, period: int = 1
+) -> tuple[np.ndarray, State]:
+    """Writes words (T, streams, width) to a linear memory; then each word's recall, (T,), the last first.
+
+    Recall is the cosine of the answer to the word's value, mean over streams. The second answer
+    is the memory's state after the last word.
+    """
+    one = torch.ones(k.shape[1])
+    for t in range(len(k)):
+        kept = alpha * one if t % period == 0 else one
+        state, _ = memory.write(state, k[t], v[t], Rates(eta * one, kept))
+    answers = k.transpose(0, 1) @ state.memory[0].mT
+    return cosine_similarity(answers, v.transpose(0, 1), dim=-1).mean(0).numpy()[::-1], state
 
 
 def chart(fading: Fading) -> Chart:
