@@ -204,7 +204,7 @@ def check(config: TrainConfig, processes: int) -> None:
 
 
 def fitting(config: TrainConfig) -> int:
-    """One process for each visible CUDA GPU, if the run will use them, or as many as share its batch equally; else 1."""
+    """One process for each visible CUDA GPU if the run will use them, or as many as share its batch equally; else 1."""
     if config.device not in ("auto", "cuda") or not torch.cuda.is_available():
         return 1
     rows = config.micro_batch or config.preset.batch
