@@ -32,7 +32,7 @@ RULES = {
     "Hebbian": (DotProduct(), GradientDescent()),
     "Oja": (DotProduct(), Oja()),
     "delta": (L2(), GradientDescent()),
-    "delta gradient descent": (L2(), DeltaGradientDescent()),
+    "DGD (delta gradient descent)": (L2(), DeltaGradientDescent()),
     "Omega, last 4": (L2(), Omega((0.4, 0.6, 0.8, 1.0))),
 }
 RETENTIONS = {"decay": Decay(), "pull to start": PullToStart()}
@@ -84,9 +84,10 @@ def chart(found: Forgetting) -> Chart:
     age, places = np.arange(NEW), np.arange(len(RULES))
     new = tuple(Line(rule, age, recall, LOOKS[rule], "both") for rule, recall in found.new.items())
     old = tuple(
-        Line("", places[[i]], np.array([recall]), LOOKS[rule], "bars") for i, (rule, recall) in enumerate(found.old.items())
+        Line("", places[[i]], np.array([recall]), LOOKS[rule], "bars")
+        for i, (rule, recall) in enumerate(found.old.items())
     )
-    ticks = {float(i): name.replace(" gradient", "<br>gradient") for i, name in enumerate(RULES)}
+    ticks = {float(i): name.split()[0].strip(",") for i, name in enumerate(RULES)}
     return (
         Plot(
             f"The {NEW} new words", "age (words that came after)", "recall (cosine; 1 is exact)", new,
@@ -113,7 +114,7 @@ def forgetting_curve() -> Demo[Forgetting]:
         alt="At retention 0.95, plain decay: recall of the new words falls with age for all five rules, the delta rule "
         "and Omega starting at 1. Of the words known from the start the Hebbian memory keeps about a third, the "
         "others less.",
-        try_this="Change the retention to pull to start: the bars say what it saves, the curves what it costs. Then set α "
-        "to 1, and ask why the two retentions are one.",
+        try_this="Change the retention to pull to start: the bars say what it saves, the curves what it costs. Then "
+        "set α to 1, and ask why the two retentions are one.",
         name="forgetting_curve",
     )

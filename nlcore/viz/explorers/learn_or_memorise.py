@@ -80,7 +80,7 @@ def compute(pairs: int, noise: float, width: int) -> LearnOrMemorise:
     Raises ValueError for fewer than one pair or width, or a negative noise.
     """
     if pairs < 1 or width < 1 or noise < 0:
-        raise ValueError(f"{pairs} pairs, width {width}, noise {noise}: give 1 or more of the first two, 0 or more noise")
+        raise ValueError(f"{pairs} pairs, width {width}, noise {noise}: give 1 or more pairs and width, noise from 0")
     square = _draw(pairs, width)[0] ** 2
     ridge = square / (square + STRENGTHS[:, None, None])
     left = 1 - square / square[:, :1]

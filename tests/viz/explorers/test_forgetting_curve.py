@@ -18,7 +18,7 @@ def change(rule: str, w: np.ndarray, k: np.ndarray, v: np.ndarray, t: int) -> np
         return np.outer(v[t], k[t] - w.T @ v[t])
     if rule == "delta":
         return np.outer(v[t] - w @ k[t], k[t])
-    if rule == "delta gradient descent":
+    if rule.startswith("DGD"):
         return np.outer(v[t] - 2 * w @ k[t], k[t])
     last = range(max(t - 3, 0), t + 1)
     return sum(GAMMAS[3 - (t - i)] * np.outer(v[i] - w @ k[i], k[i]) for i in last)

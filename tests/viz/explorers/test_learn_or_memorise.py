@@ -35,13 +35,15 @@ def test_it_is_the_plain_computation(pairs, noise, width):
         w -= step * (k @ w.transpose(0, 2, 1) - v).transpose(0, 2, 1) @ k
         if n in STEPS:
             i = int(np.flatnonzero(n == STEPS)[0])
-            np.testing.assert_allclose((found.descent.stored[i], found.descent.unseen[i]), errors(w, k, a, v), rtol=1e-8)
+            both = found.descent.stored[i], found.descent.unseen[i]
+            np.testing.assert_allclose(both, errors(w, k, a, v), rtol=1e-8)
 
 
 def test_what_is_unseen_is_the_error_on_fresh_keys():
     found, (k, a, v) = compute(24, 0.5, 8), drawn(24, 8, 0.5)
     fresh = np.random.default_rng(1).normal(size=(STREAMS, 4000, 8)) / 8**0.5
-    w = np.linalg.solve(k.transpose(0, 2, 1) @ k + STRENGTHS[20] * np.eye(8), k.transpose(0, 2, 1) @ v).transpose(0, 2, 1)
+    gram = k.transpose(0, 2, 1) @ k + STRENGTHS[20] * np.eye(8)
+    w = np.linalg.solve(gram, k.transpose(0, 2, 1) @ v).transpose(0, 2, 1)
     tried = ((fresh @ (w - a).transpose(0, 2, 1)) ** 2).sum() / 4000 / STREAMS
     assert found.ridge.unseen[20] == pytest.approx(tried, rel=0.02)
 
