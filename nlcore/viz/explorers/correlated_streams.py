@@ -1,0 +1,127 @@
+"""Correlated streams: who follows a drifting target, as inputs come to resemble the one before."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.controls import choice, stops
+from nlcore.viz.demo import Demo
+from nlcore.viz.theme import Look, looks
+
+WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
+CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
+RULES = ("gradient descent", "Delta GD (exact)", "exact step, value given")
+MEASURES = ("the stream's next input", "a fresh input")
+LOOKS = looks(RULES)
+HERE = Look("#7a7a7a", "dotted", "o")
+SHOWN = (3e-3, 30.0)
+"""Errors that are drawn; a rule that diverges is drawn at the upper end."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Squared errors, relative to the target's own size: 1 is no better than answering 0."""
+
+    rho: float
+    step: np.ndarray
+    """(T,) from 1."""
+    error: dict[str, np.ndarray]
+    """Rule -> (3, T): mean over seeds, its lowest and highest decile; each a mean over `SMOOTH` steps."""
+    late: dict[str, np.ndarray]
+    """Rule -> (3, correlations): mean over the second half of the stream, and its 95% interval over seeds."""
+
+
+def compute(rho: float, eta: float, drift: float, measure: str) -> Tracking:
+    """Each rule learns `v_t = w_t . x_t` online, one step a pair, from `W = 0`; the target w_t drifts.
+
+    Inputs are AR(1), `x_t = rho x_{t-1} + sqrt(1 - rho^2) noise` with `E ||x||^2 = 1`; the target is too, and
+    keeps `sqrt(1 - drift^2)` of itself at a step. The error is measured before each write.
+
+    rho: one of `CORRELATIONS`; eta above 0; drift 0 to 1; measure: one of `MEASURES`.
+    """
+    errors = _errors(eta, drift)[MEASURES.index(measure)]
+    window = np.ones(SMOOTH) / SMOOTH
+    here = errors[:, :, CORRELATIONS.index(rho)]
+    smooth = np.stack([np.stack([np.convolve(seed, window, "valid") for seed in rule.T]) for rule in here.swapaxes(0, 1)])
+    late = errors[STEPS // 2 :].mean(0)
+    half = 1.96 * late.std(-1, ddof=1) / np.sqrt(SEEDS)
+    return Tracking(
+        rho,
+        np.arange(SMOOTH, STEPS + 1),
+        {name: np.stack([s.mean(0), *np.quantile(s, (0.1, 0.9), axis=0)]) for name, s in zip(RULES, smooth)},
+        {name: np.stack([m.mean(-1), m.mean(-1) - h, m.mean(-1) + h]) for name, m, h in zip(RULES, late, half)},
+    )
+
+
+@lru_cache(16)
+def _streams(drift: float) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (T, correlations, seeds, d) and targets (T, seeds, d), the same at every call."""
+    draw = np.random.default_rng(0)
+    noise = draw.standard_normal((STEPS, 1, SEEDS, WIDTH)) / np.sqrt(WIDTH)
+    moves = draw.standard_normal((STEPS, SEEDS, WIDTH))
+    rho = np.array(CORRELATIONS)[:, None, None]
+    x, w = np.empty((STEPS, len(rho), SEEDS, WIDTH)), np.empty((STEPS, SEEDS, WIDTH))
+    x[0], w[0] = noise[0], moves[0]
+    for t in range(1, STEPS):
+        x[t] = rho * x[t - 1] + np.sqrt(1 - rho**2) * noise[t]
+        w[t] = np.sqrt(1 - drift**2) * w[t - 1] + drift * moves[t]
+    return x, w
+
+
+@lru_cache(16)
+def _errors(eta: float, drift: float) -> np.ndarray:
+    """Squared errors (measures, T, rules, correlations, seeds)."""
+    x, w = _streams(drift)
+    value, size = np.einsum("tpsd,tsd->tps", x, w), (x**2).sum(-1)
+    exact = eta / (1 + eta * size)
+    weight = np.zeros((len(RULES), *x.shape[1:]))
+    errors = np.empty((2, STEPS, *weight.shape[:-1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(STEPS):
+            answer = (weight * x[t]).sum(-1)
+            missing = value[t] - answer
+            errors[0, t] = missing**2
+            errors[1, t] = ((weight - w[t]) ** 2).mean(-1)
+            written = np.stack([eta * missing[0], exact[t] * (missing[1] - answer[1]), exact[t] * missing[2]])
+            weight += written[..., None] * x[t]
+    return np.clip(np.nan_to_num(errors, nan=1e9, posinf=1e9), 0, 1e9)
+
+
+def chart(found: Tracking) -> Chart:
+    def lines(x: np.ndarray, curves: dict[str, np.ndarray], style: str, named: bool) -> tuple[Line, ...]:
+        drawn = {name: np.clip(curve, *SHOWN) for name, curve in curves.items()}
+        return tuple(
+            Line(name if named else "", x, mean, LOOKS[name], style, band=(low, high))
+            for name, (mean, low, high) in drawn.items()
+        )
+
+    here = np.full(2, found.rho)
+    return (
+        Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error (1: answers 0)",
+             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, levels=(0.25, 1.0)),
+        Plot("Mean over steps 101 to 200", "correlation of an input with the next", "squared error",
+             (*lines(np.array(CORRELATIONS), found.late, "both", False), Line("the correlation on the left", here, np.array(SHOWN), HERE)),
+             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, levels=(0.25, 1.0)),
+    )  # fmt: skip
+
+
+def correlated_streams() -> Demo[Tracking]:
+    """The explorer: error over time and against correlation; sliders for correlation, eta and drift."""
+    return explorer(
+        compute,
+        {
+            "rho": stops("Correlation of inputs", 0.8, CORRELATIONS),
+            "eta": stops("Step size η", 0.5, (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)),
+            "drift": stops("Drift of the target (per step)", 0.03, (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)),
+            "measure": choice("Error measured on", MEASURES[0], MEASURES),
+        },
+        chart,
+        alt="Squared error over time and against correlation, on logarithmic axes. With a slow drift, gradient descent "
+        "and the exact step with a given value fall far below one quarter; Delta Gradient Descent stays above it at "
+        "every correlation.",
+        try_this="Move η to 4, then 8: which rule breaks, and which no longer cares? Then set the drift to 0.3 and "
+        "compare again, at η = 1.",
+        name="correlated_streams",
+    )

@@ -1,0 +1,114 @@
+"""Generalised descent: what each objective writes of a value, and what an outlier does to the weights."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.controls import choice, slider, stops
+from nlcore.viz.demo import Demo
+from nlcore.viz.theme import looks
+
+WIDTH, STEPS, SEEDS, EVERY = 4, 150, 16, 10
+NOISE = 0.05
+RULES = ("dot product", "L2", "Huber", "Lp, p = 1.5")
+RETENTIONS = {
+    "near the last state": (1, 0.0),
+    "near the last 4 states": (4, 0.0),
+    "near the last state, and small": (1, 0.1),
+    "near the last 4 states, and small": (4, 0.1),
+}
+"""Name -> states c and decay."""
+LOOKS = looks(RULES)
+SHOWN = (1e-3, 30.0)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What each rule did, by step."""
+
+    loss: np.ndarray
+    """(rules, T) squared distance to the clean target, as a share of its square; mean over seeds. 0.25 is half."""
+    value: np.ndarray
+    """(rules, T) the value u that the rule generated at each step, of one seed."""
+    written: np.ndarray
+    """(rules, T) what it wrote: `W <- centre + written x^T`."""
+
+
+def compute(outlier: float, retention: str, eta: float, delta: float) -> Descent:
+    """Online regression `v = w . x`, one step a pair, from 0; in every tenth pair the value is off by `outlier`.
+
+    At each step `u = v - W x`, and W becomes `argmin objective(W x; u) + Ret(W)` (eq. 59), in closed form: for one
+    input the error `e = W x - u` solves `e + r ||x||^2 objective'(e) = centre x - u`.
+
+    outlier: its size, in units of the usual value's; retention: a name of `RETENTIONS`; delta: Huber's.
+    """
+    c, decay = RETENTIONS[retention]
+    x, w, clean, sign = _pairs()
+    given = clean + outlier * sign
+    past = [np.zeros((len(RULES), SEEDS, WIDTH))] * c
+    loss, value, written = (np.empty((len(RULES), STEPS)) for _ in range(3))
+    rate = eta / (1 + eta * decay)
+    for t in range(STEPS):
+        centre = sum(past[-c:]) / c / (1 + eta * decay)
+        u = given[t] - (past[-1] * x[t]).sum(-1)
+        gap = (centre * x[t]).sum(-1) - u
+        pull = rate * (x[t] ** 2).sum(-1)
+        write = -rate * _slopes(u, gap, pull, delta)
+        past.append(centre + write[..., None] * x[t])
+        loss[:, t] = (((past[-1] - w) ** 2).sum(-1) / (w**2).sum(-1)).mean(-1)
+        value[:, t], written[:, t] = u[:, 0], write[:, 0]
+    return Descent(np.minimum(loss, 1e9), value, written)
+
+
+def _slopes(u: np.ndarray, gap: np.ndarray, pull: np.ndarray, delta: float) -> np.ndarray:
+    """The objective's derivative at the argmin, (rules, seeds)."""
+    root = (np.sqrt(pull**2 + 4 * np.abs(gap[3])) - pull) / 2
+    settled = gap / (1 + pull)
+    return np.stack([-u[0], settled[1], np.clip(settled[2], -delta, delta), np.sign(gap[3]) * root])
+
+
+@lru_cache(1)
+def _pairs() -> tuple[np.ndarray, ...]:
+    """Inputs (T, seeds, d), targets (seeds, d), values (T, seeds), and where an outlier goes, -1, 0 or 1."""
+    draw = np.random.default_rng(1)
+    x = draw.standard_normal((STEPS, SEEDS, WIDTH)) / np.sqrt(WIDTH)
+    w = draw.standard_normal((SEEDS, WIDTH))
+    w *= np.sqrt(WIDTH) / np.linalg.norm(w, axis=-1, keepdims=True)
+    clean = np.einsum("tsd,sd->ts", x, w) + NOISE * draw.standard_normal((STEPS, SEEDS))
+    sign = np.where(np.arange(STEPS) % EVERY == EVERY - 1, 1.0, 0.0)[:, None] * draw.choice((-1.0, 1.0), (STEPS, SEEDS))
+    return x, w, clean, sign
+
+
+def chart(found: Descent) -> Chart:
+    step = np.arange(1, STEPS + 1)
+    loss = tuple(Line(f"{rule}: ends at {path[-20:].mean():.2g}", step, np.clip(path, *SHOWN), LOOKS[rule])
+                 for rule, path in zip(RULES, found.loss))
+    writes = tuple(Line("", u, written, LOOKS[rule], "points", size=5.0)
+                   for rule, u, written in zip(RULES, found.value, found.written))
+    return (
+        Plot("Distance to the clean target", "step", "squared, as a share (0.25: half of it learnt)", loss,
+             y_log=True, y_range=SHOWN, levels=(0.25,)),
+        Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes),
+    )  # fmt: skip
+
+
+def generalized_descent() -> Demo[Descent]:
+    """The explorer: loss paths, and written against generated values; sliders for outliers, retention, eta, delta."""
+    return explorer(
+        compute,
+        {
+            "outlier": slider("Size of the outliers", 5.0, 0.0, 20.0, 1.0),
+            "retention": choice("Retention: stay", next(iter(RETENTIONS)), RETENTIONS),
+            "eta": stops("Step size η", 0.2, (0.05, 0.1, 0.2, 0.5, 1.0, 1.5)),
+            "delta": stops("Huber's δ", 0.5, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)),
+        },
+        chart,
+        alt="Left: distance to the clean target over 150 steps with outliers. The dot product jumps at every outlier, "
+        "Huber and Lp hardly move. Right: what is written grows in proportion to the value for the dot product, "
+        "bends for Lp and is cut off for Huber.",
+        try_this="Set the outliers to 0: only the dot product gets below 0.25, why? Then raise them until it is the "
+        "worst of the four.",
+        name="generalized_descent",
+    )

@@ -1,0 +1,92 @@
+"""Stable steps: how large a step may be, by the length of the input."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.controls import slider, stops
+from nlcore.viz.demo import Demo
+from nlcore.viz.theme import looks
+
+WIDTH, STEPS, SEEDS = 4, 100, 8
+ETAS = np.geomspace(0.01, 100, 61)
+RULES = ("gradient descent", "Delta GD as printed", "Delta GD, exact")
+LOOKS = looks(RULES)
+SHOWN = (1e-6, 1e6)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How each rule's distance to its fixed point changes, for every step size of `ETAS`."""
+
+    gain: np.ndarray
+    """(rules, etas) what one write of an input leaves of the error at that input, signed."""
+    left: np.ndarray
+    """(rules, etas) distance left after `STEPS` writes, as a share of the first; geometric mean over seeds."""
+    limit: dict[str, float]
+    """Rule -> the step size from which the gain is 1 or more in size; inf if none is."""
+
+
+def compute(norm: float, rho: float) -> Stability:
+    """A squared error and a fixed target: each write changes the error e by `-c (e . x) x`.
+
+    c is eta for gradient descent and `2 eta'` for Delta GD, which erases and writes; its fixed point is half of
+    the target. Inputs have length `norm`, and a direction that is AR(1) with correlation rho before it is
+    brought to that length. Raises ValueError unless norm is above 0 and rho is 0 to 1.
+    """
+    if not (norm > 0 and 0 <= rho <= 1):
+        raise ValueError(f"norm {norm}, correlation {rho}: give a length above 0 and a correlation from 0 to 1")
+    square = norm**2
+    rates = np.stack([ETAS, 2 * ETAS / (1 + ETAS), 2 * ETAS / (1 + ETAS * square)])
+    x, error = norm * _directions(rho), np.ones((*rates.shape, SEEDS, WIDTH)) / np.sqrt(WIDTH)
+    for key in x:
+        error -= (rates[..., None] * (error * key).sum(-1))[..., None] * key
+        np.clip(error, -1e100, 1e100, out=error)
+    left = np.exp(np.log(np.linalg.norm(error, axis=-1) + 1e-300).mean(-1))
+    printed = 1 / (square - 1) if square > 1 else np.inf
+    return Stability(1 - rates * square, left, dict(zip(RULES, (2 / square, printed, np.inf))))
+
+
+@lru_cache(64)
+def _directions(rho: float) -> np.ndarray:
+    """Unit inputs (T, seeds, d), the same at every call."""
+    draw = np.random.default_rng(0).standard_normal((STEPS, SEEDS, WIDTH))
+    x = draw.copy()
+    for t in range(1, STEPS):
+        x[t] = rho * x[t - 1] + np.sqrt(1 - rho**2) * draw[t]
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def chart(found: Stability) -> Chart:
+    def label(rule: str) -> str:
+        limit = found.limit[rule]
+        return f"{rule}: stable at any η" if np.isinf(limit) else f"{rule}: stable below η = {limit:.3g}"
+
+    gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
+    left = tuple(Line("", ETAS, np.clip(share, *SHOWN), LOOKS[rule]) for rule, share in zip(RULES, found.left))
+    return (
+        Plot("One write", "step size η", "error left at its input (share)", gains, x_log=True, y_range=(-2.5, 2.2),
+             x_range=(0.01, 100), levels=(-1.0, 0.0, 1.0)),
+        Plot(f"After {STEPS} writes", "step size η", "distance left (share)", left, x_log=True, y_log=True,
+             x_range=(0.01, 100), y_range=SHOWN, levels=(1.0,)),
+    )  # fmt: skip
+
+
+def stable_steps() -> Demo[Stability]:
+    """The explorer: what a write leaves, and what a hundred leave, against eta; sliders for length and correlation."""
+    return explorer(
+        compute,
+        {
+            "norm": slider("Length of the input ‖x‖", 2.0, 0.25, 4.0, 0.25),
+            "rho": stops("Correlation of directions", 0.0, (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0)),
+        },
+        chart,
+        alt="Error left after one write, and distance left after 100, against the step size. For inputs of length 2 "
+        "gradient descent leaves -1 at 0.5 and explodes beyond, Delta GD as printed at 0.333; the exact form stays "
+        "between -1 and 1 at every step size.",
+        try_this="Move ‖x‖ to 1: which two curves become one? Then raise the correlation: what changes is how fast, "
+        "not how far η may go.",
+        name="stable_steps",
+    )
