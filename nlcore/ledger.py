@@ -28,6 +28,7 @@ class Row:
 
 
 _MEMORY = "tests/memory/test_associative.py::"
+_RULES = "tests/memory/test_rules.py::"
 _PROXIMAL = "tests/memory/test_proximal.py::"
 _BACK = "tests/memory/test_backpropagation.py::"
 _TITANS = "tests/layers/test_self_modifying.py::"
@@ -36,9 +37,29 @@ _LEVELED = "tests/optim/test_leveled.py::"
 _MODELS = "tests/models/test_models.py::"
 
 LEDGER: tuple[Row, ...] = (
-    Row(1, "5", "fast-weight programmer, the decayed Hebbian matrix"),
-    Row(1, "6", "definition 1: a memory minimises an objective over its pairs"),
-    Row(1, "64-68", "architecture, objective, retention and algorithm make a memory"),
+    Row(
+        1, "5", "fast-weight programmer, the decayed Hebbian matrix", "nlcore.memory.AssociativeMemory.write",
+        _RULES + "test_the_decayed_hebbian_memory_is_linear_attention", "What if we only add?",
+    ),
+    Row(
+        1, "6", "definition 1: a memory minimises an objective over its pairs", "nlcore.memory.ridge",
+        "tests/memory/test_closed_form.py::test_gradient_descent_from_zero_converges_to_it",
+        "Which matrix is the best one?",
+    ),
+    Row(
+        1, "64-68", "architecture, objective, retention and algorithm make a memory", "nlcore.memory.AssociativeMemory",
+        _RULES + "test_a_named_rule_is_a_setting", "What are the four choices?",
+    ),
+    Row(
+        1, "66-67, erratum", "Oja's rule erases on the side of the value: W is multiplied from the left",
+        "nlcore.memory.Oja", _RULES + "test_ojas_rule_is_the_delta_rule_of_the_memory_read_backwards",
+        "**Erratum, eq. 66-67.**",
+    ),
+    Row(
+        1, "68, erratum", "Omega descends, and starts from the memory there was",
+        "nlcore.memory.Omega", _RULES + "test_omega_is_a_gradient_step_on_the_loss_over_the_last_c_tokens",
+        "**Erratum, eq. 68.**",
+    ),
     Row(
         2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL", "nlcore.memory.follow_the_leader",
         _PROXIMAL + "test_steepest_descent_and_follow_the_leader_are_gradient_descent", "Three faces of gradient descent",
