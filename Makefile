@@ -33,8 +33,9 @@ train: environment  ## train a model: SIZE=tiny COMPARE=1 MODEL=transformer DATA
 book: environment  ## run the notebooks and build the HTML book; NB=11 for one
 	@$(BIN)/python -m book.build $(NB)
 
-bench: environment  ## measure speed and memory here: a table, and JSON in build/bench.json
+bench: environment  ## measure speed here: tables, and JSON in build/
 	@$(BIN)/python -m bench.speed
+	@$(BIN)/python -m bench.optimizers
 
 clean:  ## remove what was built (keeps .venv, runs and notebooks)
 	@rm -rf build .pytest_cache *.egg-info

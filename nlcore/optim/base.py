@@ -60,7 +60,7 @@ class MemoryOptimizer(Optimizer, ABC):
 
     @abstractmethod
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
-        """One step of a group: changes memories and parameters in place.
+        """One step of a group, or of a part of it: changes memories and parameters in place.
 
         Only parameters that have a gradient are passed. `memory["step"]` counts this step already.
         """
@@ -75,9 +75,12 @@ class MemoryOptimizer(Optimizer, ABC):
         self.steps += 1
         groups = [(group, params) for group in self.param_groups if (params := _with_gradient(group))]
         before = self._snapshot(groups) if probe.listening() else None
+        sums = []
         for group, params in groups:
-            self.write(group, params, [p.grad for p in params], [self._memory(p, group) for p in params])
-        self._check([p for _, params in groups for p in params])
+            for some in _together(params):
+                self.write(group, some, [p.grad for p in some], [self._memory(p, group) for p in some])
+                sums += [p.sum() for p in some]
+        self._check(sums)
         if before is not None:
             probe.report(type(self).__name__, self._figures(groups, before))
         return loss
@@ -90,14 +93,14 @@ class MemoryOptimizer(Optimizer, ABC):
         return memory
 
     # A weight that is not finite stays so. So one sum a step finds it, and the device need not be waited for.
-    def _check(self, params: list[Tensor]) -> None:
-        if not params:
+    def _check(self, sums: list[Tensor]) -> None:
+        if not sums:
             return
-        device = params[0].device
-        sums = torch.stack([p.sum().to(device, torch.float64) for p in params])
+        device = sums[0].device
+        total = torch.stack([s.to(device, torch.float64) for s in sums])
         if self._spoilt_at is None:
             self._spoilt_at = torch.zeros((), dtype=torch.int64, device=device)
-        now = (~sums.isfinite().all()) * self.steps
+        now = (~total.isfinite().all()) * self.steps
         self._spoilt_at = torch.where(self._spoilt_at > 0, self._spoilt_at, now)
 
     def first_non_finite(self) -> int | None:
@@ -168,6 +171,12 @@ def _with_gradient(group: dict[str, Any]) -> list[Tensor]:
             raise ValueError(f"a parameter of size {list(p.shape)} has a {kind} gradient: give dense real ones "
                              "(for an embedding, sparse=False), or train it with torch.optim.SparseAdam")
     return params
+
+
+# One operation on many tensors saves an accelerator its launches. A CPU's cache holds one tensor from the first
+# operation on it to the last, and not many: there each is written alone.
+def _together(params: list[Tensor]) -> list[list[Tensor]]:
+    return [[p] for p in params] if params[0].is_cpu else [params]
 
 
 def _tensors(memory: Memory) -> list[tuple[str, Tensor]]:
