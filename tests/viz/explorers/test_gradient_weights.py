@@ -1,0 +1,50 @@
+"""The make-up of a momentum: against a run of the optimizer, and counted one by one."""
+
+import numpy as np
+import pytest
+import torch
+
+from nlcore.optim import Momentum
+from nlcore.viz.explorers.gradient_weights import ALPHAS, SHOWN, compute, gradient_weights, newest
+
+
+def counted(alpha: float, share: float) -> int:
+    """Adds up shares until they reach it, in exact enough steps."""
+    carried, n = 0.0, 0
+    while carried < share - 1e-12:
+        carried, n = carried + (1 - alpha) * alpha**n, n + 1
+    return n
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_the_marks_are_counted(share):
+    assert [counted(a, share) for a in ALPHAS] == newest(ALPHAS, share).tolist()
+
+
+def test_the_papers_retention_takes_7_and_44_gradients():
+    assert compute(0.9).newest == {"half": 7, "99%": 44}
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.9])
+def test_the_shares_are_those_of_the_optimizer(alpha):
+    """Feed gradient t as the t-th unit vector: the momentum then lists what each counts."""
+    weight = torch.zeros(400, dtype=torch.float64, requires_grad=True)
+    optimizer = Momentum([weight], lr=0.1, alpha=alpha)
+    for row in torch.eye(400, dtype=torch.float64):
+        weight.grad = row
+        optimizer.step()
+    momentum = optimizer.state[weight]["momentum"].flip(0)
+    np.testing.assert_allclose(compute(alpha).weight, (momentum / momentum.sum())[:SHOWN], atol=1e-12)
+
+
+def test_what_never_settles_is_refused():
+    with pytest.raises(ValueError, match="below 1"):
+        newest(1.0, 0.5)
+
+
+def test_the_chart_follows_the_slider():
+    demo = gradient_weights()
+    demo.controls["alpha"].value = 0.5
+    assert demo.wait()
+    bars, half, _, *_ = demo.view.data
+    assert bars.y[0] == 0.5 and half.name == "newest 1 carry half"
