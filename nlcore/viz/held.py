@@ -1,31 +1,32 @@
-"""What each level holds of a text: a curve a level, over two readings of it."""
+"""What each level holds of a text: what it is worth on the text, after the same text and after another."""
 
 from collections.abc import Mapping
 
-import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nlcore.viz.chart import Line, Plot
-from nlcore.viz.chart.static import draw
-from nlcore.viz.theme import looks
+from nlcore.viz.theme import looks, tidy
 
 
-def held(worth: Mapping[str, Tensor], width: int = 32) -> Figure:
-    """Bits per token lost without each level, by place in the text.
+def held(before: Mapping[str, Mapping[str, Tensor]]) -> Figure:
+    """A row a level, a point a condition, with two standard errors over the texts.
 
-    worth: by level, fastest first: (N, 2T - 1) for N texts of T tokens read twice.
-    width: tokens that a point is the mean of; the band is two standard errors over the texts.
+    before: by what was read before ("the same text", "another text"): by level, fastest first, the bits a
+        token that are lost without the level, (N, T) for N texts.
     """
-    found = looks(tuple(worth))
-    lines = tuple(_line(name, values.numpy(), found[name], width) for name, values in worth.items())
-    half = (next(iter(worth.values())).shape[1] + 1) / 2
-    ticks = {half / 2: "first reading", half: "|", 3 * half / 2: "second reading"}
-    return draw((Plot("What is lost without a level", "place in the text", "bits per token, more is worse", lines, x_ticks=ticks, levels=(0.0,)),))
-
-
-def _line(name: str, values: np.ndarray, look, width: int) -> Line:
-    count = values.shape[1] // width
-    parts = values[:, : count * width].reshape(len(values), count, width).mean(2)
-    mean, error = parts.mean(0), 2 * parts.std(0, ddof=1) / len(parts) ** 0.5
-    return Line(name, (np.arange(count) + 0.5) * width, mean, look, "both", band=(mean - error, mean + error))
+    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    for shift, (condition, fill, worth) in enumerate(zip(before, ("full", "none"), before.values())):
+        for row, (level, look) in enumerate(looks(tuple(worth)).items()):
+            texts = worth[level].mean(1)
+            axes.errorbar(
+                texts.mean(), row - 0.12 + 0.24 * shift, xerr=2 * texts.std() / len(texts) ** 0.5, capsize=3, color=look.colour,
+                marker=look.marker, markersize=8, fillstyle=fill, label=f"after {condition}" if row == 0 else None,
+            )
+    axes.axvline(0, color="#7a7a7a", linewidth=0.8)
+    axes.set_yticks(range(len(worth)), list(worth))
+    axes.invert_yaxis()
+    tidy(axes, "What a level is worth on a text", "bits per token lost without it", "")
+    axes.grid(axis="x", alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
