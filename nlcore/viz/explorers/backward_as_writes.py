@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+import anywidget
 import numpy as np
+import traitlets
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from nlcore.viz.chart import Chart, Heat, Line, Plot, explorer
-from nlcore.viz.controls import choice, stops
 from nlcore.viz.demo import Demo
-from nlcore.viz.explorers.spiral import POINTS, WIDTHS, network, spiral
-from nlcore.viz.player import Player
-from nlcore.viz.theme import looks
+from nlcore.viz.explorers.spiral import POINTS, network, spiral
+from nlcore.viz.theme import looks, tidy
 
 STEPS = 200
 ETA = 0.3
-LAYERS = {"1, at the input": 0, "2, hidden": 1, "3, at the output": 2}
-RUN, STEP = "the whole run", "this step"
-LOOKS = looks(("loss", "surprise (mean norm)", "write (norm)"))
+LAYERS = ("1, at the input", "2, hidden", "3, at the output")
+STEP, RUN = "this step", "the whole run"
+LINES = ("loss", "surprise, mean norm", "write, norm")
+LOOKS = looks(LINES)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,11 @@ class Layer:
     """(STEPS + 1, points, out): the gradient of each point's loss at the layer's output."""
     writes: np.ndarray
     """(STEPS + 1, out, in): the change that the step makes to the layer."""
+
+    @property
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """(STEPS + 1,) each: the mean norm of a point's surprise, and the norm of the write."""
+        return np.linalg.norm(self.surprises, axis=-1).mean(-1), np.linalg.norm(self.writes, axis=(-2, -1))
 
 
 @dataclass(frozen=True)
@@ -85,57 +95,81 @@ def compute(step: int, layer: int, colours: str) -> Frame:
     return Frame(found, of, step, limits)
 
 
-def chart(frame: Frame) -> Chart:
-    """Keys, surprises and write as heat maps, and three lines of the whole training with a mark at the step."""
-    t, of, steps = frame.step, frame.layer, np.arange(STEPS + 1)
-    lines = {
-        "loss": frame.run.loss,
-        "surprise (mean norm)": np.linalg.norm(of.surprises, axis=-1).mean(-1),
-        "write (norm)": np.linalg.norm(of.writes, axis=(-2, -1)),
-    }
-    drawn = tuple(Line(name, steps, line, LOOKS[name]) for name, line in lines.items())
-    marks = tuple(Line("", steps[t : t + 1], line[t : t + 1], LOOKS[name], "points", size=10)
-                  for name, line in lines.items())
-    largest_surprise, largest_write = frame.limits
-    return (
-        _heat("Keys x (±1)", of.keys[t], 1.0, "entry of x", "point"),
-        _heat(f"Surprises δ (±{largest_surprise:.2g})", of.surprises[t], largest_surprise, "entry of δ", ""),
-        _heat(f"Write (±{largest_write:.2g})", of.writes[t], largest_write, "entry of x", "entry of δ"),
-        Plot(
-            f"Step {t}: loss {frame.run.loss[t]:.3f}, {frame.run.right[t]}/{POINTS} right", "step", "",
-            drawn + marks, y_log=True, y_range=(1e-3, 3.0), x_range=(-4, STEPS + 4), width=2.0,
-        ),
+class WritesView(anywidget.AnyWidget):
+    """The canvas. `value` is the step, the layer and what full colour stands for; the browser plays by itself."""
+
+    _esm = Path(__file__).parent.parent / "static" / "backward_as_writes.js"
+    _css = Path(__file__).parent.parent / "static" / "backward_as_writes.css"
+    value = traitlets.Dict().tag(sync=True)
+    choices = traitlets.List([STEP, RUN]).tag(sync=True)
+    tape = traitlets.Dict().tag(sync=True)
+
+    def draw(self, frame: Frame) -> None:
+        """Sends the whole run to the browser, once."""
+        if not self.tape:
+            self.tape = tape(frame.run)
+
+
+def tape(found: Run) -> dict[str, Any]:
+    """The run in bytes: each matrix of each step as -127 to 127 of its own largest entry."""
+    layers = []
+    for name, layer in zip(LAYERS, found.layers):
+        lines = [
+            {"name": line, "colour": LOOKS[line].colour, "dash": LOOKS[line].dash, "y": y.astype(np.float32).tobytes()}
+            for line, y in zip(LINES, (found.loss, *layer.sizes))
+        ]
+        matrices = {"keys": layer.keys, "surprises": layer.surprises.swapaxes(-1, -2), "write": layer.writes}
+        layers.append({"name": name, "lines": lines} | {part: _bytes(matrix) for part, matrix in matrices.items()})
+    return {"last": STEPS, "right": found.right.tolist(), "layers": layers}
+
+
+def picture(frame: Frame) -> Figure:
+    """The frame laid out as the canvas does: surprises, turned on their side, times keys make the write."""
+    t, of = frame.step, frame.layer
+    figure, ((left, keys), (surprises, write)) = plt.subplots(
+        2, 2, figsize=(9, 6), layout="constrained", width_ratios=(3, 1), height_ratios=(1.9, 1)
     )
+    for name, y in zip(LINES, (frame.run.loss, *of.sizes)):
+        left.plot(y, color=LOOKS[name].colour, linestyle=LOOKS[name].dash, label=f"{name}: {y[t]:.2g}")
+        left.plot(t, y[t], color=LOOKS[name].colour, marker=LOOKS[name].marker)
+    left.set(yscale="log", ylim=(1e-3, 3))
+    tidy(left, f"Step {t}: loss {frame.run.loss[t]:.3f}, {frame.run.right[t]} of {POINTS} right", "step", "")
+    left.legend(frameon=False)
+    most, change = frame.limits
+    _heat(keys, of.keys[t], 1, "Keys x, ±1", f"{of.keys.shape[2]} entries of x", f"{POINTS} points")
+    _heat(surprises, of.surprises[t].T, most, f"Surprises δ, turned on their side, ±{most:.2g}", f"{POINTS} points",
+          f"{of.surprises.shape[2]} entries of δ")
+    _heat(write, of.writes[t], change, f"Write, ±{change:.2g}", f"{of.keys.shape[2]} entries of x", "")
+    return figure
 
 
 def backward_as_writes() -> Demo[Frame]:
     """The explorer: play the training, and look into each layer."""
-    return explorer(
-        compute,
-        {
-            "step": Player("Step", 10, STEPS, stride=2),
-            "layer": stops("Layer", 1, tuple(LAYERS.items())),
-            "colours": choice("Colours reach the largest of", STEP, (STEP, RUN)),
-        },
-        chart,
-        alt="Four plots of step 10 in the hidden layer. Keys: 32 points by 8 entries, a pattern along each spiral arm. "
-        "Surprises: 32 by 8, strong at some points, near zero at others. The write, 8 by 8, is made of both. Right, loss, "
-        "surprise and write fall over 200 steps, the loss from 1.1 to 0.015, with marks at step 10.",
-        try_this="Press play. The loss falls; do the surprises of the hidden layer? Then stop, and take layer 3: its "
-        "surprise is the error itself.",
+    view = WritesView(value={"step": 10, "layer": 1, "colours": STEP})
+    return Demo(
+        lambda frame: compute(**frame),
+        {"frame": view},
+        view,
+        draw=view.draw,
+        picture=picture,
+        alt="Step 10 in the hidden layer, laid out as a matrix product. Top right the keys, 32 points by 8 entries, with a "
+        "pattern along each spiral arm. Bottom left the surprises, 8 by 32, strong at some points. In the corner below "
+        "both the write, 8 by 8. Top left loss, surprise and write over 200 steps; the loss falls from 1.1 to 0.015.",
+        try_this="Press play. The loss falls; do the surprises of the hidden layer? Then stop, point at a cell of the "
+        "write, and take layer 3: its surprise is the error itself.",
         name="backward_as_writes",
     )
 
 
-def _heat(title: str, z: np.ndarray, limit: float, x: str, y: str) -> Plot:
-    rows, columns = z.shape
-    return Plot(
-        title, x, y, heat=Heat(z, range=(-limit, limit), diverging=True),
-        x_range=(-0.5, columns - 0.5), y_range=(rows - 0.5, -0.5), x_ticks=_ticks(columns), y_ticks=_ticks(rows),
-    )
+def _bytes(matrices: np.ndarray) -> dict[str, Any]:
+    largest = np.abs(matrices).max(axis=(-2, -1)).clip(min=1e-12)
+    cells = np.round(matrices / largest[:, None, None] * 127).astype(np.int8)
+    rows, columns = matrices.shape[1:]
+    return {"cells": cells.tobytes(), "largest": largest.astype(np.float32).tobytes(), "rows": rows, "columns": columns}
 
 
-def _ticks(count: int) -> dict[float, str]:
-    """Names of a few places, counted from 1."""
-    every = 8 if count > max(WIDTHS) else 1
-    return {float(i): str(i + 1) for i in range(every - 1, count, every)}
+def _heat(axes: Axes, z: np.ndarray, limit: float, title: str, x: str, y: str) -> None:
+    axes.imshow(z, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    tidy(axes, title, x, y)
+    axes.grid(False)

@@ -1,12 +1,16 @@
 """Backpropagation as writes: the whole run against autograd and SGD, and what the explorer says of it."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from nlcore.viz.chart.static import draw
-from nlcore.viz.explorers.backward_as_writes import ETA, LAYERS, RUN, STEP, STEPS, backward_as_writes, chart, compute, run
+from nlcore.viz.explorers.backward_as_writes import (
+    ETA, LAYERS, LINES, RUN, STEP, STEPS, backward_as_writes, compute, picture, run, tape,
+)
 from nlcore.viz.explorers.spiral import POINTS, network, spiral
 
 
@@ -56,34 +60,56 @@ def test_it_learns_and_the_writes_fade():
 
 
 def test_the_colours_reach_the_largest_of_the_step_or_of_the_run():
-    for layer in LAYERS.values():
+    for layer in range(len(LAYERS)):
         frame = compute(20, layer, STEP)
         assert frame.limits[0] == np.abs(frame.layer.surprises[20]).max()
         assert compute(20, layer, RUN).limits[0] == np.abs(frame.layer.surprises).max() >= frame.limits[0]
 
 
-def test_the_chart_shows_one_step_of_one_layer():
-    keys, surprises, write, lines = chart(compute(20, 2, STEP))
-    assert [plot.heat.z.shape for plot in (keys, surprises, write)] == [(POINTS, 8), (POINTS, 2), (2, 8)]
-    np.testing.assert_allclose(write.heat.z, -ETA / POINTS * surprises.heat.z.T @ keys.heat.z, atol=1e-12)
-    assert "Step 20" in lines.title and lines.lines[3].x.tolist() == [20]
-    assert all(0.9 < line.y.max() / line.y.min() and line.y.min() > 1e-3 and line.y.max() < 3
-               for layer in LAYERS.values() for line in chart(compute(20, layer, STEP))[3].lines)
-    plt.close(draw(chart(compute(20, 2, STEP))))
+def test_the_tape_is_the_run_in_bytes():
+    sent, found = tape(run()), run()
+    assert sent["right"] == found.right.tolist() and sent["last"] == STEPS
+    for one, name, layer in zip(sent["layers"], LAYERS, found.layers):
+        assert one["name"] == name and [line["name"] for line in one["lines"]] == list(LINES)
+        np.testing.assert_allclose(np.frombuffer(one["lines"][0]["y"], np.float32), found.loss, rtol=1e-6)
+        for part, matrices in (("keys", layer.keys), ("surprises", layer.surprises.swapaxes(1, 2)), ("write", layer.writes)):
+            assert (one[part]["rows"], one[part]["columns"]) == matrices.shape[1:]
+            largest = np.frombuffer(one[part]["largest"], np.float32)[:, None, None]
+            cells = np.frombuffer(one[part]["cells"], np.int8).reshape(matrices.shape) / 127 * largest
+            assert (np.abs(cells - matrices) <= 0.51 / 127 * largest).all()
 
 
-def test_every_control_changes_the_view_and_reset_puts_it_back():
+def test_the_lines_stay_within_the_graph():
+    for layer in run().layers:
+        for line in (run().loss, *layer.sizes):
+            assert line.min() > 1e-3 and line.max() < 3
+
+
+def test_the_picture_is_a_product():
+    figure = picture(compute(20, 2, STEP))
+    _, keys, surprises, write = (
+        axes.images[0].get_array().data if axes.images else None for axes in figure.axes
+    )
+    np.testing.assert_allclose(write, -ETA / POINTS * surprises @ keys, atol=1e-12)
+    assert "Step 20" in figure.axes[0].get_title(loc="left")
+    plt.close(figure)
+
+
+def test_the_view_gets_the_tape_once_and_reset_puts_its_value_back():
     demo = backward_as_writes()
     demo.ask()
-    assert demo.wait()
-    first = [np.array(trace.z) for trace in demo.view.data[:3]]
-    for name, value in (("step", 60), ("layer", 0)):
-        demo.controls[name].value = value
-        assert demo.wait()
-        now = np.array(demo.view.data[1].z)
-        assert now.shape != first[1].shape or not np.array_equal(now, first[1])
-        demo.reset()
-        assert demo.wait() and np.array_equal(demo.view.data[1].z, first[1])
-    before = demo.view.data[2].zmax
-    demo.controls["colours"].value = RUN
-    assert demo.wait() and demo.view.data[2].zmax > before
+    assert demo.wait() and demo.view.tape["last"] == STEPS
+    sent = demo.view.tape
+    demo.view.value = {"step": 60, "layer": 0, "colours": RUN}
+    assert demo.wait() and demo.view.tape is sent
+    demo.reset()
+    assert demo.view.value == {"step": 10, "layer": 1, "colours": STEP}
+
+
+def test_the_script_is_small_whole_and_needs_no_network(root):
+    for path in (root / "nlcore" / "viz" / "static").glob("backward_as_writes.*"):
+        assert path.stat().st_size < 20_000 and "http" not in path.read_text(encoding="utf-8")
+    if node := shutil.which("node"):
+        script = (root / "nlcore/viz/static/backward_as_writes.js").read_text(encoding="utf-8")
+        checked = subprocess.run([node, "--check", "--input-type=module"], input=script, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
