@@ -211,6 +211,7 @@ figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for name, look in looks(tuple(sizes)).items():
     axes.plot(sizes[name], **look.line(), markersize=4, label=name)
 tidy(axes, "Two pairs, written again and again", "writes (number)", "size of the matrix (norm)")
+axes.set_xticks(range(0, 21, 5))
 axes.legend(frameon=False)
 show(figure, alt="The Hebbian matrix grows in a straight line to 14. Oja's stays at 1.41 and the delta rule's settles "
      "near 1.77.")
@@ -277,8 +278,8 @@ for n in range(31):
     away["gradient descent, all pairs"].append((descent - best).norm())
     descent = descent - 0.6 * (k @ descent.T - v).T @ k
 
-assert all(far[-1] < 1e-3 for far in away.values())
-assert away["delta rule, pair by pair"][10] < away["gradient descent, all pairs"][10]
+for far, share in zip(away.values(), (0.36, 0.76)):
+    assert far[-1] < 1e-3 and abs(far[8] / far[7] - share) < 0.01
 
 figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for name, look in looks(tuple(away)).items():
@@ -286,7 +287,13 @@ for name, look in looks(tuple(away)).items():
 tidy(axes, "Distance to the best matrix", "rounds over both pairs (number)", "distance (norm of the difference)")
 axes.legend(frameon=False)
 show(figure, alt="Two straight lines fall on a logarithmic scale; the delta rule, pair by pair, falls faster than "
-     "gradient descent on all pairs.")
+     "gradient descent on all pairs, and stops at one ten-millionth.")
+
+# %% [markdown]
+# *Distance by round.* Straight lines on a logarithmic axis: each round leaves the same share. The delta rule leaves
+# $(k_1 \cdot k_2)^2 = 0.36$, because its second write already sees what the first one did. Descent on all pairs
+# leaves 0.76 with this step, and would leave 0.6 with its best one, $\eta = 1$. The lower curve ends where
+# 32-bit numbers do.
 
 # %% [markdown]
 # ## What if a write looks back a little?
@@ -315,9 +322,9 @@ for i in (0, 1):  # the second write: both pairs, both gradients at the same W
 assert torch.allclose(learn(omega(2, 1.0, 1.0), k, v, eta=0.5), W - 0.5 * by_hand)
 
 # %% [markdown]
-# **Erratum, eq. 68.** In print the gradient's sign is wrong and $M_{t-1}$ is missing. The cell writes the
-# two pairs in turn, 20 times, with $c = 2$ and $\eta = 0.5$: as printed, with only the sign mended, with only
-# $M_{t-1}$ put back, and with both. It prints what the loss on both pairs is then; silence costs 1.
+# **Erratum, eq. 68.** In print the gradient's sign is wrong and $M_{t-1}$ is missing. The cell makes 40 writes
+# that each look at both pairs, $\eta = 0.5$: as printed, with only the sign mended, with only
+# $M_{t-1}$ put back, and with both. It prints the loss on both pairs after that; silence costs 1.
 
 # %%
 def run(sign, keep):
@@ -358,9 +365,15 @@ for name, look in looks(tuple(errors)).items():
     axes.plot(windows, errors[name], **look.line(), label=name)
 tidy(axes, "Looking back: what it gives, what it takes", "window c (pairs)", "recall error (1 is silence)")
 axes.set(xscale="log", xticks=windows, xticklabels=windows)
+axes.minorticks_off()
 axes.legend(frameon=False)
 show(figure, alt="As the window grows from 1 to 16 pairs the error on the last 8 pairs falls and the error on the "
-     "first 32 pairs rises.")
+     "first 32 pairs rises; at 16 pairs the last 8 are worse again.")
+
+# %% [markdown]
+# *Error by window.* Looking back makes the newest pairs agree with each other: their error is less than half of
+# what it was. The room for that comes from the old pairs, whose answers are by then worse than silence. With 16
+# pairs the steps add up to more than the matrix can take, and even the newest suffer.
 
 # %% [markdown]
 # ## How hard should an outlier pull?
@@ -477,8 +490,9 @@ forgetting_curve()
 
 # %% [markdown]
 # *Recall at α = 0.95, plain decay.* The Hebbian curve starts lower and falls slowly: nothing is corrected and
-# nothing erased. The delta rule and Omega know the last word exactly. Delta gradient descent (DGD), which
-# erases *and* corrects, forgets fastest at $\eta = 1$; try $\eta = 0.5$, where it is exact about the last word.
+# nothing erased. The delta rule and Omega know the last word almost exactly (eq. 65 takes the error before the
+# decay, so not quite). Delta gradient descent (DGD), which erases *and* corrects, forgets fastest at
+# $\eta = 1$; at $\eta = 0.5$ it is the one that knows the last word.
 #
 # With pull to start the bars rise and the curves drop a little: the start now talks into every answer.
 
@@ -527,7 +541,8 @@ assert exact.stored[0] < 0.01 and exact.unseen[0] > 5 > 1 > exact.unseen.min()
 # ## Each named rule is one setting
 #
 # Nothing below is a new class of memory; a row is what you pass to `AssociativeMemory`. The cell writes the
-# two pairs with each and compares with the formula.
+# two pairs with each and compares with the formula. A third rate, $\theta$, gives any of them momentum
+# (chapter 3).
 #
 # | name | objective | rule | one write, $\alpha = \eta = 1$ |
 # |---|---|---|---|

@@ -27,7 +27,7 @@ from nlcore.viz.demo import Demo
 from nlcore.viz.explorers.fading import recall_by_age
 from nlcore.viz.theme import looks
 
-NEW, OLD, STREAMS = 32, 8, 16
+NEW, OLD, STREAMS = 32, 8, 10
 RULES = {
     "Hebbian": (DotProduct(), GradientDescent()),
     "Oja": (DotProduct(), Oja()),

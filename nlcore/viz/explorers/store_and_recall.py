@@ -161,7 +161,6 @@ def chart(found: Recall) -> Chart:
     n, error = found.pairs[found.at], found.errors[found.rule][found.at]
     lines = tuple(Line(rule, found.pairs, y, LOOKS[rule], "both") for rule, y in found.errors.items())
     here = Line("looked at", found.pairs[[found.at]], np.minimum([error], WORST), HERE, "points", size=11)
-    ticks = {0.0: "oldest", len(found.matrix) - 1.0: "newest"}
     each = "all" if n <= SHOWN else f"{SHOWN} of"
     return (
         Plot(
@@ -169,8 +168,8 @@ def chart(found: Recall) -> Chart:
             (*lines, here), y_range=(-0.03, WORST), levels=(1.0,), width=1.35,
         ),
         Plot(
-            f"Its answers, {each} {n} pairs", "answer to key", "compared with value", x_ticks=ticks, y_ticks=ticks,
-            heat=Heat(found.matrix, "dot product", range=(-1, 1), diverging=True), square=True,
+            f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value (oldest on top)",
+            heat=Heat(found.matrix, "dot product", range=(-1, 1), diverging=True), x_ticks={}, y_ticks={}, square=True,
         ),
     )  # fmt: skip
 
