@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlcore.optim.base import Memory, MemoryOptimizer
+from nlcore.optim.base import Memory, MemoryOptimizer, remembered
 from nlcore.optim.momentum import Values
 
 Gains = Callable[[float, float, Tensor], tuple[float | Tensor, float | Tensor]]
@@ -82,7 +82,7 @@ class DeltaMomentum(MemoryOptimizer):
         return {"momentum": torch.zeros_like(parameter)}
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
-        alpha, momenta = group["alpha"], [memory["momentum"] for memory in memories]
+        alpha, momenta = group["alpha"], remembered(memories, "momentum")
         if group["weight_decay"]:
             grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
         stored = grads if self.values is None else [self.values(g) for g in grads]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlcore.optim.base import Memory, MemoryOptimizer
+from nlcore.optim.base import Memory, MemoryOptimizer, remembered
 
 Values = Callable[[Tensor], Tensor]
 """What a memory stores for a gradient: a tensor of the gradient's size, such as `P g`."""
@@ -52,7 +52,7 @@ class Momentum(MemoryOptimizer):
         return {"momentum": torch.zeros_like(parameter)}
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
-        alpha, momenta = group["alpha"], [memory["momentum"] for memory in memories]
+        alpha, momenta = group["alpha"], remembered(memories, "momentum")
         if group["weight_decay"]:
             grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
         if self.values is not None:
