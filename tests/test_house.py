@@ -22,7 +22,7 @@ BELOW = {
     "models": {"layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "levels"},
     "train": {"models", "optim", "tasks", "probe", "levels"},
-    "viz": {"memory", "levels", "train"},
+    "viz": {"memory", "levels", "train", "optim", "ops"},
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 

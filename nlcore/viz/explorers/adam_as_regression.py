@@ -1,0 +1,119 @@
+"""What Adam remembers of one coordinate: its gradients, two running means, and the regression that they solve."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlcore.optim.regression import adam_regression, elementwise_memory
+from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.controls import choice, slider, stops
+from nlcore.viz.demo import Demo
+from nlcore.viz.theme import COLOURS, Look
+
+STEPS = 80
+STREAMS = ("steady", "switching", "sparse")
+GRADIENT = Look("#7a7a7a", "solid", "o")
+MOMENTUM, ROOT, STEP = (Look(COLOURS[i], dash, "o") for i, dash in ((0, "solid"), (2, "dashed"), (1, "solid")))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One coordinate's gradients up to now, what Adam keeps of them, and what it does."""
+
+    gradients: np.ndarray
+    """(now,), oldest first."""
+    momentum: np.ndarray
+    """(now,), m after each gradient, bias-corrected."""
+    root: np.ndarray
+    """(now,), the root of h after each, bias-corrected: the root mean square."""
+    targets: np.ndarray
+    """(now,), what the best memory should answer to each gradient, seen from now, bias-corrected."""
+    slope: float
+    """The best memory: it answers `slope * g`."""
+
+    @property
+    def step(self) -> np.ndarray:
+        """(now,), the step after each gradient, in learning rates, before its minus sign; 0 before any gradient."""
+        return np.divide(self.momentum, self.root, out=np.zeros_like(self.momentum), where=self.root > 0)
+
+
+@cache
+def _stream(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A stream's signal and unit noise, (STEPS,) each: steady, with its sign turning at half, or one step in eight."""
+    t = np.arange(STEPS)
+    signal = {"steady": np.ones(STEPS), "switching": np.where(t < STEPS // 2, 1.0, -1.0), "sparse": (t % 8 == 3) * 1.0}
+    return signal[name], np.random.default_rng(0).standard_normal(STEPS)
+
+
+def compute(stream: str, noise: float, beta1: float, beta2: float, now: int) -> Regression:
+    """Adam's two memories over the first `now` gradients of a stream, and the regression behind them (eq. 101-105).
+
+    `noise` is the standard deviation added to a signal of size 1. Raises ValueError for an unknown
+    stream, betas outside 0 to 1 (1 excluded), beta2 of 0 while beta1 is not, or `now` outside 1 to 80.
+    """
+    if stream not in STREAMS or not (0 <= beta1 < 1 and 0 <= beta2 < 1 and (beta2 or not beta1)) or not 1 <= now <= STEPS:
+        raise ValueError(f"stream {stream!r}, beta1 {beta1}, beta2 {beta2}, step {now}: a stream is one of "
+                         f"{', '.join(STREAMS)}, betas are 0 to 1, beta2 is 0 only if beta1 is, steps are 1 to {STEPS}")
+    signal, unit = _stream(stream)
+    g = torch.from_numpy(signal + noise * unit)[:now]
+    m, h = _mean(g, beta1), _mean(g.square(), beta2)
+    targets, weights = adam_regression(g, beta1, beta2)
+    targets = (targets * (1 - beta2**now) ** 0.5 / (1 - beta1**now)).nan_to_num()
+    slope = elementwise_memory(g, targets, weights).nan_to_num().item()
+    return Regression(g.numpy(), m, np.sqrt(h), targets.numpy(), slope)
+
+
+def _mean(values: Tensor, beta: float) -> np.ndarray:
+    """The bias-corrected running mean after each of some values, (now,)."""
+    step = torch.arange(len(values), dtype=values.dtype)
+    age = step[:, None] - step
+    kept = torch.where(age >= 0, (1 - beta) * beta ** age.clamp(min=0), 0)
+    return (kept @ values / (1 - beta ** (step + 1))).numpy()
+
+
+def chart(found: Regression) -> Chart:
+    """The stream with its two memories and the step; beside it each gradient with its target, and the best line."""
+    t = np.arange(1, len(found.gradients) + 1)
+    reach = max(1.0, np.abs(found.gradients).max()) * 1.1
+    ends = np.array([-reach, reach])
+    return (
+        Plot(
+            f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}",
+            "step", "gradient; step in learning rates",
+            (Line("gradient", t, found.gradients, GRADIENT, "points", size=5), Line("m", t, found.momentum, MOMENTUM),
+             Line("root mean square", t, found.root, ROOT), Line("step, m / root", t, found.step, STEP)),
+            x_range=(0, STEPS + 1), y_range=(-3.2, 3.2), levels=(0.0,), width=1.4,
+        ),
+        Plot(
+            f"The regression: slope {found.slope:.2f}", "gradient", "target, and what m answers",
+            (Line("past gradients", found.gradients, found.targets, GRADIENT, "points"),
+             Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=11),
+             Line("best memory", ends, found.slope * ends, MOMENTUM)),
+            x_range=(-3.2, 3.2), levels=(0.0,),
+        ),
+    )
+
+
+def adam_as_regression() -> Demo[Regression]:
+    """The explorer: a stream of gradients for one weight, with sliders for noise, both betas and the present step."""
+    kept = (0.5, 0.7, 0.9, 0.97, 0.99, 0.999)
+    return explorer(
+        compute,
+        {
+            "stream": choice("Stream", "switching", STREAMS),
+            "now": slider("Now (step)", 60, 1, STEPS, 1),
+            "noise": slider("Noise (standard deviation)", 0.5, 0.0, 1.5, 0.1),
+            "beta1": stops("β1, kept of m", 0.9, (0.0, *kept)),
+            "beta2": stops("β2, kept of h", 0.99, kept),
+        },
+        chart,
+        alt="Eighty gradients of one weight around 1, which turn to around -1 at step 40. The momentum follows within "
+        "some ten steps, the root mean square stays near 1, and the step, their ratio, turns from near 1 to near -1. "
+        "Beside it the regression: past gradients with their targets, and the line of the best memory.",
+        try_this="Move Now slowly over step 40. Then set β1 equal to β2: all targets become one number. Then take the "
+        "sparse stream: which β2 makes the rare gradient count most?",
+        name="adam_as_regression",
+    )
