@@ -16,7 +16,7 @@ EXAMPLES = """examples:
   python -m nlcore.train --size tiny --model transformer --data path/to/text
   python -m nlcore.train --size tiny --compare
   python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
-  torchrun --nproc-per-node 4 -m nlcore.train --size 160m
+  torchrun --nproc-per-node 4 -m -- nlcore.train --size 160m    (the -- keeps torchrun from reading --run as its own)
 """
 
 

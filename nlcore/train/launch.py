@@ -131,13 +131,13 @@ def attach(path: str | Path) -> Run:
 def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Run:
     before = read_json(folder.status)
     write_json(folder.status, before | {"state": "starting", "sentence": "", "heartbeat": time.time()})
-    launcher, environment = [], dict(os.environ)
+    launcher, environment = ["-m"], dict(os.environ)
     if processes > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m", "--"]
         environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
     with open(folder.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, *launcher, "-m", "nlcore.train", "--resume", str(folder.path), *options],
+            [sys.executable, *launcher, "nlcore.train", "--resume", str(folder.path), *options],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -205,11 +205,12 @@ def test_a_comparison_from_the_shell(tmp_path):
 
 def test_a_bad_choice_is_told_once(tmp_path):
     ended = subprocess.run(
-        [*TORCHRUN, "-m", "nlcore.train", "--data", TEXT, "--batch", "3"], cwd=tmp_path, capture_output=True, text=True
+        [*TORCHRUN, "-m", "--", "nlcore.train", "--data", TEXT, "--batch", "3", "--run", "here"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )
     said = "2 processes cannot share a batch of 3 equally: choose one that 2 divides"
     assert ended.returncode != 0 and ended.stderr.count(said) == 1
-    assert said in read_json(tmp_path / "runs/tiny-hope-1/status.json")["sentence"]
+    assert said in read_json(tmp_path / "here/status.json")["sentence"]
 
 
 @pytest.mark.parametrize(
