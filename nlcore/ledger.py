@@ -33,6 +33,7 @@ _PROXIMAL = "tests/memory/test_proximal.py::"
 _BACK = "tests/memory/test_backpropagation.py::"
 _TITANS = "tests/layers/test_self_modifying.py::"
 _DELTA = "tests/ops/test_delta_rule.py::"
+_DGD = "tests/optim/test_delta_gradient_descent.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
 _MODELS = "tests/models/test_models.py::"
 
@@ -53,12 +54,12 @@ LEDGER: tuple[Row, ...] = (
     Row(
         1, "66-67, erratum", "Oja's rule erases on the side of the value: W is multiplied from the left",
         "nlcore.memory.Oja", _RULES + "test_ojas_rule_is_the_delta_rule_of_the_memory_read_backwards",
-        "**Erratum, eq. 66-67.**",
+        "What keeps a matrix from growing?",
     ),
     Row(
         1, "68, erratum", "Omega descends, and starts from the memory there was",
         "nlcore.memory.Omega", _RULES + "test_omega_is_a_gradient_step_on_the_loss_over_the_last_c_tokens",
-        "**Erratum, eq. 68.**",
+        "What if a write looks back a little?",
     ),
     Row(
         2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL", "nlcore.memory.follow_the_leader",
@@ -102,8 +103,38 @@ LEDGER: tuple[Row, ...] = (
     Row(4, "106-111", "the outer-product form, AdaGrad"),
     Row(4, "42-44", "Newton-Schulz as gradient descent"),
     Row(4, "75", "M3, momentum on two time scales"),
-    Row(5, "56-57, 112-121", "Delta Gradient Descent as a proximal step"),
-    Row(5, "59-60", "Generalised Gradient Descent"),
+    Row(
+        5, "56, 112-113", "Delta Gradient Descent: the proximal step of a squared error, for a batch of any norm",
+        "nlcore.optim.delta_step", _DGD + "test_a_step_is_the_proximal_problems_solution_at_any_norm",
+        "What if it asks for the value itself?",
+    ),
+    Row(
+        5, "57", "erase, then write; the printed rate is right at a length of 1 only",
+        "nlcore.optim.delta_rate", _DGD + "test_for_one_input_it_is_equation_57_with_the_corrected_rate",
+        "Erratum: the printed rate",
+    ),
+    Row(
+        5, "114-118", "appendix C loses the sign of u and swaps the proximal weight",
+        "nlcore.optim.delta_step", _DGD + "test_the_printed_derivation_ascends_and_swaps_the_weight",
+        "Erratum: the sign and the weight in 114",
+    ),
+    Row(
+        5, "119-121", "the square of lambda that 120 loses",
+        "nlcore.optim.delta_step", _DGD + "test_lambda_must_be_squared_in_120",
+        "Erratum: a square that is lost in 120",
+    ),
+    Row(
+        5, "57, as an optimizer", "Delta Gradient Descent for the linear layers of any model (ours)",
+        "nlcore.optim.DeltaGradientDescent",
+        _DGD + "test_the_optimizer_is_the_step_on_every_layer_and_gradient_descent_elsewhere",
+        "In any model",
+    ),
+    Row(
+        5, "59-60", "Generalised Gradient Descent: any objective and retention, on self-generated values",
+        "nlcore.optim.GeneralizedGradientDescent",
+        "tests/optim/test_generalized_gradient_descent.py::test_retention_is_the_penalty_as_written",
+        "The general form",
+    ),
     Row(6, "14-18", "linear attention is one gradient step a token"),
     Row(6, "61-62", "softmax attention is a non-parametric memory"),
     Row(6, "63", "sliding window"),

@@ -31,6 +31,8 @@ class Tracking:
     """Rule -> (3, T): mean over seeds, its lowest and highest decile; each a mean over `SMOOTH` steps."""
     late: dict[str, np.ndarray]
     """Rule -> (3, correlations): mean over the second half of the stream, and its 95% interval over seeds."""
+    seeds: dict[str, np.ndarray]
+    """Rule -> (correlations, seeds): that mean, stream by stream; the streams are the same for all rules."""
 
 
 def compute(rho: float, eta: float, drift: float, measure: str) -> Tracking:
@@ -52,6 +54,7 @@ def compute(rho: float, eta: float, drift: float, measure: str) -> Tracking:
         np.arange(SMOOTH, STEPS + 1),
         {name: np.stack([s.mean(0), *np.quantile(s, (0.1, 0.9), axis=0)]) for name, s in zip(RULES, smooth)},
         {name: np.stack([m.mean(-1), m.mean(-1) - h, m.mean(-1) + h]) for name, m, h in zip(RULES, late, half)},
+        dict(zip(RULES, late)),
     )
 
 
