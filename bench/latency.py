@@ -1,35 +1,40 @@
-"""Measures slider to picture of both explorers, in headless Chromium on a real JupyterLab.
+"""Measures slider to picture of every explorer, in headless Chromium on a real JupyterLab.
 
-    python -m bench.latency
+    python -m bench.latency                      every explorer
+    python -m bench.latency fading psi_landscape --shots build/shots
 
-Prints the median and the slowest tenth, in milliseconds, from the slider's event to the changed
-picture on the page: browser, kernel, computation, and back. No computation is repeated.
+Prints for each explorer the median and the slowest tenth, in milliseconds, from a key pressed on a
+control to the changed picture on the page: browser, kernel, computation, and back. `--shots` keeps
+pictures of each, as it opens and after one move.
 """
 
-import os
-import secrets
+import argparse
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-CELLS = (
-    "from nlcore.viz.explorers.clock_of_levels import clock_of_levels\nclock_of_levels()",
-    "from nlcore.viz.explorers.fading import fading\nfading()",
-)
-SLIDERS = ("momentum", "CMS, fast", "CMS, middle")
-# Each returns the milliseconds until the picture is another one.
-CLOCK = """async ([name, value]) => {
+from bench.lab import notebook_of, open_lab, open_page, run_all
+from nlcore.viz.explorers import names
+
+MOVES = 12
+CLOCK = "clock_of_levels"
+# Milliseconds from a key on the control at (kind, index) until plotly has drawn again; null if it never does.
+MOVE = """async ([index, key]) => {
+  const plot = document.querySelector('.js-plotly-plot');
+  const handle = document.querySelectorAll('.noUi-handle')[index];
+  const started = performance.now();
+  const drawn = new Promise(done => {
+    plot.once('plotly_afterplot', () => done(performance.now() - started));
+    setTimeout(() => done(null), 2000);
+  });
+  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  return drawn;
+}"""
+CLOCK_MOVE = """async ([name, value]) => {
   const slider = document.querySelector(`input[aria-label="How often ${name} is updated"]`);
   const canvas = slider.closest('.nl-clock-row').querySelector('canvas');
   const before = canvas.toDataURL();
@@ -39,80 +44,79 @@ CLOCK = """async ([name, value]) => {
   do { await new Promise(requestAnimationFrame); } while (canvas.toDataURL() === before);
   return performance.now() - started;
 }"""
-FADING = """async () => {
-  const line = document.querySelector('.js-plotly-plot path.js-line');
-  const handle = document.querySelector('.noUi-handle');
-  const before = line.getAttribute('d');
-  const started = performance.now();
-  handle.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
-  const now = () => document.querySelector('.js-plotly-plot path.js-line').getAttribute('d');
-  do { await new Promise(requestAnimationFrame); } while (now() === before);
-  return performance.now() - started;
-}"""
 
 
-@contextmanager
-def lab(folder: Path) -> Iterator[str]:
-    """A JupyterLab on `folder`; its address, with {} for what to open."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}",
-               "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--IdentityProvider.token={token}"]
-    environment = os.environ | {name: str(folder / name) for name in names} | {"OMP_NUM_THREADS": "1"}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def measure(page: Page) -> dict[str, list[float]]:
-    """Milliseconds of each move, by explorer, in a page on which both are shown."""
-    page.locator(".nl-clock input[aria-label='Words read']").fill("40")
-    clock = []
-    for name in SLIDERS:
-        for value in (0, 6, 2, 8, 4, 7, 3, 9):
-            clock.append(page.evaluate(CLOCK, [name, value]))
+def sliders(page: Page) -> dict[str, list[float]]:
+    """Milliseconds of each move of each slider, by its label; moves that change nothing do not count."""
+    found = {}
+    labels = page.locator(".widget-slider .widget-label").all_inner_texts()
+    for index in range(page.locator(".noUi-handle").count()):
+        taken = []
+        for move in range(MOVES):
+            taken.append(page.evaluate(MOVE, [index, "ArrowRight" if move // 3 % 2 == 0 else "ArrowLeft"]))
             page.wait_for_timeout(150)
-    fading = []
-    page.locator(".noUi-handle").first.press("Home")
+        found[labels[index]] = [milliseconds for milliseconds in taken if milliseconds is not None]
+    return found
+
+
+def clock(page: Page) -> dict[str, list[float]]:
+    """The same for the clock of levels, whose picture is a canvas of its own."""
+    page.locator(".nl-clock input[aria-label='Words read']").fill("40")
+    found = {}
+    for name in ("momentum", "CMS, fast", "CMS, middle"):
+        found[name] = []
+        for value in (0, 6, 2, 8, 4, 7, 3, 9):
+            found[name].append(page.evaluate(CLOCK_MOVE, [name, value]))
+            page.wait_for_timeout(150)
+    return found
+
+
+def show(page: Page, address: str, name: str, shots: Path | None) -> None:
+    """Opens a notebook with the explorer and waits until it is drawn; keeps pictures before and after a move."""
+    page.set_viewport_size({"width": 1400, "height": 1300})
+    run_all(page, address)
+    page.locator(".nl-clock" if name == CLOCK else ".js-plotly-plot .main-svg").first.wait_for()
+    page.wait_for_timeout(1500)
+    if shots is None:
+        return
+    page.screenshot(path=shots / f"{name}-before.png")
+    for handle in page.locator(".noUi-handle").all():
+        handle.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
     page.wait_for_timeout(1000)
-    for _ in range(24):
-        fading.append(page.evaluate(FADING))
-        page.wait_for_timeout(150)
-    return {"clock_of_levels (canvas)": clock, "fading (plotly)": fading}
+    page.screenshot(path=shots / f"{name}-after.png")
+
+
+def line(name: str, found: dict[str, list[float]]) -> str:
+    taken = sorted(milliseconds for its in found.values() for milliseconds in its)
+    if not taken:
+        return f"{name:22} no slider changed the picture"
+    medians = {label: statistics.median(its) for label, its in found.items() if its}
+    slowest, still = max(medians, key=medians.get), [label for label, its in found.items() if not its]
+    return (
+        f"{name:22} median {statistics.median(taken):4.0f} ms, one in ten above {taken[int(0.9 * len(taken))]:4.0f} ms, "
+        f"slowest: {slowest} {medians[slowest]:.0f} ms" + (f"; nothing changed with {', '.join(still)}" if still else "")
+    )
 
 
 def main() -> None:
     """Prints a line for each explorer."""
-    with tempfile.TemporaryDirectory() as home, lab(Path(home)) as address, sync_playwright() as driver:
-        cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-        metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), Path(home, "latency.ipynb"))
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1800})
-        page.set_default_timeout(120_000)
-        page.goto(address.format("latency.ipynb"))
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-        page.locator(".jp-Notebook .jp-Cell").first.click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        page.locator(".js-plotly-plot path.js-line").first.wait_for()
-        page.wait_for_timeout(3000)
-        for name, taken in measure(page).items():
-            slow = sorted(taken)[int(0.9 * len(taken))]
-            print(f"{name:<26} median {statistics.median(taken):4.0f} ms, one in ten above {slow:4.0f} ms")
-        browser.close()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("explorers", nargs="*", default=names(), help="names of explorers; all by default")
+    parser.add_argument("--shots", type=Path, help="a folder for pictures of each")
+    options = parser.parse_args()
+    if options.shots is not None:
+        options.shots.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, open_lab(Path(home), OMP_NUM_THREADS="1") as address:
+        for name in options.explorers:
+            cell = f"from nlcore.viz.explorers.{name} import {name}\n{name}()"
+            nbformat.write(notebook_of(cell), Path(home, f"{name}.ipynb"))
+            with open_page(shutil.which("chromium")) as page:
+                show(page, address.format(f"{name}.ipynb"), name, options.shots)
+                print(line(name, clock(page) if name == CLOCK else sliders(page)), flush=True)
+                for complaint in page.complaints:
+                    print(f"    the console says: {complaint[:200]}")
 
 
 if __name__ == "__main__":

@@ -205,8 +205,9 @@ if not FAST:
 # %% [markdown]
 # ## Your own text; stop, resume, steer from code
 #
-# Any folder or file of text will do: set `data`. Here it is the source code of Python's `asyncio`. The run is steered from code: `cms-1` is made four times as fast. Then it is stopped, and resumed in
-# a new process, exactly where it was: weights, optimizer, level clocks, place in the text.
+# Any folder or file of text will do: set `data`. Here it is the source code of Python's `asyncio`. The
+# run is steered from code: `cms-1` is made four times as fast. Then it is stopped, and resumed in a new
+# process, exactly where it was: weights, optimizer, level clocks, place in the text.
 
 # %%
 own = train.configure("tiny", data=str(Path(asyncio.__file__).parent), steps=64, report_every=2, batch=2,

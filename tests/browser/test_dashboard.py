@@ -6,10 +6,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
+from bench.lab import notebook_of
 from nlcore.train import attach
 from nlcore.train.folder import RunFolder, read_json, records
 
@@ -22,11 +22,7 @@ config = configure("tiny", steps=100_000, dim=32, hidden=8, context=64, batch=2,
 
 def put(lab: str, name: str, *cells: str) -> None:
     """Puts a notebook of these cells where JupyterLab finds it."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    body = json.dumps({"type": "notebook", "content": notebook}).encode()
+    body = json.dumps({"type": "notebook", "content": notebook_of(*cells)}).encode()
     ask(lab, f"contents/{name}", "PUT", body)
 
 

@@ -1,26 +1,20 @@
-"""The first notebook's two explorers in a real JupyterLab: they answer mouse and keyboard, live."""
+"""Every explorer in a real JupyterLab: it answers mouse and keyboard, live."""
 
 import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from bench.lab import run_all
+from nlcore.viz.explorers import names as explorers
+
 PATIENCE_MS = 60_000
 MOMENTUM = "How often momentum is updated"
-
-
-@pytest.fixture
-def notebook(lab: str, page: Page) -> Page:
-    """Notebook 00 with all its cells run."""
-    page.set_viewport_size({"width": 1400, "height": 5000})  # the lab draws only what is in view
-    page.goto(lab.format("notebooks/00_start_here.ipynb"))
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    expect(page.get_by_text("It returns nothing yet.", exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    expect(page.get_by_text("knows 0 of 0 words")).to_have_count(7, timeout=PATIENCE_MS)
-    return page
+CLOCK = "clock_of_levels"
+NUMBERS = """() => {
+  const numbers = (list) => Array.from(list ?? [], (v) => v?.length === undefined || v.charAt ? +(+v).toPrecision(5) || v : numbers(v));
+  return JSON.stringify(document.querySelector('.js-plotly-plot').data.map(({name, x, y, z}) => [name, numbers(x), numbers(y), numbers(z)]));
+}"""
 
 
 def pixels(canvas: Locator) -> str:
@@ -35,8 +29,10 @@ def names(page: Page) -> list[str]:
     return page.locator(".nl-clock-name").all_inner_texts()
 
 
-def test_the_clock_plays_pauses_and_answers_keyboard_and_reset(notebook):
-    page = notebook
+def test_the_clock_plays_pauses_and_answers_keyboard_and_reset(lab, page):
+    page.set_viewport_size({"width": 1400, "height": 1200})
+    run_all(page, lab.format(f"explorers/{CLOCK}.ipynb"))
+    expect(page.get_by_text("knows 0 of 0 words")).to_have_count(7, timeout=PATIENCE_MS)
     play, where = page.locator(".nl-clock-play"), page.locator(".nl-clock-where")
     page.get_by_label("Words read").click()  # the lab now takes this cell for the active one
     page.get_by_label("Words read").fill("0")
@@ -74,16 +70,29 @@ def test_the_clock_plays_pauses_and_answers_keyboard_and_reset(notebook):
     assert page.complaints == []
 
 
-def test_the_curves_answer_a_slider(notebook):
-    page = notebook
-    curve, handle = page.locator(".js-plotly-plot path.js-line").first, page.locator(".noUi-handle").first
-    legend = page.locator(".js-plotly-plot .legendtext").first
-    expect(legend).to_contain_text("a word lasts", timeout=PATIENCE_MS)
-    before, drawn = legend.text_content(), curve.get_attribute("d")
+@pytest.mark.parametrize("name", [name for name in explorers() if name != CLOCK])
+def test_every_explorer_answers_its_first_slider_and_resets(lab, page, name):
+    run_all(page, lab.format(f"explorers/{name}.ipynb"))
+    plot, handle = page.locator(".js-plotly-plot"), page.locator(".noUi-handle").first
+    plot.locator(".main-svg").first.wait_for()
+    page.wait_for_timeout(500)  # the first answer of the kernel
+    before = drawn(page)
     handle.focus()
-    page.keyboard.press("Home")
-    expect(legend).not_to_have_text(before)
-    assert curve.get_attribute("d") != drawn
-    page.get_by_role("button", name="Reset").last.click()
-    expect(legend).to_have_text(before)
+    page.keyboard.press("End")
+    if drawn(page, unlike=before) == before:  # the slider began at its end
+        page.keyboard.press("Home")
+    assert drawn(page, unlike=before) != before
+    page.get_by_role("button", name="Reset", exact=True).click()
+    assert drawn(page, like=before) == before
     assert page.complaints == []
+
+
+def drawn(page: Page, like: str = "", unlike: str = "") -> str:
+    """What the plot shows, as text; waits a few seconds for one that is like, or unlike, another."""
+    found = ""
+    for _ in range(40):
+        found = page.evaluate(NUMBERS)
+        if found == like or unlike and found != unlike or not (like or unlike):
+            break
+        page.wait_for_timeout(100)
+    return found
