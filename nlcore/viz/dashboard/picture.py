@@ -1,7 +1,5 @@
 """The dashboard as a picture, for notebooks in which it cannot play: drawn from what the browser would get."""
 
-import textwrap
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,6 +11,8 @@ from nlcore.viz.theme import COLOURS, tidy
 
 GROUND = np.array(to_rgb("#0e121a"))  # dark, so that brightness is the size of an update
 ROW, TEXT_LINES, LINE = 0.27, 3, 88
+APART = 120
+"""Columns up to which cells are set apart by a gap."""
 MINE, OTHER = COLOURS[1], COLOURS[2]
 
 
@@ -24,7 +24,7 @@ def picture(message: Message) -> Figure:
     figure = plt.figure(figsize=(10, sum(heights) + 1.1), layout="constrained")
     learning, score, text = figure.subplots(3, 1, height_ratios=heights)
     wide = _span(message)
-    figure.suptitle(_headline(message["state"]), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(_headline(message["state"]), x=0.01, ha="left", fontsize=10)
     _curves(learning, message, wide)
     _score(score, message, wide)
     _felt(text, message["text"]) if felt else text.set_axis_off()
@@ -33,7 +33,7 @@ def picture(message: Message) -> Figure:
 
 def _headline(state: Message) -> str:
     speed = f", {state['tokens_per_second']:,.0f} tokens a second" if state["tokens_per_second"] else ""
-    return f"{state['name']}   {state['state']}   step {state['step']:,}{speed}   ({state['about']})"
+    return f"{state['name']}, {state['state']}: step {state['step']:,}{speed}; {state['about']}"
 
 
 def _span(message: Message) -> float:
@@ -69,11 +69,12 @@ def _score(axes: Axes, message: Message, wide: float) -> None:
     low, high = max(seen.min(), seen.max() - 6), seen.max() + 1e-9
     right = np.array(table["steps"], dtype=float)
     left = np.concatenate([[0.0], right[:-1]])
+    wide_cells = (0.94 if len(right) <= APART else 1.0) * (right - left)
     for index, (row, change) in enumerate(zip(rows, changes)):
         fired = np.array(table["data"][index]["most"].get("fired", []), dtype=float) > 0
         bright = np.clip((np.log10(np.where(change > 0, change, np.nan)) - low) / (high - low), 0, 1)[fired]
-        cells = list(zip(left[fired], 0.94 * (right - left)[fired]))
-        axes.broken_barh(cells, (index - 0.42, 0.84), facecolors=_ramp(row, np.nan_to_num(bright)))
+        cells = list(zip(left[fired], wide_cells[fired]))
+        axes.broken_barh(cells, (index - 0.42, 0.84), facecolors=_ramp(row, np.nan_to_num(bright)), linewidth=0, antialiased=False)
     axes.set(xlim=(0, wide), ylim=(len(rows) - 0.5, -0.5), xlabel="step")
     axes.set_facecolor(GROUND)
     labels = [row["label"] if row["momentum"] else f"{row['label']}   every {_every(row)}" for row in rows]
@@ -118,9 +119,8 @@ def words(message: Message) -> str:
     fell = f"Validation goes from {loss[0]:.2f} to {loss[-1]:.2f} bits per byte. " if loss else ""
     slow = [row for row in rows if not row["momentum"]]
     other = f", beside {message['other']['name']}" if "other" in message else ""
-    return textwrap.shorten(
-        f"The dashboard of {state['name']}{other} at step {state['step']:,}. {fell}Below the loss, the level score: "
-        f"{len(rows)} rows, from {slow[0]['label']} every {_every(slow[0])} to {slow[-1]['label']} "
-        f"every {_every(slow[-1])}, brighter where an update was larger. Rows get emptier "
-        "downwards. At the bottom a line of text is shaded by surprise.", 600,
-    )  # fmt: skip
+    score = f"Below the loss, the level score, {len(rows)} rows, brighter where an update was larger"
+    if len(slow) > 1:
+        score += f": from {slow[0]['label']}, every {_every(slow[0])}, down to {slow[-1]['label']}, every {_every(slow[-1])}"
+    felt = " At the bottom a text is shaded by surprise." if message["text"] else ""
+    return f"The dashboard of {state['name']}{other} at step {state['step']:,}. {fell}{score}.{felt}"

@@ -11,6 +11,7 @@ from nlcore.optim.regression import adam_regression, elementwise_memory
 from nlcore.viz.chart import Chart, Line, Plot, explorer
 from nlcore.viz.controls import choice, slider, stops
 from nlcore.viz.demo import Demo
+from nlcore.viz.player import Player
 from nlcore.viz.theme import COLOURS, Look
 
 STEPS = 80
@@ -48,15 +49,16 @@ def _stream(name: str) -> tuple[np.ndarray, np.ndarray]:
     return signal[name], np.random.default_rng(0).standard_normal(STEPS)
 
 
-def compute(stream: str, noise: float, beta1: float, beta2: float, now: int) -> Regression:
-    """Adam's two memories over the first `now` gradients of a stream, and the regression behind them (eq. 101-105).
+def compute(stream: str, past: int, noise: float, beta1: float, beta2: float) -> Regression:
+    """Adam's two memories over the newest gradient of a stream and the `past` before it, and the regression behind them (eq. 101-105).
 
     `noise` is the standard deviation added to a signal of size 1. Raises ValueError for an unknown
-    stream, betas outside 0 to 1 (1 excluded), beta2 of 0 while beta1 is not, or `now` outside 1 to 80.
+    stream, betas outside 0 to 1 (1 excluded), beta2 of 0 while beta1 is not, or `past` outside 0 to 79.
     """
+    now = past + 1
     if stream not in STREAMS or not (0 <= beta1 < 1 and 0 <= beta2 < 1 and (beta2 or not beta1)) or not 1 <= now <= STEPS:
-        raise ValueError(f"stream {stream!r}, beta1 {beta1}, beta2 {beta2}, step {now}: a stream is one of "
-                         f"{', '.join(STREAMS)}, betas are 0 to 1, beta2 is 0 only if beta1 is, steps are 1 to {STEPS}")
+        raise ValueError(f"stream {stream!r}, past {past}, beta1 {beta1}, beta2 {beta2}: a stream is one of "
+                         f"{', '.join(STREAMS)}, betas are 0 to 1, beta2 is 0 only if beta1 is, past is 0 to {STEPS - 1}")
     signal, unit = _stream(stream)
     g = torch.from_numpy(signal + noise * unit)[:now]
     m, h = _mean(g, beta1), _mean(g.square(), beta2)
@@ -104,7 +106,7 @@ def adam_as_regression() -> Demo[Regression]:
         compute,
         {
             "stream": choice("Stream", "switching", STREAMS),
-            "now": slider("Now (step)", 60, 1, STEPS, 1),
+            "past": Player("Gradients before now", 59, STEPS - 1),
             "noise": slider("Noise (standard deviation)", 0.5, 0.0, 1.5, 0.1),
             "beta1": stops("β1, kept of m", 0.9, (0.0, *kept)),
             "beta2": stops("β2, kept of h", 0.99, kept),
@@ -113,7 +115,7 @@ def adam_as_regression() -> Demo[Regression]:
         alt="Eighty gradients of one weight around 1, which turn to around -1 at step 40. The momentum follows within "
         "some ten steps, the root mean square stays near 1, and the step, their ratio, turns from near 1 to near -1. "
         "Beside it the regression: past gradients with their targets, and the line of the best memory.",
-        try_this="Move Now slowly over step 40. Then set β1 equal to β2: all targets become one number. Then take the "
+        try_this="Press play and watch step 41. Then set β1 equal to β2: all targets become one number. Then take the "
         "sparse stream: which β2 makes the rare gradient count most?",
         name="adam_as_regression",
     )

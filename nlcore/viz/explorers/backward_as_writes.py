@@ -137,7 +137,7 @@ def picture(frame: Frame) -> Figure:
     left.legend(frameon=False)
     most, change = frame.limits
     _heat(keys, of.keys[t], 1, "Keys x, ±1", f"{of.keys.shape[2]} entries of x", f"{POINTS} points")
-    _heat(surprises, of.surprises[t].T, most, f"Surprises δ, turned on their side, ±{most:.2g}", f"{POINTS} points",
+    _heat(surprises, of.surprises[t].T, most, f"Surprises δ, turned, ±{most:.2g}", f"{POINTS} points",
           f"{of.surprises.shape[2]} entries of δ")
     _heat(write, of.writes[t], change, f"Write, ±{change:.2g}", f"{of.keys.shape[2]} entries of x", "")
     return figure

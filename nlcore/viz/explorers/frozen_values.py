@@ -101,21 +101,21 @@ def chart(found: Trajectories) -> Chart:
 
 def frozen_values() -> Demo[Trajectories]:
     """The explorer: both trainings, with sliders for the rate and for how often the values are made anew."""
-    words = {1: "every write", NEVER: "never"}
+    words = {1: "every one", NEVER: "never"}
     return explorer(
         compute,
         {
             "eta": stops("Learning rate η", 0.05, ETAS),
             "refresh": stops(
-                "Values made anew", NEVER, tuple((words.get(n, f"every {n} writes"), n) for n in REFRESH)
+                "Values made anew (writes)", NEVER, tuple((words.get(n, f"every {n}"), n) for n in REFRESH)
             ),
         },
         chart,
         alt="Left, the loss over 192 writes: backpropagation falls from 1.1 to below 0.1; with values that are never made "
         "anew the loss falls alike for seven writes, then rises, to 8 at the end. Right, the distance between the two sets "
         "of weights grows all the way, to 25.",
-        try_this="Move “Values made anew” from never towards every write. Is rarely always better than never? Then halve "
-        "the rate: how far does the distance at write 10 fall?",
+        try_this="Move “Values made anew” from never towards every one. Is rarely always better than never? Then, at "
+        "never, go from rate 0.02 to 0.01: how many times closer are the weights at write 4?",
         name="frozen_values",
     )
 

@@ -88,7 +88,7 @@ def chart(found: Descent) -> Chart:
     writes = tuple(Line("", u, written, LOOKS[rule], "points", size=5.0)
                    for rule, u, written in zip(RULES, found.value, found.written))
     return (
-        Plot("Distance to the clean target", "step", "squared, as a share (0.25: half of it learnt)", loss,
+        Plot("Distance to the clean target", "step", "squared (1: nothing learnt, 0.25: half)", loss,
              y_log=True, y_range=SHOWN, levels=(0.25,)),
         Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes),
     )  # fmt: skip

@@ -14,6 +14,7 @@ STREAMS = 32
 STRENGTHS = np.logspace(-4, 4, 41)
 STEPS = np.unique(np.logspace(0, 4, 41).round().astype(int))
 LOOKS = looks(("pairs stored", "unseen keys"))
+DECADES = {0.0001: "0.0001", 0.01: "0.01", 1.0: "1", 100.0: "100", 10_000.0: "10 000"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ def chart(found: LearnOrMemorise) -> Chart:
         names = f"pairs stored ({errors.stored[best]:.2f} there)", f"unseen keys (best: {errors.unseen[best]:.2f})"
         lines = (Line(name, x, y, look) for name, y, look in zip(names, (errors.stored, errors.unseen), LOOKS.values()))
         mark = Line("", x[[best]], errors.unseen[[best]], LOOKS["unseen keys"], "points", size=12)
+        ticks = {at: name for at, name in DECADES.items() if at >= x[0]}
         return Plot(
-            title, label, "squared error (1 = silence)", (*lines, mark), x_log=True, y_range=(0, 2), levels=(1.0,)
+            title, label, "squared error (1 = silence)", (*lines, mark), x_log=True, x_ticks=ticks, y_range=(0, 2),
+            levels=(1.0,),
         )
 
     ridge = f"Ridge: best at strength {STRENGTHS[found.ridge.best]:.2g}"

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz, printed_newton_schulz
 from nlcore.viz.chart import Chart, Line, Plot, explorer
-from nlcore.viz.controls import slider, stops
+from nlcore.viz.controls import stops
 from nlcore.viz.demo import Demo
+from nlcore.viz.player import Player
 from nlcore.viz.theme import COLOURS, Look, looks
 
 SIZE, STEPS = 16, 24
@@ -90,14 +91,14 @@ def newton_schulz_spectra() -> Demo[Spectra]:
     return explorer(
         compute,
         {
-            "steps": slider("Steps", 5, 0, STEPS, 1),
+            "steps": Player("Steps", 5, STEPS),
             "condition": stops("Condition (largest / smallest)", 30.0, (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)),
         },
         chart,
         alt="Sixteen singular values from 0.6 down to 0.02. After five steps the quintic has all of them between 0.68 and "
         "1.14; the cubic has the large ones at 1 and the smallest still near 0.15; the printed form lies below the cubic. "
         "By 24 steps the cubic is exact, the quintic stays 0.3 off, and so does the printed form.",
-        try_this="Play Steps from 0 to 24. Which form is first near 1, which one ends at 1, and which one never does? Then "
+        try_this="Set Steps to 0 and press play. Which form is first near 1, which one ends at 1, and which one never does? Then "
         "raise the condition.",
         name="newton_schulz_spectra",
     )

@@ -106,10 +106,11 @@ def answers(width: int, keys: str, rule: str) -> Iterator[Tensor]:
 
 
 def measure(width: int, keys: str, rule: str) -> tuple[np.ndarray, np.ndarray]:
-    """Recall error at each load, (LOADS,), and value by answer, (LOADS, SHOWN, SHOWN), of pairs evenly spread.
+    """Recall error at each load, (LOADS,), and crosstalk, (LOADS, SHOWN, SHOWN), of pairs evenly spread.
 
     The error is `||M(k) - v||^2` for values of length one, mean over pairs and streams: 0 is exact,
-    1 is what silence costs. A value by answer is their dot product: the unit matrix if all is exact.
+    1 is what silence costs. Crosstalk is `v_i . M(k_j)`, off the diagonal less the `v_i . v_j` that the
+    right answer has too: the unit matrix if all is exact.
     """
     _, v = draw_pairs(width, keys)
     errors, shown = [], np.full((len(LOADS), SHOWN, SHOWN), np.nan, dtype=np.float32)
@@ -117,7 +118,7 @@ def measure(width: int, keys: str, rule: str) -> tuple[np.ndarray, np.ndarray]:
         n = len(answer)
         errors.append((answer - v[:n]).square().sum(-1).mean().item())
         some = torch.linspace(0, n - 1, min(n, SHOWN)).round().long()
-        table[: len(some), : len(some)] = v[some, 0] @ answer[some, 0].mT
+        table[: len(some), : len(some)] = v[some, 0] @ (answer - v[:n])[some, 0].mT + torch.eye(len(some))
     return np.array(errors, dtype=np.float32), shown
 
 
@@ -133,7 +134,7 @@ class Recall:
     at: int
     """Which load is looked at."""
     matrix: np.ndarray
-    """Value by answer of some of the pairs stored at that load, under `rule`."""
+    """Crosstalk between some of the pairs stored at that load, under `rule`: see `measure`."""
 
 
 @cache
@@ -157,7 +158,7 @@ def compute(rule: str, load: float, width: int, keys: str) -> Recall:
 
 
 def chart(found: Recall) -> Chart:
-    """Error against pairs for every rule, with the chosen one marked; its answers against the true values."""
+    """Error against pairs for every rule, with the chosen one marked, and its crosstalk."""
     n, error = found.pairs[found.at], found.errors[found.rule][found.at]
     lines = tuple(Line(rule, found.pairs, y, LOOKS[rule], "both") for rule, y in found.errors.items())
     here = Line("looked at", found.pairs[[found.at]], np.minimum([error], WORST), HERE, "points", size=11)
@@ -168,8 +169,8 @@ def chart(found: Recall) -> Chart:
             (*lines, here), y_range=(-0.03, WORST), levels=(1.0,), width=1.35,
         ),
         Plot(
-            f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value (oldest on top)",
-            heat=Heat(found.matrix, "dot product", range=(-1, 1), diverging=True), x_ticks={}, y_ticks={}, square=True,
+            f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value in it (oldest on top)",
+            heat=Heat(found.matrix, "share of the value", range=(-1, 1), diverging=True), x_ticks={}, y_ticks={}, square=True,
         ),
     )  # fmt: skip
 
@@ -188,8 +189,8 @@ def store_and_recall() -> Demo[Recall]:
         chart,
         alt="Recall error grows with the number of pairs stored. At width 32 with random keys the Hebbian error "
         "reaches 1 at about 32 pairs, the delta rule's at about 64; ridge is exact up to 32 pairs, and the MLP "
-        "with 30 passes is nearly exact up to 64. Beside it the delta rule's answers: a diagonal, brighter for "
-        "newer pairs, in much crosstalk.",
+        "with 30 passes is nearly exact up to 64. Beside it the delta rule's answers: the newest hold their "
+        "own value alone, the oldest hold little of it and much of others.",
         try_this="Choose orthonormal keys, then add pairs: which rules are exact, and until when? Then make the keys "
         "alike, and look at the matrix of the Hebbian rule.",
         name="store_and_recall",

@@ -5,7 +5,7 @@
 
 const STEPS_A_SECOND = 12;
 const PADS = { left: 52, top: 24, middle: 44, between: 56, right: 10, bottom: 34 };
-const KEYS_WIDE = 190;
+const KEYS_WIDE = 190; // at most, and a quarter of a narrow page
 const KEYS_HIGH = 300;
 const WRITE_HIGH = 170;
 const BLUE = [33, 102, 172];
@@ -95,14 +95,15 @@ function render({ model, el }) {
 
   // The four panels, in CSS pixels.
   function panels() {
-    const wide = Math.max(canvas.clientWidth - PADS.left - PADS.between - KEYS_WIDE - PADS.right, 200);
+    const narrow = Math.min(KEYS_WIDE, canvas.clientWidth / 4);
+    const wide = canvas.clientWidth - PADS.left - PADS.between - narrow - PADS.right;
     const x = [PADS.left, PADS.left + wide + PADS.between];
     const y = [PADS.top, PADS.top + KEYS_HIGH + PADS.middle];
     return {
       lines: { x: x[0], y: y[0], w: wide, h: KEYS_HIGH - 22 },
-      keys: { x: x[1], y: y[0], w: KEYS_WIDE, h: KEYS_HIGH },
+      keys: { x: x[1], y: y[0], w: narrow, h: KEYS_HIGH },
       surprises: { x: x[0], y: y[1], w: wide, h: WRITE_HIGH },
-      write: { x: x[1], y: y[1], w: KEYS_WIDE, h: WRITE_HIGH },
+      write: { x: x[1], y: y[1], w: narrow, h: WRITE_HIGH },
     };
   }
 
@@ -176,7 +177,7 @@ function render({ model, el }) {
       pen.fill();
       write(`${line.name}: ${short(line.y[step()])}`, box.x + box.w - 198, key, ink, "left", 13);
     });
-    write("step", box.x + box.w, box.y + box.h + 16, ink, "right");
+    write("step", box.x + box.w * 0.875, box.y + box.h + 16, ink, "center");
   }
 
   function draw() {
@@ -193,7 +194,7 @@ function render({ model, el }) {
     const [most, change] = [limit(one.surprises), limit(one.write)];
     graph(box.lines, one.lines, ink);
     heat(box.keys, one.keys, 1, "Keys x, ±1", ink);
-    heat(box.surprises, one.surprises, most, `Surprises δ, turned on their side, ±${short(most)}`, ink);
+    heat(box.surprises, one.surprises, most, `Surprises δ, turned, ±${short(most)}`, ink);
     heat(box.write, one.write, change, `Write, ±${short(change)}`, ink);
     sideways(`${one.keys.rows} points`, box.keys.x - 8, box.keys.y + box.keys.h / 2, ink);
     sideways(`${one.write.rows} entries of δ`, box.surprises.x - 8, box.surprises.y + box.surprises.h / 2, ink);

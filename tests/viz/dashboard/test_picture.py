@@ -61,7 +61,7 @@ def test_words_give_the_figures_that_the_picture_shows(message):
     said = words(message)
     last = message["metrics"]["data"][0]["mean"]["validation_bits_per_byte"]
     assert f"{[v for v in last if v][-1]:.2f} bits per byte" in said and "beside rival at step 12" in said
-    assert "cms-1 every 4 steps" in said
+    assert "down to cms-1, every 4 steps" in said and "surprise" in said
 
 
 def test_a_notebook_that_is_built_gets_the_picture_with_alt_text(runs, monkeypatch):
