@@ -11,9 +11,9 @@
 # ## How many pairs can a memory hold?
 #
 # Six memories store the same pairs of keys and values. Then each is asked for every value again. The
-# curves show how wrong the answers are, by the number of pairs. On the right, the answers of the
-# memory you look at, compared with the true values: if all were exact, you would see a red diagonal
-# on white.
+# curves show how wrong the answers are, by the number of pairs. On the right, how much of each value is
+# in each answer of the memory you look at, beyond what belongs there: if all were exact, you would see a
+# dark red diagonal on white.
 #
 # **Predict before you play.** A key has 32 numbers, so a matrix has 32 × 32. How many pairs can it
 # store without error, and does the way of writing matter?
@@ -175,8 +175,9 @@ for d in (16, 32, 64, 128):
 
 # %% [markdown]
 # What one more pair costs the others is exactly the squared error that it writes (the cell asserts it): the new
-# key is a sum of the old ones, and each of those hears its share. Nothing is lost, only moved.
-#
+# key is a sum of the old ones, and each of those hears its share.
+
+# %% [markdown]
 # Why $\eta = 1$? After one write the answer to the same key is $(1 - \eta \lVert k \rVert^2)$ times the old
 # answer plus $\eta \lVert k \rVert^2 v$. The step that makes recall exact is $\eta = 1 / \lVert k \rVert^2$, which is 1
 # only for keys of length one. Beyond $2 / \lVert k \rVert^2$ every write makes the error larger. This is why layers

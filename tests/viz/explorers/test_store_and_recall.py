@@ -47,7 +47,8 @@ def test_matrices_are_the_plain_loops(rule, keys):
         costs = [((a - v[:n, s]) ** 2).sum(-1).mean() for s, a in enumerate(found)]
         assert errors[i] == pytest.approx(np.mean(costs), rel=2e-3, abs=1e-4)
         if n <= SHOWN:
-            np.testing.assert_allclose(shown[i, :n, :n], v[:n, 0] @ found[0].T, atol=2e-3)
+            too_much = v[:n, 0] @ (found[0] - v[:n, 0]).T
+            np.testing.assert_allclose(shown[i, :n, :n], too_much + np.eye(n), atol=2e-3)
             assert np.isnan(shown[i, n:]).all()
 
 
@@ -102,6 +103,8 @@ def test_what_theory_says_holds_in_the_table(width):
     exact, drawn = (compute("delta", 1.0, width, keys).errors for keys in ("orthonormal", "random"))
     for rule in ("Hebbian", "delta", "ridge"):
         assert exact[rule][: full + 1].max() < 1e-6 and exact[rule][full + 1] > 0.1
+    identity = compute("ridge", 1.0, width, "random").matrix
+    np.testing.assert_allclose(identity, np.eye(SHOWN), atol=0.01)
     for keys in COSINES:
         assert compute("delta", 1.0, width, keys).errors["ridge"][: full + 1].max() < 1e-5
     np.testing.assert_allclose(drawn["Hebbian"], LOADS, atol=0.25)  # each other pair adds 1 / width
