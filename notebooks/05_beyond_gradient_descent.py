@@ -447,7 +447,8 @@ for axes, (rho, title) in zip(row, {0.0: "Independent batches", 0.98: "Correlate
     axes.set_xscale("log")
     axes.axhline(0.25, color="#7a7a7a", linewidth=0.8)
     tidy(axes, title, "step size of the loss, lr", "test accuracy (0.25 is chance)")
-row[0].legend(frameon=False, fontsize=8)
+row[0].set_ylim(0, 0.9)
+row[0].legend(frameon=False, fontsize=8, loc="lower right")
 show(figure, alt="Test accuracy against step size for SGD, Delta GD and Delta GD on a loss times 100, on independent and "
      "on correlated batches. Delta GD is far below SGD in both; with the larger loss the two curves lie together.")
 
