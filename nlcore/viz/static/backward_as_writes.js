@@ -158,7 +158,8 @@ function render({ model, el }) {
       pen.globalAlpha = 1;
       write(String(10 ** power), box.x - 6, y + 4, ink, "right");
     }
-    for (const t of [0, 50, 100, 150, 200].filter((t) => t <= tape.last)) write(String(t), place(t, 1)[0], box.y + box.h + 16, ink, "center");
+    const every = box.w > 260 ? 50 : 100;
+    for (let t = 0; t <= tape.last; t += every) write(String(t), place(t, 1)[0], box.y + box.h + 16, ink, "center");
     lines.forEach((line, i) => {
       pen.strokeStyle = pen.fillStyle = line.colour;
       pen.lineWidth = 2.2;
@@ -177,7 +178,7 @@ function render({ model, el }) {
       pen.fill();
       write(`${line.name}: ${short(line.y[step()])}`, box.x + box.w - 198, key, ink, "left", 13);
     });
-    write("step", box.x + box.w * 0.875, box.y + box.h + 16, ink, "center");
+    write("step", box.x + box.w * (1 - every / 400), box.y + box.h + 16, ink, "center");
   }
 
   function draw() {
