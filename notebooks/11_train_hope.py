@@ -81,7 +81,8 @@ print("Everything is written to", run.folder.path)
 # it, or pull a slider, and see which rows answer. Close the browser, or restart the kernel: training
 # goes on, and `Dashboard("runs/...")` with the folder's name finds it again.
 #
-# The cell after it waits for the end, and buttons wait with it. So play first.
+# The cell after it waits for the end, and buttons wait with it: play first, or interrupt the kernel to
+# have them back. The run goes on.
 
 # %%
 from nlcore.viz.dashboard import Dashboard
@@ -246,7 +247,7 @@ show(
 # process for each. From a terminal, on one machine or many:
 #
 #     python -m nlcore.train --size 160m
-#     torchrun --nproc-per-node 8 -m nlcore.train --size 1.3b --micro-batch 64
+#     torchrun --nproc-per-node 8 -m -- nlcore.train --size 1.3b --micro-batch 64
 #
 # Then `Dashboard("runs/160m-hope-1")` here shows it, live or ended, as long as this notebook sees the
 # folder. `--data` takes your text there too.

@@ -79,7 +79,7 @@ class MemoryOptimizer(Optimizer, ABC):
         for group, params in groups:
             for some in _together(params):
                 self.write(group, some, [p.grad for p in some], [self._memory(p, group) for p in some])
-                sums += [p.sum() for p in some]
+                sums += [p.sum(dtype=torch.promote_types(p.dtype, torch.float32)) for p in some]  # float16 would overflow
         self._check(sums)
         if before is not None:
             probe.report(type(self).__name__, self._figures(groups, before))
@@ -97,7 +97,7 @@ class MemoryOptimizer(Optimizer, ABC):
         if not sums:
             return
         device = sums[0].device
-        total = torch.stack([s.to(device, torch.float64) for s in sums])
+        total = torch.stack([s.to(device) for s in sums])
         if self._spoilt_at is None:
             self._spoilt_at = torch.zeros((), dtype=torch.int64, device=device)
         now = (~total.isfinite().all()) * self.steps
