@@ -36,6 +36,8 @@ _DELTA = "tests/ops/test_delta_rule.py::"
 _DGD = "tests/optim/test_delta_gradient_descent.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
 _MODELS = "tests/models/test_models.py::"
+_REGRESSION = "tests/optim/test_regression.py::"
+_SCHULZ = "tests/ops/test_newton_schulz.py::"
 
 LEDGER: tuple[Row, ...] = (
     Row(
@@ -98,11 +100,70 @@ LEDGER: tuple[Row, ...] = (
     Row(3, "51", "feature maps on gradients"),
     Row(3, "52", "non-linear read-out, Muon"),
     Row(3, "53", "the landscape of figure 4"),
-    Row(4, "38-41", "preconditioners are memories"),
-    Row(4, "101-105", "Adam as an element-wise regression on gradients"),
-    Row(4, "106-111", "the outer-product form, AdaGrad"),
-    Row(4, "42-44", "Newton-Schulz as gradient descent"),
-    Row(4, "75", "M3, momentum on two time scales"),
+    Row(
+        4, "38-41", "preconditioners are memories: a step in other coordinates",
+        "nlcore.optim.adagrad.over_root",
+        "tests/optim/test_adagrad.py::test_a_preconditioned_step_is_plain_descent_in_other_coordinates",
+        "## A preconditioner is a memory",
+    ),
+    Row(
+        4, "101-103", "the best element-wise memory of gradients, in closed form",
+        "nlcore.optim.regression.elementwise_memory", _REGRESSION + "test_the_closed_form_is_the_minimiser",
+        "## The best memory of gradients",
+    ),
+    Row(
+        4, "104-105", "two targets: momentum and Adam",
+        "nlcore.optim.Adam",
+        _REGRESSION + "test_the_sum_of_squares_as_target_gives_momentum_and_its_root_adam_without_decay",
+        "## Two targets: momentum and Adam",
+    ),
+    Row(
+        4, "102, with decay", "the printed sums never forget: targets and weights whose best memory is Adam's step (ours)",
+        "nlcore.optim.regression.adam_regression", _REGRESSION + "test_the_best_memory_is_where_adam_steps",
+        "## Adam itself, as a regression that forgets",
+    ),
+    Row(
+        4, "106-111", "the outer-product form, AdaGrad with a full matrix",
+        "nlcore.optim.FullAdaGrad", "tests/optim/test_adagrad.py::test_the_full_matrix_is_the_plain_loop",
+        "## AdaGrad: which gradients come together",
+    ),
+    Row(
+        4, "109, erratum", "beta_1 = 1 sums all gradients; AdaGrad's numerator is the newest alone",
+        "nlcore.optim.AdaGrad", "tests/optim/test_adagrad.py::test_beta_one_is_not_adagrad",
+        "**Erratum (eq. 109).**",
+    ),
+    Row(
+        4, "42-43", "Newton-Schulz as gradient descent on orthogonality",
+        "nlcore.ops.newton_schulz.newton_schulz",
+        _SCHULZ + "test_the_gradient_of_43_is_autograds_and_a_step_of_an_eighth_is_the_cubic",
+        "## Newton-Schulz: orthogonal by descent",
+    ),
+    Row(
+        4, "44, erratum", "a pull back to g that eq. 43 lacks: iterates do not become orthogonal",
+        "nlcore.ops.newton_schulz.printed_newton_schulz", _SCHULZ + "test_as_printed_it_stops_elsewhere",
+        "## The term too many in eq. 44",
+    ),
+    Row(
+        4, "42, 52", "Muon: momentum read through Newton-Schulz",
+        "nlcore.optim.Muon", "tests/optim/test_muon.py::test_it_is_torchs_bit_for_bit",
+        "## Muon",
+    ),
+    Row(
+        4, "75, Alg. 1", "M3, momentum on two time scales, as sums and as running means",
+        "nlcore.optim.MultiscaleMomentumMuon", "tests/optim/test_m3.py::test_it_is_algorithm_1",
+        "## M3: two time scales",
+    ),
+    Row(
+        4, "75, erratum", "the slow memory's sign",
+        "nlcore.optim.m3.Equation75", "tests/optim/test_m3.py::test_with_the_sign_of_75_the_slow_memory_pushes_uphill",
+        "## A minus in eq. 75",
+    ),
+    Row(
+        4, "Fig. 11-12", "M3 against AdamW and Muon on a small vision transformer, by loss and by time",
+        "nlcore.models.vision_transformer.VisionTransformer",
+        "tests/models/test_vision_transformer.py::test_it_is_the_plain_loop",
+        "## Does it help?",
+    ),
     Row(
         5, "56, 112-113", "Delta Gradient Descent: the proximal step of a squared error, for a batch of any norm",
         "nlcore.optim.delta_step", _DGD + "test_a_step_is_the_proximal_problems_solution_at_any_norm",

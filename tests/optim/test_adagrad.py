@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nlcore.optim import AdaGrad, FullAdaGrad
-from nlcore.optim.adagrad import LARGEST
+from nlcore.optim.adagrad import LARGEST, over_root
 from tests.optim.test_adam import network, train
 
 
@@ -82,3 +82,19 @@ def test_a_direction_never_seen_gets_no_step_in_single_precision():
 def test_too_large_a_parameter_is_refused():
     with pytest.raises(ValueError, match="a full matrix is kept for at most"):
         FullAdaGrad([torch.zeros(LARGEST + 1, requires_grad=True)])
+
+
+def test_a_preconditioned_step_is_plain_descent_in_other_coordinates():
+    """Eq. 38 with P = H^1/2: the step for z = P^1/2 W, taken back to W, on a loss whose gradient autograd finds."""
+    H = gradients().mT @ gradients()
+    values, Q = torch.linalg.eigh(H)
+    quarter = Q * values**0.25 @ Q.mT  # P^1/2
+    target = torch.arange(6, dtype=torch.float64)
+
+    def loss(w):
+        return (w - target).pow(4).sum()
+
+    w = torch.ones(6, dtype=torch.float64)
+    in_z = torch.func.grad(lambda z: loss(torch.linalg.solve(quarter, z)))(quarter @ w)
+    plain = torch.linalg.solve(quarter, quarter @ w - 0.1 * in_z)
+    torch.testing.assert_close(w - 0.1 * over_root(H, torch.func.grad(loss)(w), 0.0), plain, rtol=0, atol=1e-10)

@@ -10,7 +10,7 @@ from nlcore.viz.explorers.adam_as_regression import STEPS, STREAMS, adam_as_regr
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("betas", [(0.9, 0.99), (0.0, 0.5), (0.97, 0.7)])
 def test_it_is_torchs_adam(stream, betas):
-    found = compute(stream, 0.4, *betas, STEPS)
+    found = compute(stream, STEPS - 1, 0.4, *betas)
     weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     adam = torch.optim.Adam([weight], lr=1.0, betas=betas, eps=0.0)
     for t, gradient in enumerate(found.gradients):
@@ -24,7 +24,7 @@ def test_it_is_torchs_adam(stream, betas):
 
 @pytest.mark.parametrize("now", (1, 7, STEPS))
 def test_the_line_is_the_weighted_least_squares_of_the_points(now):
-    found = compute("switching", 0.5, 0.9, 0.97, now)
+    found = compute("switching", now - 1, 0.5, 0.9, 0.97)
     root = 0.97 ** (np.arange(now)[::-1] / 2)
     slope = np.linalg.lstsq((root * found.gradients)[:, None], root * found.targets, rcond=None)[0].item()
     assert found.slope == pytest.approx(slope, abs=1e-10)
@@ -32,17 +32,17 @@ def test_the_line_is_the_weighted_least_squares_of_the_points(now):
 
 
 def test_equal_betas_give_one_target_and_a_steady_gradient_a_full_step():
-    found = compute("steady", 0.0, 0.9, 0.9, 30)
+    found = compute("steady", 29, 0.0, 0.9, 0.9)
     assert np.ptp(found.targets) < 1e-10 and found.step[-1] == pytest.approx(1.0)
 
 
 def test_before_the_first_sparse_gradient_nothing_moves():
-    found = compute("sparse", 0.0, 0.9, 0.99, 3)
+    found = compute("sparse", 2, 0.0, 0.9, 0.99)
     assert not found.step.any() and found.slope == 0 and np.isfinite(found.targets).all()
 
 
-@pytest.mark.parametrize("wrong", [("wild", 0.5, 0.9, 0.99, 5), ("steady", 0.5, 1.0, 0.99, 5), ("steady", 0.5, 0.9, 0.0, 5),
-                                   ("steady", 0.5, 0.9, 0.99, 0)])
+@pytest.mark.parametrize("wrong", [("wild", 5, 0.5, 0.9, 0.99), ("steady", 5, 0.5, 1.0, 0.99), ("steady", 5, 0.5, 0.9, 0.0),
+                                   ("steady", -1, 0.5, 0.9, 0.99)])
 def test_bad_arguments_are_one_sentence(wrong):
     with pytest.raises(ValueError, match="betas are 0 to 1"):
         compute(*wrong)
@@ -51,6 +51,6 @@ def test_bad_arguments_are_one_sentence(wrong):
 def test_the_demo_follows_its_controls():
     demo = adam_as_regression()
     before = compute(**demo.values())
-    demo.controls["now"].value = 35
+    demo.controls["past"].value = 35
     assert demo.wait() and compute(**demo.values()).step[-1] > 0.5 > before.step[-1]
     assert [plot.title for plot in chart(before)] != [plot.title for plot in chart(compute(**demo.values()))]
