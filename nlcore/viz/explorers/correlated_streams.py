@@ -18,6 +18,7 @@ LOOKS = looks(RULES)
 HERE = Look("#7a7a7a", "dotted", "o")
 SHOWN = (3e-3, 30.0)
 """Errors that are drawn; a rule that diverges is drawn at the upper end."""
+TICKS = {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10"}
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,11 @@ def chart(found: Tracking) -> Chart:
     here = np.full(2, found.rho)
     return (
         Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error (1: answers 0)",
-             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, levels=(0.25, 1.0)),
+             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, y_ticks=TICKS, levels=(0.25, 1.0)),
         Plot("Mean over steps 101 to 200", "correlation of an input with the next", "squared error",
-             (*lines(np.array(CORRELATIONS), found.late, "both", False), Line("the correlation on the left", here, np.array(SHOWN), HERE)),
-             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, levels=(0.25, 1.0)),
+             (*lines(np.array(CORRELATIONS), found.late, "both", False),
+              Line("the correlation on the left", here, np.array(SHOWN), HERE)),
+             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, y_ticks=TICKS, levels=(0.25, 1.0)),
     )  # fmt: skip
 
 

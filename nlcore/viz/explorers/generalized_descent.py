@@ -22,6 +22,7 @@ RETENTIONS = {
 """Name -> states c and decay."""
 LOOKS = looks(RULES)
 SHOWN = (1e-3, 30.0)
+TICKS = {0.001: "0.001", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def chart(found: Descent) -> Chart:
                    for rule, u, written in zip(RULES, found.value, found.written))
     return (
         Plot("Distance to the clean target", "step", "squared (1: nothing learnt, 0.25: half)", loss,
-             y_log=True, y_range=SHOWN, levels=(0.25,)),
+             y_log=True, y_range=SHOWN, y_ticks=TICKS, levels=(0.25,)),
         Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes),
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ ETAS = np.geomspace(0.01, 100, 61)
 RULES = ("gradient descent", "Delta GD as printed", "Delta GD, exact")
 LOOKS = looks(RULES)
 SHOWN = (1e-6, 1e6)
+ETA_TICKS = {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
+SHARE_TICKS = {1e-6: "≤10⁻⁶", 1e-3: "0.001", 1: "1", 1e3: "1,000", 1e6: "≥10⁶"}
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ def chart(found: Stability) -> Chart:
     left = tuple(Line("", ETAS, np.clip(share, *SHOWN), LOOKS[rule]) for rule, share in zip(RULES, found.left))
     return (
         Plot("One write", "step size η", "error left at its input (share)", gains, x_log=True, y_range=(-2.5, 2.2),
-             x_range=(0.01, 100), levels=(-1.0, 0.0, 1.0)),
+             x_range=(0.01, 100), x_ticks=ETA_TICKS, levels=(-1.0, 0.0, 1.0)),
         Plot(f"After {STEPS} writes", "step size η", "distance left (share)", left, x_log=True, y_log=True,
-             x_range=(0.01, 100), y_range=SHOWN, levels=(1.0,)),
+             x_range=(0.01, 100), y_range=SHOWN, x_ticks=ETA_TICKS, y_ticks=SHARE_TICKS, levels=(1.0,)),
     )  # fmt: skip
 
 
