@@ -41,6 +41,7 @@ class Way:
 
 WAYS = {
     "AdamW": Way(lambda p, lr: Adam(p, lr, weight_decay=DECAY), (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
+    "AdamW, beta1 0.8": Way(lambda p, lr: Adam(p, lr, betas=(0.8, 0.999), weight_decay=DECAY), (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
     "Muon": Way(lambda p, lr: Muon(p, lr, weight_decay=DECAY, rate="match_rms_adamw", dtype=None), (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)),
     "M3": Way(lambda p, lr: MultiscaleMomentumMuon(p, lr), (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)),
     "M3, fast only": Way(lambda p, lr: MultiscaleMomentumMuon(p, lr, alpha=0.0), (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)),
@@ -104,7 +105,9 @@ def main() -> None:
             if len(done) <= seed:
                 done.append(run(WAYS[name], lr, seed))
                 RESULT.write_text(json.dumps(stored))
-    for name, done in runs.items():
+    stored["runs"] = {name: runs[name] for name in WAYS}
+    RESULT.write_text(json.dumps(stored))
+    for name, done in stored["runs"].items():
         ended = [end_loss(result["losses"]) for result in done]
         right, spent = ([result[what] for result in done] for what in ("accuracy", "ms_a_step"))
         print(f"{name:16} lr {best[name]:g}: loss {statistics.mean(ended):.4f} +- {statistics.stdev(ended):.4f}, "
