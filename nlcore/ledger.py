@@ -35,6 +35,8 @@ _TITANS = "tests/layers/test_self_modifying.py::"
 _DELTA = "tests/ops/test_delta_rule.py::"
 _DGD = "tests/optim/test_delta_gradient_descent.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
+_DELTA_MOMENTUM = "tests/optim/test_delta_momentum.py::"
+_EXPLORERS = "tests/viz/explorers/"
 _MODELS = "tests/models/test_models.py::"
 _REGRESSION = "tests/optim/test_regression.py::"
 _SCHULZ = "tests/ops/test_newton_schulz.py::"
@@ -92,14 +94,57 @@ LEDGER: tuple[Row, ...] = (
         "nlcore.memory.proximal_step", _PROXIMAL + "test_the_gradient_step_is_its_linearisation",
         "Why settle for the tangent?",
     ),
-    Row(3, "10-13, 33-37", "momentum is a memory of gradients"),
-    Row(3, "45", "orthogonal tasks: what momentum forgets"),
-    Row(3, "46-47", "values: preconditioned momentum"),
-    Row(3, "48-49", "Delta Momentum"),
-    Row(3, "50", "Deep Momentum"),
-    Row(3, "51", "feature maps on gradients"),
-    Row(3, "52", "non-linear read-out, Muon"),
-    Row(3, "53", "the landscape of figure 4"),
+    Row(
+        3, "10-13, 33-37", "momentum is a memory of gradients",
+        "nlcore.optim.Momentum", "tests/optim/test_momentum.py::test_it_is_torch_sgd_over_200_steps",
+        "What does momentum hold?",
+    ),
+    Row(
+        3, "4.3, text", "how many gradients a momentum remembers",
+        "nlcore.viz.explorers.gradient_weights.newest", _EXPLORERS + "test_gradient_weights.py::test_the_marks_are_counted",
+        "How many gradients does it remember?",
+    ),
+    Row(
+        3, "45", "orthogonal tasks: what momentum forgets",
+        "nlcore.viz.explorers.orthogonal_tasks.run", _EXPLORERS + "test_orthogonal_tasks.py::test_it_is_the_optimizers",
+        "What is lost when tasks are orthogonal?",
+    ),
+    Row(
+        3, "46-47", "values: preconditioned momentum",
+        "nlcore.optim.Momentum",
+        "tests/optim/test_momentum.py::test_values_are_momentum_on_the_preconditioned_gradient",
+        "What if it stores P g?",
+    ),
+    Row(
+        3, "48-49", "Delta Momentum, as printed and as a gradient step on its objective",
+        "nlcore.optim.delta_momentum.literal", _DELTA_MOMENTUM + "test_literal_is_the_autograd_step_on_the_l2_objective",
+        "What if it asks before it writes?",
+    ),
+    Row(
+        3, "48-49, solved", "Delta Momentum's exact proximal step, finite for any gradient (erratum)",
+        "nlcore.optim.delta_momentum.exact", _DELTA_MOMENTUM + "test_exact_solves_the_proximal_problem_at_any_norm",
+        "What is the exact step?",
+    ),
+    Row(
+        3, "50", "Deep Momentum: the memory is an MLP, trained as it is used",
+        "nlcore.optim.DeepMomentum", "tests/optim/test_deep_momentum.py::test_a_step_is_autograds_on_the_inner_loss",
+        "What if the memory is a network?",
+    ),
+    Row(
+        3, "51", "feature maps on gradients",
+        "nlcore.optim.monomials", "tests/optim/test_features.py::test_inner_products_are_powers_of_the_gradients_own",
+        "What if the key has more features?",
+    ),
+    Row(
+        3, "52", "non-linear read-out: with Newton-Schulz it is Muon",
+        "nlcore.optim.Muon", "tests/optim/test_muon.py::test_it_is_torchs_bit_for_bit",
+        "What if the answer is bent?",
+    ),
+    Row(
+        3, "53", "the landscape of figure 4",
+        "nlcore.viz.explorers.psi_landscape.walk", _EXPLORERS + "test_psi_landscape.py::test_a_path_is_the_optimizers",
+        "Is Delta Momentum faster?",
+    ),
     Row(
         4, "38-41", "preconditioners are memories: a step in other coordinates",
         "nlcore.optim.adagrad.over_root",
