@@ -21,7 +21,6 @@ from bench.lab import notebook_of, open_lab, open_page, run_all
 from nlcore.viz.explorers import names
 
 MOVES = 12
-CLOCK = "clock_of_levels"
 # Milliseconds from a key on the control at (kind, index) until plotly has drawn again; null if it never does.
 MOVE = """async ([index, key]) => {
   const plot = document.querySelector('.js-plotly-plot');
@@ -34,40 +33,39 @@ MOVE = """async ([index, key]) => {
   handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
   return drawn;
 }"""
-CLOCK_MOVE = """async ([name, value]) => {
-  const slider = document.querySelector(`input[aria-label="How often ${name} is updated"]`);
-  const canvas = slider.closest('.nl-clock-row').querySelector('canvas');
-  const before = canvas.toDataURL();
-  const started = performance.now();
-  slider.value = value;
-  slider.dispatchEvent(new Event('input'));
-  do { await new Promise(requestAnimationFrame); } while (canvas.toDataURL() === before);
+# The same where the explorer draws on canvases of its own, and has sliders of its own.
+CANVAS_MOVE = """async ([index, by]) => {
+  const slider = [...document.querySelectorAll('.jp-OutputArea input[type=range]')].filter(s => !s.disabled)[index];
+  const canvases = [...document.querySelectorAll('.jp-OutputArea canvas')];
+  const look = () => canvases.map(canvas => canvas.toDataURL()).join();
+  const before = look(), started = performance.now();
+  slider.value = +slider.value + by * (slider.step || 1);
+  slider.dispatchEvent(new Event('input', {bubbles: true}));
+  slider.dispatchEvent(new Event('change', {bubbles: true}));
+  while (look() === before) {
+    if (performance.now() - started > 2000) return null;
+    await new Promise(requestAnimationFrame);
+  }
   return performance.now() - started;
 }"""
 
 
-def sliders(page: Page) -> dict[str, list[float]]:
+def moves(page: Page) -> dict[str, list[float]]:
     """Milliseconds of each move of each slider, by its label; moves that change nothing do not count."""
+    if page.locator(".js-plotly-plot").count():
+        labels = page.locator(".widget-slider .widget-label").all_inner_texts()
+        ahead, back, script = "ArrowRight", "ArrowLeft", MOVE
+    else:
+        own = page.locator(".jp-OutputArea input[type=range]:enabled").all()
+        labels = [slider.get_attribute("aria-label") or "slider" for slider in own]
+        ahead, back, script = 1, -1, CANVAS_MOVE
     found = {}
-    labels = page.locator(".widget-slider .widget-label").all_inner_texts()
-    for index in range(page.locator(".noUi-handle").count()):
+    for index, label in enumerate(labels):
         taken = []
         for move in range(MOVES):
-            taken.append(page.evaluate(MOVE, [index, "ArrowRight" if move // 3 % 2 == 0 else "ArrowLeft"]))
+            taken.append(page.evaluate(script, [index, ahead if move // 3 % 2 == 0 else back]))
             page.wait_for_timeout(150)
-        found[labels[index]] = [milliseconds for milliseconds in taken if milliseconds is not None]
-    return found
-
-
-def clock(page: Page) -> dict[str, list[float]]:
-    """The same for the clock of levels, whose picture is a canvas of its own."""
-    page.locator(".nl-clock input[aria-label='Words read']").fill("40")
-    found = {}
-    for name in ("momentum", "CMS, fast", "CMS, middle"):
-        found[name] = []
-        for value in (0, 6, 2, 8, 4, 7, 3, 9):
-            found[name].append(page.evaluate(CLOCK_MOVE, [name, value]))
-            page.wait_for_timeout(150)
+        found[label] = [milliseconds for milliseconds in taken if milliseconds is not None]
     return found
 
 
@@ -75,12 +73,12 @@ def show(page: Page, address: str, name: str, shots: Path | None) -> None:
     """Opens a notebook with the explorer and waits until it is drawn; keeps pictures before and after a move."""
     page.set_viewport_size({"width": 1400, "height": 1300})
     run_all(page, address)
-    page.locator(".nl-clock" if name == CLOCK else ".js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".jp-OutputArea canvas, .js-plotly-plot .main-svg").first.wait_for()
     page.wait_for_timeout(1500)
     if shots is None:
         return
     page.screenshot(path=shots / f"{name}-before.png")
-    for handle in page.locator(".noUi-handle").all():
+    for handle in page.locator(".noUi-handle, .jp-OutputArea input[type=range]:enabled").all():
         handle.focus()
         for _ in range(3):
             page.keyboard.press("ArrowRight")
@@ -114,7 +112,7 @@ def main() -> None:
             nbformat.write(notebook_of(cell), Path(home, f"{name}.ipynb"))
             with open_page(shutil.which("chromium")) as page:
                 show(page, address.format(f"{name}.ipynb"), name, options.shots)
-                print(line(name, clock(page) if name == CLOCK else sliders(page)), flush=True)
+                print(line(name, moves(page)), flush=True)
                 for complaint in page.complaints:
                     print(f"    the console says: {complaint[:200]}")
 

@@ -216,7 +216,7 @@ print("hidden layer writes", (-eta * torch.outer(hidden.delta[0], hidden.x[0])).
 # the memory, and let PyTorch's autograd and `torch.optim.SGD` train the same network beside it.
 
 # %%
-from nlcore.viz.explorers.spiral import network, spiral
+from nlcore.viz.spiral import network, spiral
 
 points, sides = spiral()
 memory, state = network()  # three layers, tanh between them

@@ -11,6 +11,7 @@ from nlcore.viz.explorers import names as explorers
 PATIENCE_MS = 60_000
 MOMENTUM = "How often momentum is updated"
 CLOCK = "clock_of_levels"
+OWN_CANVAS = (CLOCK, "backward_as_writes")
 NUMBERS = """() => {
   const numbers = (list) => Array.from(list ?? [], (v) => v?.length === undefined || v.charAt ? +(+v).toPrecision(5) || v : numbers(v));
   return JSON.stringify(document.querySelector('.js-plotly-plot').data.map(({name, x, y, z}) => [name, numbers(x), numbers(y), numbers(z)]));
@@ -70,7 +71,31 @@ def test_the_clock_plays_pauses_and_answers_keyboard_and_reset(lab, page):
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("name", [name for name in explorers() if name != CLOCK])
+def test_backpropagation_as_writes_plays_and_answers_its_sliders(lab, page):
+    run_all(page, lab.format("explorers/backward_as_writes.ipynb"))
+    view = page.locator(".jp-OutputArea").filter(has=page.locator("canvas"))
+    canvas, (step, layer) = view.locator("canvas").first, view.locator("input[type=range]").all()
+    view.get_by_text("step 10: loss").wait_for()  # the kernel has sent the run
+    first = pixels(canvas)
+    for slider in (step, layer):
+        before, at = pixels(canvas), slider.input_value()
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        expect(slider).not_to_have_value(at)
+        assert pixels(canvas) != before
+    page.wait_for_timeout(500)  # the kernel's answer must not take the slider back
+    at = step.input_value()
+    view.get_by_role("button", name="Play").click()
+    expect(step).not_to_have_value(at)
+    view.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(step).to_have_value("10")
+    page.wait_for_timeout(300)
+    assert pixels(canvas) == first
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("name", [name for name in explorers() if name not in OWN_CANVAS])
 def test_every_explorer_answers_its_first_slider_and_resets(lab, page, name):
     run_all(page, lab.format(f"explorers/{name}.ipynb"))
     plot, handle = page.locator(".js-plotly-plot"), page.locator(".noUi-handle").first

@@ -88,7 +88,7 @@ def _legend(column: int) -> str:
 
 def _layout() -> dict[str, Any]:
     return {
-        "template": "none", "hovermode": "closest",
+        "template": "none", "hovermode": "closest", "autosize": True,
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": GREY} | SMALL,
         "hoverlabel": {"bgcolor": "#333", "font": {"color": "white"}}, "bargap": 0.2,
     }

@@ -80,8 +80,16 @@ def _heat(figure: Figure, axes: Axes, heat: Heat) -> None:
         levels = np.linspace(low, high, heat.contours + 1)
         image = axes.contourf(x, y, heat.z, levels, cmap=colours, extend="both")
     else:
-        image = axes.pcolormesh(x, y, heat.z, cmap=colours, vmin=low, vmax=high, shading="nearest")
+        image = axes.pcolormesh(_edges(x), _edges(y), heat.z, cmap=colours, vmin=low, vmax=high)
     if heat.y is None:
         axes.invert_yaxis()
     if heat.label:
         figure.colorbar(image, ax=axes, label=heat.label, pad=0.02)
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Borders of cells around their centres: (n,) -> (n + 1,)."""
+    if len(centres) == 1:
+        return centres[0] + np.array([-0.5, 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nlcore.viz.demo import Demo
-from nlcore.viz.explorers.spiral import POINTS, network, spiral
+from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.theme import looks, tidy
 
 STEPS = 200

@@ -10,7 +10,7 @@ from nlcore.memory import Rates
 from nlcore.viz.chart import Chart, Line, Plot, explorer
 from nlcore.viz.controls import stops
 from nlcore.viz.demo import Demo
-from nlcore.viz.explorers.spiral import POINTS, network, spiral
+from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.theme import looks
 
 STEPS = 192

@@ -256,7 +256,7 @@ function render({ model, el }) {
   }
 
   play.onclick = () => setPlaying(!playing);
-  time.oninput = () => { setPlaying(false, false); now = +time.value; draw(); };
+  time.oninput = () => { const to = +time.value; setPlaying(false, false); now = to; draw(); }; // drawing sets the slider
   time.onchange = () => choose({ step: +time.value });
   layer.oninput = () => choose({ step: step(), layer: +layer.value });
   colours.onchange = () => choose({ step: step(), colours: colours.value });

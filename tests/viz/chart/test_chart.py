@@ -78,3 +78,11 @@ def test_live_and_picture_say_the_same(figure):
     shown = ChartView(chart(2.0)).widget
     assert shown.layout.xaxis2.ticktext == ("first", "last")
     assert [trace.name for trace in shown.data if trace.showlegend] == ["mean at 2", "bars"]
+
+
+def test_a_heat_of_one_row_is_drawn_too():
+    plot = Plot("One row", "column", "row", heat=Heat(np.array([[1.0, 2.0, 3.0]])))
+    figure = draw((plot,))
+    (image,) = figure.axes[0].collections
+    assert image.get_array().size == 3 and image.get_coordinates().shape == (2, 4, 2)
+    plt.close(figure)

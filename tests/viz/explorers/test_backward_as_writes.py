@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from nlcore.viz.explorers.backward_as_writes import (
     ETA, LAYERS, LINES, RUN, STEP, STEPS, backward_as_writes, compute, picture, run, tape,
 )
-from nlcore.viz.explorers.spiral import POINTS, network, spiral
+from nlcore.viz.spiral import POINTS, network, spiral
 
 
 def by_autograd():

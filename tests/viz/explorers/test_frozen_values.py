@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 
 from nlcore.viz.chart.static import draw
 from nlcore.viz.explorers.frozen_values import ETAS, LOST, NEVER, REFRESH, STEPS, chart, compute, frozen_values
-from nlcore.viz.explorers.spiral import POINTS, network, spiral
+from nlcore.viz.spiral import POINTS, network, spiral
 
 
 def mean_loss(layers, x, v):
