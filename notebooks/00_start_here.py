@@ -163,11 +163,11 @@ print(*doctor.examine(), sep="\n")
 #
 # | | chapter | the question it answers |
 # |---|---|---|
-# | 01 | Associative memory | What are the four choices that make any memory? |
-# | 02 | Backpropagation is a memory | What does training write, and under which key? |
-# | 03 | Momentum is a memory of gradients | What does an optimizer remember, and forget? |
-# | 04 | Adam, AdaGrad, Muon, M3 | Which memory is each optimizer? |
-# | 05 | Beyond gradient descent | What if a write first erases? |
+# | 01 | [Associative memory](01_associative_memory.ipynb) | What are the four choices that make any memory? |
+# | 02 | [Backpropagation is a memory](02_backpropagation.ipynb) | What does training write, and under which key? |
+# | 03 | [Momentum is a memory of gradients](03_momentum.ipynb) | What does an optimizer remember, and forget? |
+# | 04 | [Adam, AdaGrad, Muon, M3](04_adam_to_muon.ipynb) | Which memory is each optimizer? |
+# | 05 | [Beyond gradient descent](05_beyond_gradient_descent.ipynb) | What if a write first erases? |
 # | 06 | Attention is a memory too | Which memory is attention, and which is linear attention? |
 # | 07 | Levels, frequencies, transfer | How do levels pass on what they know? |
 # | 08 | Continuum memory | What if there are many levels, not two? |
