@@ -76,7 +76,7 @@ def gradient_weights() -> Demo[Weights]:
     """The explorer: one slider for the retention."""
     return explorer(
         compute,
-        {"alpha": slider("Retention α (torch: momentum)", 0.9, 0.0, 0.99, 0.005)},
+        {"alpha": slider("Retention α (torch: momentum)", 0.9, 0.0, 0.99, 0.01)},
         chart,
         alt="Left, bars of each past gradient's share at retention 0.9: 0.1 for the newest, falling by a tenth a step. "
         "The newest 7 carry half and the newest 44 carry 99%. Right, both counts rise with the retention, to 69 and 459 "

@@ -22,6 +22,7 @@ ADAM, MUON = NAMES.index("Adam"), NAMES.index("Muon")
 SECOND, EPS = 0.999, 1e-8
 QUINTIC = (3.4445, -4.7750, 2.0315)
 LOSSES, HELD = (1e-6, 30.0), (1e-6, 30.0)
+TICKS = {1e-6: "1e-6", 1e-4: "1e-4", 0.01: "0.01", 1.0: "1"}
 LOOKS = looks([f"task {i + 1}" for i in range(max(TASKS))])
 BARS = looks(("forgotten",))
 
@@ -56,7 +57,7 @@ class Frame:
 
 
 def tasks(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Projections (n, inputs, inputs) on n orthogonal subspaces of the inputs, and targets (outputs, inputs) of norm 1 in each.
+    """Projections (n, inputs, inputs) on n orthogonal subspaces, and a target (outputs, inputs) of norm 1 in each.
 
     Task i has the loss `||(W - target) P_i||^2`, relative to that of W = 0. Its gradient lies inside its own subspace.
     """
@@ -103,7 +104,8 @@ def _write(m: np.ndarray, g: np.ndarray, keep: np.ndarray, beta: float) -> np.nd
     new = keep * m + g
     bound = beta / (1 + beta * _dot(g, g))
     erased = np.zeros(len(NAMES))
-    for form, amount in {"literal": beta * _dot(g, m), "bounded": bound * _dot(g, m), "exact": bound * _dot(g, new)}.items():
+    amounts = {"literal": beta * _dot(g, m), "bounded": bound * _dot(g, m), "exact": bound * _dot(g, new)}
+    for form, amount in amounts.items():
         row = NAMES.index(f"delta, {form}")
         erased[row] = amount[row]
     return new - erased[:, None, None] * g
@@ -143,27 +145,31 @@ def chart(frame: Frame) -> Chart:
     """The optimizer's loss on each task, what its memory holds of each, and what every optimizer has forgotten."""
     found, at = frame.run, np.arange(frame.step + 1)
     ends = (-0.02 * found.tasks * found.steps, 1.02 * found.tasks * found.steps)
+    axes = {"x_range": ends, "y_log": True, "y_ticks": TICKS, "width": 1.2}
     name, forgotten = NAMES[frame.optimizer], found.forgotten(frame.step)
     seen = np.abs(forgotten) < 1e3
     words = {float(i): short if ok else "lost" for i, (short, ok) in enumerate(zip(SHORT, seen))}
     return (
-        Plot(f"{name}: loss on each task", "step", "loss (1 at the start)", _lines(found, found.losses, frame, at, LOSSES, True),
-             x_range=ends, y_range=LOSSES, y_log=True, width=1.2),
-        Plot("What its memory holds of each", "step", "norm inside the task's subspace",
-             _lines(found, found.held, frame, at, HELD, False), x_range=ends, y_range=HELD, y_log=True, width=1.2),
-        Plot("Forgotten of tasks it has left", "", "loss now less loss when left",
+        Plot("Loss on each task", "step", f"loss with {name}",
+             _lines(found, found.losses, frame, at, LOSSES, True), y_range=LOSSES, **axes),
+        Plot("Held of each task", "step", "norm inside the task's subspace",
+             _lines(found, found.held, frame, at, HELD, False), y_range=HELD, **axes),
+        Plot("Forgotten of tasks left", "", "loss now less when left",
              (Line("", np.arange(len(NAMES)), np.where(seen, forgotten, np.nan), BARS["forgotten"], "bars"),),
              x_ticks=words, x_range=(-0.6, len(NAMES) - 0.4), width=1.7, levels=(0.0,)),
     )
 
 
-def _lines(found: Run, of: np.ndarray, frame: Frame, at: np.ndarray, limits: tuple[float, float], named: bool) -> tuple[Line, ...]:
+def _lines(
+    found: Run, of: np.ndarray, frame: Frame, at: np.ndarray, limits: tuple[float, float], named: bool
+) -> tuple[Line, ...]:
     """A line for each task that there can be; those that there are not stay empty and unnamed."""
     low, high = limits
     lines = []
     for i, (name, look) in enumerate(LOOKS.items()):
         y = of[frame.optimizer, : frame.step + 1, i] if i < found.tasks else np.full(len(at), np.nan)
-        lines.append(Line((name if i < found.tasks else "none") if named else "", at, np.where((y > low) & (y < high), y, np.nan), look))
+        said = (name if i < found.tasks else "none") if named else ""
+        lines.append(Line(said, at, np.where((y > low) & (y < high), y, np.nan), look))
     return tuple(lines)
 
 

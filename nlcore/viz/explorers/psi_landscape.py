@@ -124,11 +124,12 @@ def chart(found: Landscape) -> Chart:
         said = f"{found.needed[i]:.0f} steps" if np.isfinite(found.needed[i]) else f"not in {STEPS} steps"
         paths.append(Line(f"{name}: {said}", *_seen(found.paths[i]).T, LOOKS[name], "both", size=4))
         at, keep = np.nonzero(best == i)
-        areas.append(Line(f"{name} fastest: {(best == i).mean():.0%}", ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
+        share = f"{name} fastest: {(best == i).mean():.0%}"
+        areas.append(Line(share, ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
     eta, alpha = found.here
     return (
-        Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths), Heat(found.z, "log10 ψ", R, TH, (-3.0, 2.0), contours=10),
-             x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
+        Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths),
+             Heat(found.z, "log10 ψ", R, TH, (-3.0, 2.0), contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
         Plot(f"Fastest at each setting (none: {(best < 0).mean():.0%})", "η", "α",
              (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), HERE, "points", size=10)),
              x_range=(8e-4, 0.125), y_range=(-0.05, 1.05), x_log=True),
@@ -157,7 +158,7 @@ def psi_landscape() -> Demo[Landscape]:
         alt="Left, a winding valley as contours, and four paths from (-3.5, 2) that jump across it to the lowest point at "
         "(0, 0): standard momentum in 199 steps, the literal, bounded and exact delta forms in 50, 106 and 113. Right, the "
         "fastest form at each rate and retention for this erasing: small patches of each, and no point where none arrives.",
-        try_this="Raise β: the literal form stops arriving first. Then move η by one stop, and back: how much does the "
-        "number of steps depend on it? At last set a to 0, a straight valley.",
+        try_this="Move η by one stop, then β, and back: how much does the number of steps depend on it, and which form is "
+        "fastest? Then set a to 0, a straight valley: who is fastest in most settings now?",
         name="psi_landscape",
     )
