@@ -57,7 +57,7 @@ class Momentum(MemoryOptimizer):
             grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
         if self.values is not None:
             grads = [self.values(g) for g in grads]
-        for m, g in zip(momenta, grads):
-            torch.add(g, m, alpha=alpha, out=m)  # one pass over memory; _foreach has no such form, and takes two
+        torch._foreach_mul_(momenta, alpha)
+        torch._foreach_add_(momenta, grads)
         steps = torch._foreach_add(grads, momenta, alpha=alpha) if group["nesterov"] else momenta
         torch._foreach_add_(params, steps, alpha=-group["lr"])
