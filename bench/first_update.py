@@ -20,7 +20,7 @@ from bench.lab import open_page
 from nlcore.train import attach
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 900
+PATIENCE_S = 600
 
 
 def wait_for_lab(log: Path, token: str) -> str:
@@ -41,7 +41,8 @@ def wait_for_lab(log: Path, token: str) -> str:
 
 
 def run_until_drawn(page: Page, address: str) -> None:
-    """Opens notebook 11 and runs its cells; returns once the level score shows that a level fired."""
+    """Opens notebook 11 and runs its cells; returns once the level score has rows, which the first report brings."""
+    page.set_viewport_size({"width": 1400, "height": 12_000})  # the lab draws only what is in view
     page.goto(address)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.locator(".jp-Notebook .jp-Cell").first.click()
