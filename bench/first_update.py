@@ -66,7 +66,7 @@ def main() -> None:
             print(f"JupyterLab answers          {time.monotonic() - began:6.1f} s", flush=True)
             with open_page(shutil.which("chromium")) as page:
                 page.set_default_timeout(PATIENCE_S * 1000)
-                run_until_drawn(page, f"{address}/lab/tree/notebooks/11_train_hope.ipynb?token={token}&reset")
+                run_until_drawn(page, f"{address}/lab/tree/11_train_hope.ipynb?token={token}&reset")
                 print(f"the first update is drawn   {time.monotonic() - began:6.1f} s")
         finally:
             for folder in Path(clone, "notebooks", "runs").glob("*"):  # a run outlives the notebook that started it
