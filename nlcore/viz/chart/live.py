@@ -34,21 +34,25 @@ class ChartView:
             self._add(plot, column, beside=len(chart) > 1)
         self.told: list[dict[str, Any]] = [{} for _ in self.widget.data]
         self.axes: dict[str, dict[str, Any]] = {}
-        self.draw(chart)
+        self._fill(chart)
 
     def draw(self, chart: Chart) -> None:
         """Sends what changed since the last chart, in one message."""
-        traces = [trace for plot in chart for trace in _traces(plot)]
         with self.widget.batch_update():
-            for shown, told, trace in zip(self.widget.data, self.told, traces, strict=True):
-                for name, value in trace.items():
-                    if name not in told or not _same(told[name], value):
-                        shown[name] = told[name] = value
-            for column, plot in enumerate(chart, start=1):
-                self._axes(plot, "" if column == 1 else str(column))
-                title = self.widget.layout.annotations[column - 1]
-                if title.text != plot.title:
-                    title.text = plot.title
+            self._fill(chart)
+            self.widget.layout.autosize = True  # as wide as its cell: told only once it is in one, plotly heeds it
+
+    def _fill(self, chart: Chart) -> None:
+        traces = [trace for plot in chart for trace in _traces(plot)]
+        for shown, told, trace in zip(self.widget.data, self.told, traces, strict=True):
+            for name, value in trace.items():
+                if name not in told or not _same(told[name], value):
+                    shown[name] = told[name] = value
+        for column, plot in enumerate(chart, start=1):
+            self._axes(plot, "" if column == 1 else str(column))
+            title = self.widget.layout.annotations[column - 1]
+            if title.text != plot.title:
+                title.text = plot.title
 
     def _add(self, plot: Plot, column: int, beside: bool) -> None:
         where = {"row": 1, "col": column}
@@ -88,7 +92,7 @@ def _legend(column: int) -> str:
 
 def _layout() -> dict[str, Any]:
     return {
-        "template": "none", "hovermode": "closest", "autosize": True,
+        "template": "none", "hovermode": "closest",
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": GREY} | SMALL,
         "hoverlabel": {"bgcolor": "#333", "font": {"color": "white"}}, "bargap": 0.2,
     }
