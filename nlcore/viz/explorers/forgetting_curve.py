@@ -27,7 +27,7 @@ from nlcore.viz.demo import Demo
 from nlcore.viz.explorers.fading import recall_by_age
 from nlcore.viz.theme import looks
 
-NEW, OLD, STREAMS = 32, 8, 10
+NEW, OLD, STREAMS = 32, 8, 6
 RULES = {
     "Hebbian": (DotProduct(), GradientDescent()),
     "Oja": (DotProduct(), Oja()),
@@ -57,6 +57,7 @@ def _words(width: int) -> tuple[Tensor, Tensor, Tensor]:
     return k, v, ridge(k[:OLD].transpose(0, 1), v[:OLD].transpose(0, 1))
 
 
+@torch.inference_mode()
 def compute(retention: str, alpha: float, eta: float, width: int) -> Forgetting:
     """Writes `NEW` random words, one by one, to a memory that knows `OLD` others from its start.
 
