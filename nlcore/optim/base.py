@@ -118,9 +118,16 @@ class MemoryOptimizer(Optimizer, ABC):
         return super().state_dict() | {"steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was taken."""
+        """Goes on where `state_dict` was taken. Raises ValueError for the state of another kind of optimizer."""
+        if "steps" not in state_dict:
+            raise ValueError(f"this state is not of an optimizer of this course: give what {type(self).__name__}.state_dict() made")
         super().load_state_dict(state_dict)
         self.steps, self._spoilt_at = state_dict["steps"], None
+
+    # torch copies and pickles an optimizer without what subclasses add to it.
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if "hook" not in name}
+        return own | super().__getstate__()
 
     def _snapshot(self, groups: list) -> dict[str, list[Tensor]]:
         """Copies of what a step changes, by name; `weight` for the parameters."""

@@ -247,3 +247,21 @@ def test_the_first_step_that_is_not_finite_is_named(make):
     assert optimizer.first_non_finite() == 3
     with pytest.raises(FloatingPointError, match="since step 3"):
         optimizer.state_dict()
+
+
+def test_a_copy_goes_on_as_the_original(make):
+    model = small()
+    optimizer = make(model)
+    train(model, optimizer, range(1, 6))
+    if hasattr(optimizer, "inputs"):
+        pytest.skip("a copied model collects no layer inputs: make its optimizer anew, with inputs of its own")
+    other, its = copy.deepcopy((model, optimizer))
+    train(model, optimizer, range(6, 9))
+    train(other, its, range(6, 9))
+    assert same(model, other) and its.steps == optimizer.steps == 8
+
+
+def test_the_state_of_another_kind_is_one_sentence(make):
+    model = small()
+    with pytest.raises(ValueError, match="not of an optimizer of this course"):
+        make(model).load_state_dict(torch.optim.SGD(model.parameters(), lr=0.1).state_dict())
