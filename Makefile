@@ -55,6 +55,8 @@ new-environment:
 		"$$($(PYTHON) --version 2>&1), and Python 3.11 or newer is needed: name one, make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks its venv module:" \
 		"install it (Debian and Ubuntu: apt-get install python3-venv) and try again"; exit 1; }
+	@[ ! -L $(VENV:%/=%) ] || { echo "$(VENV) is a link, and making an environment there would clear the folder it" \
+		"points to: remove the link, or make one elsewhere with VENV=other-folder"; exit 1; }
 	@echo "Making $(VENV), once: a few minutes and some gigabytes, most of it torch."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"

@@ -82,6 +82,26 @@ def test_a_half_made_environment_is_made_again(tmp_path):
     assert planned.returncode != 0 and "no-such-python was not found" in planned.stdout
 
 
+def test_a_linked_environment_is_never_cleared_through_its_link(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("kept")
+    (tmp_path / "venv").symlink_to(elsewhere)
+    made = subprocess.run(
+        ["make", "environment", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"],
+        cwd=ROOT, capture_output=True, text=True,
+    )
+    assert made.returncode != 0 and "is a link" in made.stdout
+    assert (elsewhere / "mine").read_text() == "kept"
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    last = (ROOT / ".ci/run").read_text().splitlines()[-1]
+    command = last.removeprefix("exec ")
+    assert command == "make test"
+    assert re.search(rf"^    {command} ", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+
 def test_make_train_passes_its_choices_on():
     asked = ["SIZE=laptop", "COMPARE=1", "MODEL=transformer", "DATA=my text", "RUN=runs/x"]
     shown = subprocess.run(
