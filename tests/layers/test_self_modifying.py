@@ -157,6 +157,24 @@ def test_report_has_fixed_shapes_and_costs_nothing_when_off(split):
     assert report["update/k"].shape == (writes[1],) and (report["update/k"] > 0).all()
 
 
+def test_the_report_of_a_write_is_its_change_and_the_norm_after_it():
+    layer, x = make(chunks=(4, 8)), tokens(2, 8)
+    with probe.listen():
+        _, after, report = layer(x)
+        _, before, _ = layer(x[:, :4])
+
+    def norm(weights):
+        return sum(w.square().sum((-1, -2)) for w in weights).sqrt().mean((0, 2))
+
+    change = norm([b - a for a, b in zip(before.memory.memory, after.memory.memory)])
+    made = norm([b - a for a, b in zip(after.projections.start, after.projections.memory)])
+    assert torch.allclose(report["update/memory"][1:], change.float())
+    assert torch.allclose(report["norm/memory"][1:], norm(after.memory.memory).float())
+    for index, name in enumerate(layer.projections.names):
+        assert torch.allclose(report[f"update/{name}"], made[index].float())
+        assert torch.allclose(report[f"norm/{name}"], norm(after.projections.memory)[index].float())
+
+
 @pytest.mark.parametrize(
     "options, words",
     [

@@ -165,3 +165,21 @@ def test_a_repeated_pair_is_stored_exactly_by_the_delta_rule_at_step_one():
 def test_an_empty_window_gets_one_sentence():
     with pytest.raises(ValueError, match="at least one"):
         Omega(())
+
+
+def test_with_a_window_the_surprise_is_still_the_newest_tokens():
+    memory, state = linear(L2(), Omega((0.5, 1.0, 2.0)))
+    k, v = normal(4, D_K, seed=5), normal(4, D_V, seed=6)
+    state = after(memory, state, k[:3], v[:3])
+    _, report = memory.write(state, k[3], v[3], RATES)
+    expected = L2().gradient(memory.read(state, k[3]), v[3]).norm()
+    assert report.surprise == pytest.approx(expected.item(), abs=1e-12)
+
+
+def test_without_theta_a_stored_momentum_neither_acts_nor_changes():
+    memory, state = linear(L2(), GradientDescent())
+    k, v = normal(D_K, seed=5), normal(D_V, seed=6)
+    moving = state._replace(momentum=tuple(normal(*w.shape, seed=7) for w in state.memory))
+    still, moved = memory.write(state, k, v, RATES)[0], memory.write(moving, k, v, RATES)[0]
+    assert torch.equal(still.memory[0], moved.memory[0])
+    assert torch.equal(moved.momentum[0], moving.momentum[0])

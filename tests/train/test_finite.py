@@ -74,3 +74,37 @@ def test_a_huge_learning_rate_stops_the_run_and_a_smaller_one_saves_it(tmp_path)
         train(folder)
     assert checkpoint.steps(folder.checkpoints) == []
     assert train(folder, lr=1e-2)["state"] == "done"
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step(tmp_path, monkeypatch):
+    folder, kept = new(small(), tmp_path), {}
+    backward = Trainer._backward
+
+    def backward_and_spoil(trainer, inputs, targets, step):
+        found = backward(trainer, inputs, targets, step)
+        if step == 6:
+            kept["before"] = {name: p.detach().clone() for name, p in trainer.parts.model.named_parameters()}
+            kept["model"] = trainer.parts.model
+            trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-3.w_in.weight").grad[0, 0] = math.inf
+        return found
+
+    monkeypatch.setattr(Trainer, "_backward", backward_and_spoil)
+    with pytest.raises(NonFinite, match="^Step 6: a gradient is not finite, first in the gradients of level cms-3"):
+        train(folder)
+    assert all(torch.equal(p, kept["before"][name]) for name, p in kept["model"].named_parameters())
+
+
+def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path, monkeypatch):
+    folder = new(small(validate_every=99), tmp_path)
+    learn = Trainer._learn
+
+    def learn_and_spoil(trainer, step, listens):
+        found = learn(trainer, step, listens)
+        if step == 8:
+            trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-1.w_in.weight").data[0, 0] = math.nan
+        return found
+
+    monkeypatch.setattr(Trainer, "_learn", learn_and_spoil)
+    with pytest.raises(NonFinite, match="^Step 8: a weight is not finite, first in the weights of level cms-1"):
+        train(folder)
+    assert [path.name for path in checkpoint.steps(folder.checkpoints)] == ["step-00000004"]
