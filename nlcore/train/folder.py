@@ -1,20 +1,23 @@
 """The run folder: where each file is, lines that are whole or absent, and one trainer at a time."""
 
-import fcntl
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import lock_descriptor
 
 from nlcore.train.config import TrainError
 
 Record = dict[str, Any]
 PATIENCE = 1.0
 """Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
+LOOKS = 3
+"""How often a reader looks: another reader may be looking at that very instant."""
 
 
 class RunFolder:
@@ -142,21 +145,33 @@ def read_json(path: Path) -> Record:
 
 
 @contextmanager
-def locked(folder: RunFolder) -> Iterator[None]:
-    """Holds the folder's lock inside the block. The system frees it when its process ends, however it ends.
+def held(path: Path, patience: float = PATIENCE) -> Iterator[BinaryIO]:
+    """Holds the system's lock on the file `path` inside the block, making it if it is not there; yields it unbuffered.
 
-    Raises TrainError if another process holds it.
+    The system frees the lock when its process ends, however it ends. Choose a file that is nothing but a lock:
+    on Windows others cannot read its first byte meanwhile. Raises BlockingIOError if another holds it for `patience`
+    seconds.
     """
-    with open(folder.lock, "a+b", buffering=0) as file:
-        until = time.monotonic() + PATIENCE
-        while not _try(file, fcntl.LOCK_EX):
+    with open(path, "a+b", buffering=0) as file:
+        until = time.monotonic() + patience
+        while not lock_descriptor(file.fileno(), blocking=False):
             if time.monotonic() > until:
-                file.seek(0)
-                owner = file.read().decode(errors="replace").strip() or "another process"
-                raise TrainError(f"{folder.path} is being trained by {owner}: stop that run first, or name another.")
+                raise BlockingIOError(f"{path} is locked by another process")
             time.sleep(0.05)
+        yield file
+
+
+@contextmanager
+def locked(folder: RunFolder) -> Iterator[None]:
+    """Holds the folder's lock inside the block. Raises TrainError if another process holds it."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(held(folder.lock))
+        except BlockingIOError as error:
+            here, owner = folder.path, _owner(folder)
+            raise TrainError(f"{here} is being trained by {owner}: stop that run first, or name another.") from error
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        file.write(f"\nprocess {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
 
 
@@ -164,14 +179,20 @@ def is_locked(folder: RunFolder) -> bool:
     """Whether a living process trains in this folder."""
     try:
         with open(folder.lock, "rb") as file:
-            return not _try(file, fcntl.LOCK_SH)
+            return not any(_free(file) for _ in range(LOOKS))
     except FileNotFoundError:
         return False
 
 
-def _try(file: BinaryIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+def _free(file: BinaryIO) -> bool:
+    """Whether nobody holds the lock now; another reader's look is over after an instant."""
+    if lock_descriptor(file.fileno(), blocking=False):
         return True
-    except BlockingIOError:
-        return False
+    time.sleep(0.002)
+    return False
+
+
+def _owner(folder: RunFolder) -> str:
+    with open(folder.lock, "rb", buffering=0) as file:
+        file.seek(1)  # the first byte is the one that is locked on Windows
+        return file.read().decode(errors="replace").strip() or "another process"
