@@ -56,12 +56,12 @@ LEDGER: tuple[Row, ...] = (
         _RULES + "test_a_named_rule_is_a_setting", "What are the four choices?",
     ),
     Row(
-        1, "66-67, erratum", "Oja's rule erases on the side of the value: W is multiplied from the left",
+        1, "66-67, erratum", "Oja's rule erases on the side of the value: print lacks a transpose",
         "nlcore.memory.Oja", _RULES + "test_ojas_rule_is_the_delta_rule_of_the_memory_read_backwards",
         "What keeps a matrix from growing?",
     ),
     Row(
-        1, "68, erratum", "Omega descends, and starts from the memory there was",
+        1, "68, erratum", "Omega, with the nabla that print lacks: explicit at M_{t-1}, implicit at the printed M_t",
         "nlcore.memory.Omega", _RULES + "test_omega_is_a_gradient_step_on_the_loss_over_the_last_c_tokens",
         "What if a write looks back a little?",
     ),
@@ -116,17 +116,17 @@ LEDGER: tuple[Row, ...] = (
         "What if it stores P g?",
     ),
     Row(
-        3, "48-49", "Delta Momentum, as printed and as a gradient step on its objective",
+        3, "48-49", "Delta Momentum: 49 lacks eta on g^T g, and its sign asks for -P (erratum)",
         "nlcore.optim.delta_momentum.literal", _DELTA_MOMENTUM + "test_literal_is_the_autograd_step_on_the_l2_objective",
         "What if it asks before it writes?",
     ),
     Row(
-        3, "48-49, solved", "Delta Momentum's exact proximal step, finite for any gradient (erratum)",
+        3, "48-49, solved", "Delta Momentum's exact proximal step, finite for any gradient",
         "nlcore.optim.delta_momentum.exact", _DELTA_MOMENTUM + "test_exact_solves_the_proximal_problem_at_any_norm",
         "What is the exact step?",
     ),
     Row(
-        3, "50", "Deep Momentum: the memory is an MLP, trained as it is used",
+        3, "50", "Deep Momentum: the memory is an MLP, trained as it is used; print asks it for 1, ours for the gradient",
         "nlcore.optim.DeepMomentum", "tests/optim/test_deep_momentum.py::test_a_step_is_autograds_on_the_inner_loss",
         "What if the memory is a network?",
     ),

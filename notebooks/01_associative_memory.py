@@ -135,9 +135,17 @@ show(figure, alt="A lower triangle of weights: bright near the diagonal, fading 
 # ## What if we write only what is wrong?
 #
 # Take the objective $\lVert W k - v \rVert^2 / 2$ instead. Its gradient is $(W k - v)\, k^\top$: the write is
-# the error of the memory's own answer. This is the **delta rule** (eq. 65):
+# the error of the memory's own answer. This is the **delta rule** (eq. 65, with a retention $\alpha$ added):
 #
 # $$W_t = W_{t-1} (\alpha I - \eta\, k_t k_t^\top) + \eta\, v_t k_t^\top$$
+
+# %% [markdown]
+# **Erratum, eq. 65.** The long version of the paper (arXiv 2512.24695) prints the factor on the left, and no $\alpha$:
+#
+# $$\mathcal{M}_t = (I - \eta_t k_t k_t^\top)\, \mathcal{M}_{t-1} + \eta_t v_t k_t^\top$$
+#
+# The gradient under its brace, $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, puts it on the right, where keys come in; so it
+# is a slip of the pen, and all that the paper builds on the rule stands.
 #
 # **Predict** with $\eta = 1$: after both writes, which key gets an exact answer? Only the objective
 # changes in the code.
@@ -218,27 +226,26 @@ show(figure, alt="The Hebbian matrix grows in a straight line to 14. Oja's stays
      "near 1.77.")
 
 # %% [markdown]
-# **Erratum, eq. 66-67.** The shapes of the printed products do not fit. With keys of 2 and values of 3
-# numbers, $W$ is 3 × 2 and only $v v^\top W$ exists. If both have the same width the other order,
-# $W v v^\top$, can be computed, so nobody is warned. The cell runs both, on one pair written 50 times.
-# The wrong order never stops growing.
+# **Erratum, eq. 66-67.** The long version prints the rule, and the gradient under 67's brace, as
+#
+# $$\mathcal{M}_t = \alpha_t \mathcal{M}_{t-1} + \eta_t v_t \left( \phi(k_t)^\top - \mathcal{M}_{t-1}^\top v_t \right)
+#   \qquad \nabla \tilde{\mathcal{L}} = \mathcal{M}_{t-1}^\top v_t - v_t\, \phi(k_t)^\top$$
+#
+# In 66 a transpose is missing: $\phi(k)^\top$ is a row and $\mathcal{M}^\top v$ a column. In 67 a factor $v_t$ has gone with it,
+# since a matrix cannot be taken from a vector. But the objective in the line below,
+# $-2 \langle \mathcal{M} k, v \rangle + \lVert \mathcal{M}^\top v \rVert^2$, is right, and so we can ask autograd what was meant.
 
 # %%
 draw = torch.Generator().manual_seed(2)
-key, value, wide = torch.randn(2, generator=draw), torch.randn(3, generator=draw), torch.zeros(3, 2)
-try:
-    wide @ torch.outer(value, value)
-except RuntimeError as error:
-    print("3 x 2:", error)
+key, value = torch.randn(2, 1, generator=draw), torch.randn(3, 1, generator=draw)  # columns
+M = torch.randn(3, 2, generator=draw, requires_grad=True)
 
-key, value = k[1], v[0]
-right, wrong = torch.zeros(2, 2), torch.zeros(2, 2)
-for _ in range(50):
-    right = right - torch.outer(value, value) @ right + torch.outer(value, key)
-    wrong = wrong - wrong @ torch.outer(value, value) + torch.outer(value, key)
-assert torch.allclose(right, learn(oja, key.repeat(50, 1), value.repeat(50, 1)))
-assert torch.allclose(right.norm(), torch.tensor(1.0)) and wrong.norm() > 30
-print(f"sizes after 50 writes: right order {right.norm():.2f}, wrong order {wrong.norm():.1f}")
+print("printed: a row", list(key.T.shape), "minus a column", list((M.T @ value).shape))
+objective = -2 * (value.T @ M @ key).sum() + (M.T @ value).square().sum()
+(gradient,) = torch.autograd.grad(objective, M)
+corrected = value @ (M.T @ value - key).T  # with the transpose, both are rows
+assert torch.allclose(gradient / 2, corrected, atol=1e-6)  # the 2 is part of eta
+print("half of autograd's gradient is v (M^T v - k)^T, of shape", list(corrected.shape))
 
 # %% [markdown]
 # ## Which matrix is the best one?
@@ -323,27 +330,47 @@ for i in (0, 1):  # the second write: both pairs, both gradients at the same W
 assert torch.allclose(learn(omega(2, 1.0, 1.0), k, v, eta=0.5), W - 0.5 * by_hand)
 
 # %% [markdown]
-# **Erratum, eq. 68.** In print the gradient's sign is wrong and $M_{t-1}$ is missing. The cell makes 40 writes
-# that each look at both pairs, $\eta = 0.5$: as printed, with only the sign mended, with only
-# $M_{t-1}$ put back, and with both. It prints the loss on both pairs after that; silence costs 1.
+# **Erratum, eq. 68.** The long version prints
+#
+# $$\mathcal{M}_t = \alpha_t \mathcal{M}_{t-1} - \sum_{i=t-c+1}^{t} \gamma_{t,i}\, \tilde{\mathcal{L}}(\mathcal{M}_t;\, \phi(k_i), v_i)$$
+#
+# As it stands a number is taken from a matrix: the $\nabla$ before $\tilde{\mathcal{L}}$ is missing. With it back, the argument
+# decides what kind of step this is. At $\mathcal{M}_{t-1}$, as in eq. 64 to 67, it is the explicit step above. At the printed
+# $\mathcal{M}_t$ the unknown stands on both sides, and whoever solves for it takes the *implicit* step, which chapter 02 meets
+# again as the proximal one.
+#
+# **Predict:** both make 40 writes that each look at both pairs. Which of them bears a rate of 2?
 
 # %%
-def run(sign, keep):
-    """The loss on both pairs, after 40 writes that each look at both."""
-    M = torch.zeros(2, 2)
-    for _ in range(40):
-        M = keep * M + sign * 0.5 * (k @ M.T - v).T @ k
-    return ((k @ M.T - v).square().sum() / 2).item()
+def slope(M):
+    return (k @ M.T - v).T @ k  # the gradient of both pairs' loss
 
 
-print(f"as printed (sign +, no M): {run(+1, 0):.3g}")
-print(f"sign mended alone (-, no M): {run(-1, 0):.3g}")
-print(f"M put back alone (+, M): {run(+1, 1):.3g}")
-print(f"both (-, M), eq. 68 corrected: {run(-1, 1):.3g}")
-assert run(-1, 1) < 1e-3 and run(+1, 1) > 1e6
-assert run(-1, 0) > 0.2 and run(+1, 0) > 0.2
+def explicit(M, gamma):
+    return M - gamma * slope(M)
+
+
+def implicit(M, gamma):
+    after = torch.linalg.solve(torch.eye(2) + gamma * k.T @ k, M + gamma * v.T @ k, left=False)
+    assert torch.allclose(after, M - gamma * slope(after), atol=1e-5)  # it stands on both sides
+    return after
+
+
+ends = {}
+for gamma in (0.5, 2.0):
+    for step in (explicit, implicit):
+        M = torch.zeros(2, 2)
+        for _ in range(40):
+            M = step(M, gamma)
+        ends[step, gamma] = (k @ M.T - v).square().sum().item() / 2
+        print(f"gamma {gamma}, {step.__name__}: loss {ends[step, gamma]:.1g}")
+assert ends[explicit, 0.5] < 1e-3 and ends[explicit, 2.0] > 1e6 and ends[implicit, 2.0] < 1e-6
 
 # %% [markdown]
+# Silence costs 1. At a small rate both learn the pairs; at 2 the explicit step overshoots further each time, because
+# the two keys together ask for more than it may walk, while the implicit step sees where it arrives. That safety costs a
+# system to solve at each write, which is why Omega in this package (and in the rest of the course) is explicit.
+#
 # What is a longer window worth? Below, 64 random pairs are written to a matrix of width 32, which is twice
 # what it can hold. **Predict:** does looking back at 8 pairs help the last 8 words, the first words,
 # or both?
@@ -491,8 +518,8 @@ forgetting_curve()
 
 # %% [markdown]
 # *Recall at α = 0.95, plain decay.* The Hebbian curve starts lower and falls slowly: nothing is corrected and
-# nothing erased. The delta rule and Omega know the last word almost exactly (eq. 65 takes the error before the
-# decay, so not quite). Delta gradient descent (DGD), which erases *and* corrects, forgets fastest at
+# nothing erased. The delta rule and Omega know the last word almost exactly (the error is taken before the
+# decay that we added to eq. 65, so not quite). Delta gradient descent (DGD), which erases *and* corrects, forgets fastest at
 # $\eta = 1$; at $\eta = 0.5$ it is the one that knows the last word.
 #
 # With pull to start the bars rise and the curves drop a little: the start now talks into every answer.

@@ -38,11 +38,12 @@ orthogonal_tasks()
 # A gradient step of rate 1 on $-\langle m, g \rangle$, with $\alpha$ kept, is
 #
 # $$m_{t+1} = \alpha\, m_t + g_t \qquad\qquad W_{t+1} = W_t - \eta\, m_{t+1}$$
-#
-# The paper's m is ours times $-\eta$. Its section 4.3 calls $\alpha$ by the name $\beta$; torch says
-# `momentum`.
 
 # %% [markdown]
+# The paper writes the same trajectory with two signs: in 33-37 its m is ours times $-\eta$ (it prints $W + m$ and
+# $\alpha m - \eta g$), in 10-13 ours times $+\eta$ (there it is $W - m$ and $m + \eta g$, without $\alpha$). Its
+# section 4.3 calls $\alpha$ by the name $\beta$; torch says `momentum`.
+#
 # Three gradients travel through this chapter: $(2, 0)$, $(0, 1)$ and $(1, 1)$. **Predict** with
 # $\alpha = 0.5$: what is m after the third? The first has been halved twice, the second once.
 
@@ -107,7 +108,8 @@ assert (a - b).abs().max() < 1e-12
 # Unrolled, $m = \sum_k \alpha^k g_{t-k}$: a gradient's weight falls by the same factor at every step.
 # Weights add up to $1/(1-\alpha)$, so the newest n gradients carry the share $1 - \alpha^n$.
 #
-# The paper says (4.3) that at 0.9 half is carried by the last 6 gradients, 99% by the last 43.
+# The long version (arXiv 2512.24695, 4.3) gives the $i$-th gradient back the share $\beta^i (1 - \beta)$, sums from
+# $i = 0$, and says that at 0.9 "the last 6 gradients (resp. 43 gradients)" carry at least 50% (resp. 99%).
 # **Predict:** is $1 - 0.9^6$ above one half?
 
 # %%
@@ -116,8 +118,8 @@ for n in (6, 7, 43, 44):
 assert 1 - 0.9**6 < 0.5 < 1 - 0.9**7 and 1 - 0.9**43 < 0.99 < 1 - 0.9**44
 
 # %% [markdown]
-# So it takes 7 and 44. The paper counts steps *back*: the oldest of 7 gradients is 6 steps old.
-# Either way the point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts,
+# So it takes 7 and 44. The paper's numbers are right as steps *back*: since its sum begins at $i = 0$, the oldest of
+# 7 gradients is 6 steps old, and what lies beyond 43 steps is indeed less than 1%, as it goes on to say. Either way the point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts,
 # at each step, on the last 44 batches.
 #
 # Move $\alpha$ below. The reach grows like $1/(1-\alpha)$: 0.99 reaches ten times as far as 0.9.
@@ -137,9 +139,12 @@ gradient_weights()
 #
 # Take n tasks whose gradients lie in orthogonal subspaces (eq. 45). While task 2 is at hand, m keeps of
 # task 1 only what $\alpha^k$ leaves, though nothing has contradicted it. After 44 steps 1% is left: the
-# optimizer no longer knows where task 1's slopes were.
-#
-# Does that harm the *weights*? Let us count, with the numbers behind the first explorer.
+# optimizer no longer knows where task 1's slopes were. The paper warns that this may cause catastrophic forgetting in the
+# weights too, because such an optimizer "has no memory of the old gradient subspace that it should avoid".
+
+# %% [markdown]
+# Does it? Let us count, with the numbers behind the first explorer. SGD is the test of the reason given, since it
+# remembers no subspace at all.
 
 # %%
 from nlcore.viz.explorers.orthogonal_tasks import NAMES, run
@@ -162,9 +167,11 @@ assert lost[0.0]["Adam"] > 0.05 and abs(lost[0.0]["Muon"]) < 1e-12
 #   out of the task's subspace.
 # - **$\alpha = 0.5$:** what is left in m rolls on for a few steps, downhill.
 # - **$\alpha = 0.98$:** m is far from spent when the task ends, and no gradient stops it any more.
-#
+
+# %% [markdown]
 # So on orthogonal tasks the danger is not that momentum forgets too soon. It is that it remembers, and
-# rolls on unchecked.
+# rolls on unchecked. SGD forgets every subspace at once and harms none: where gradients are orthogonal there is nothing to
+# avoid. The paper's warning needs tasks whose subspaces overlap, so that a later step can undo an earlier one.
 
 # %% [markdown]
 # ## What if it stores P g?
@@ -192,62 +199,72 @@ assert torch.allclose(memory["momentum"], P @ m)  # a fixed P may as well act on
 # %% [markdown]
 # ## What if it asks before it writes?
 #
-# The dot product rewards agreement without end. Eq. 48 asks instead for an answer: under the key $g$
-# the memory, a row $m$, shall give the number $P$. Its gradient step, with $\alpha$ kept, is the delta rule:
+# The dot product rewards agreement without end. The paper asks instead for an answer (the objective stands without a
+# number above eq. 48): under the key $g$ the memory, a row $m$, shall give the number $P$. Its gradient step, with $\alpha$ kept, is the delta rule:
 #
 # $$\tfrac{1}{2} \lVert m\, g - P \rVert^2 \qquad m_{t+1} = m_t\,(\alpha - \eta\, g g^\top) + \eta\, P\, g^\top \qquad W_{t+1} = W_t - m_{t+1}^\top$$
 #
 # Before it writes, it takes out what stood under $g$. This is **Delta Momentum** (eq. 49).
 
 # %% [markdown]
-# **Erratum.** Eq. 49 prints $(\alpha - g g^\top)$ without $\eta$, and $-\eta P g$. Let autograd say
-# which is the step on eq. 48, at $m = (1, 1)$ and our third gradient.
+# **Erratum, eq. 49.** The long version has gradients as rows, and prints the objective, 48 and 49 as
+#
+# $$\lVert m\, g^\top - P \rVert_2^2 \qquad W_{i+1} = W_i + m_{i+1} \qquad m_{i+1} = m_i\,(\alpha_{i+1} - g^\top g) - \eta_t\, P\, g$$
+#
+# Let autograd take the step, at $m = (1, 1)$ and our third gradient, for the value $P$ and for $-P$.
 
 # %%
 m, g, P, eta = torch.tensor([1.0, 1.0]), G[2], 1.0, 0.1
-at = m.clone().requires_grad_()
-(slope,) = torch.autograd.grad((at @ g - P) ** 2 / 2, at)
 
-step = alpha * m - eta * slope
-corrected = alpha * m - eta * g * (g @ m) + eta * P * g
+
+def step(value):
+    at = m.clone().requires_grad_()
+    (slope,) = torch.autograd.grad((at @ g - value) ** 2 / 2, at)
+    return alpha * m - eta * slope
+
+
 printed = alpha * m - g * (g @ m) - eta * P * g
-print("autograd ", step.tolist())
-print("corrected", corrected.tolist())
-print("printed  ", printed.tolist())
-assert torch.allclose(step, corrected) and not torch.allclose(step, printed)
+restored = alpha * m - eta * g * (g @ m) - eta * P * g  # eta put back on g g^T
+print("autograd, value P ", step(P).round(decimals=6).tolist())
+print("autograd, value -P", step(-P).round(decimals=6).tolist())
+print("eq. 49, printed   ", printed.tolist(), "  with eta put back", restored.round(decimals=6).tolist())
+assert torch.allclose(step(P), alpha * m - eta * g * (g @ m) + eta * P * g)
+assert torch.allclose(step(-P), restored) and not torch.allclose(step(-P), printed)
 
 # %% [markdown]
-# And what does each do? Below they walk on the loss $\tfrac{1}{2} \lVert W \rVert^2$, whose gradient is W
-# itself, from a near start and a far one. The printed form is run with both readings of the outer step.
-# **Predict** which of the six runs reaches the minimum.
+# So two symbols differ. The sign is harmless: with the value $-P$ (as eq. 37 has $-\delta$) and 48's $W + m$ the step
+# descends, and it is ours with m negated. The missing $\eta$ on $g^\top g$ is the true erratum. What does it do? Below
+# both walk on the loss $\tfrac{1}{2} \lVert W \rVert^2$, whose gradient is W itself, from a near start and a far one,
+# with the printed outer step $W + m$. **Predict** which of the four runs reaches the minimum.
 
 # %%
-def distance(write, sign, start, steps=100):
+def distance(write, start, steps=100):
     """How far from the minimum, 0, the weights are after so many steps."""
     W, m = torch.tensor(start), torch.zeros(2)
     for _ in range(steps):
         m = write(m, W)  # the gradient is W
-        W = W + sign * m
+        W = W + m  # eq. 48
     return W.norm().item()
 
 
-right = lambda m, g: alpha * m - eta * g * (g @ m) + eta * P * g
-print_ = lambda m, g: alpha * m - g * (g @ m) - eta * P * g
-readings = {"corrected, W - m": (right, -1), "printed, W - m": (print_, -1), "printed, W + m": (print_, 1)}
-for name, (write, sign) in readings.items():
-    near, far = (distance(write, sign, start) for start in ([0.6, 0.4], [3.0, 2.0]))
-    print(f"{name:17} from (0.6, 0.4): {near:8.2g}   from (3, 2): {far:8.2g}")
-assert distance(right, -1, [3.0, 2.0]) < 1e-3 and distance(print_, 1, [0.6, 0.4]) < 1e-3
-assert not distance(print_, -1, [0.6, 0.4]) < 1e3 and not distance(print_, 1, [3.0, 2.0]) < 1e3
+as_printed = lambda m, g: alpha * m - g * (g @ m) - eta * P * g
+with_eta = lambda m, g: alpha * m - eta * g * (g @ m) - eta * P * g
+ends = {}
+for name, write in {"eq. 49 as printed": as_printed, "with eta put back": with_eta}.items():
+    ends[name] = near, far = [distance(write, start) for start in ([0.6, 0.4], [3.0, 2.0])]
+    print(f"{name} from (0.6, 0.4): {near:8.2g}   from (3, 2): {far:8.2g}")
+assert max(ends["with eta put back"]) < 1e-3 and ends["eq. 49 as printed"][0] < 1e-3
+assert not ends["eq. 49 as printed"][1] < 1e3  # nan counts
 
 # %% [markdown]
-# By hand, at $m = (1, 1)$: corrected $0.5 - 0.2 + 0.1 = 0.4$; printed $0.5 - 2 - 0.1 = -1.6$.
-# A *nan* has left all numbers.
-#
-# The sign can be read away: with $W \leftarrow W + m$ the printed form descends from near, its memory
-# answering $-P$. The missing $\eta$ cannot. Along $g$, the printed form multiplies the old memory by
-# $\alpha - \lVert g \rVert^2$, below $-1$ once $\lVert g \rVert^2 > 1 + \alpha$, and it explodes.
-# With $\eta$ the limit is $(1 + \alpha)/\eta$: farther off, but there.
+# By hand, at $m = (1, 1)$: for $P$, $0.5 - 0.2 + 0.1 = 0.4$; for $-P$, $0.5 - 0.2 - 0.1 = 0.2$; printed,
+# $0.5 - 2 - 0.1 = -1.6$. A *nan* has left all numbers.
+
+# %% [markdown]
+# Near the minimum, where gradients are small, the printed form arrives like the other. But along $g$ it multiplies the
+# old memory by $\alpha - \lVert g \rVert^2$, which is below $-1$ once $\lVert g \rVert^2 > 1 + \alpha$, and then it explodes.
+# With $\eta$ the limit is $(1 + \alpha)/\eta$: farther off, but there. Either way the point stands: a memory that
+# asks before it writes takes out what stood there.
 
 # %% [markdown]
 # ## What is the exact step?
@@ -335,9 +352,12 @@ show(figure, alt="Norm of the memory over 24 equal writes, on a logarithmic scal
 # trained by gradient steps of its own, and reads it at the gradient:
 #
 # $$m_{t+1} = \alpha\, m_t - \eta\, \nabla \mathcal{L}^{(2)}(m_t; u_t) \qquad W_{t+1} = W_t - \eta_W\, m_{t+1}(u_t), \quad u_t = g_t$$
-#
-# The paper leaves open what it is asked for. Ours, one MLP a parameter, must give back the rows of the
-# gradient through a few hidden units, $\tfrac{1}{2} \lVert m(u) - u \rVert^2$. It starts by answering zero.
+
+# %% [markdown]
+# What is it asked for? The long version prints $-\eta_t \nabla \mathcal{L}^{(2)}(m_i;\, u_i, 1)$, so the target is 1, and names
+# "e.g. dot product similarity $\langle m(u_i^\top), 1 \rangle$". It adds that the inner loss must be designed carefully, and we
+# take it at its word. Ours, one MLP a parameter, must give back the rows of the gradient through a few hidden units,
+# $\tfrac{1}{2} \lVert m(u) - u \rVert^2$. It starts by answering zero; after its first write, below, we run both targets.
 
 # %%
 import torch.nn.functional as F
@@ -365,6 +385,38 @@ print(f"inner loss {inner.item():.3f}; answer to (2, 0):", [round(x, 3) for x in
 # %% [markdown]
 # Our three gradients, as rows, were one write. The inner loss began at one half: nothing was answered.
 #
+# Why not the printed target? Below, the same small network gets the same three gradients again and again, once with the
+# dot product with 1 as its inner loss, and once with ours. **Predict:** what does each answer to $(2, 0)$ in the end?
+
+# %%
+def asked(loss, writes, eta=0.3):
+    """The answers to our three gradients, after so many inner steps of eq. 50."""
+    first = torch.zeros(2, 4)
+    second = optimizer.fresh(weight, optimizer.param_groups[0])["w2"]
+    for _ in range(writes):
+        slopes = torch.func.grad(lambda ws: loss(F.silu(u @ ws[1].T) @ ws[0].T))((first, second))
+        first, second = 0.999 * first - eta * slopes[0], second - eta * slopes[1]
+    return F.silu(u @ second.T) @ first.T
+
+
+targets = {"printed, <m(u), 1>": lambda answer: answer.sum(1).mean(),
+           "ours, |m(u) - u|^2 / 2": lambda answer: (answer - u).square().sum(1).mean() / 2}
+for name, loss in targets.items():
+    for writes in (10, 50):
+        answer = size * asked(loss, writes)
+        alike = torch.cosine_similarity(answer, G, dim=1).min()
+        first = [f"{a:.2g}" for a in answer[0]]
+        print(f"{name:23} {writes} writes: to (2, 0) {first}, least cosine of an answer to its gradient {alike:.2f}")
+    assert (answer.norm() > 1e6 and alike < -0.7) if name.startswith("printed") else alike > 0.99
+
+# %% [markdown]
+# Asked for a dot product with 1, the network answers every gradient along $(-1, -1)$, because that is the way down, and
+# ever more of it, because there is no amount at which the loss is content. The weights would walk that way whatever
+# the gradients say. Momentum can afford such a loss, since a linear
+# memory's slope is the gradient itself and $\alpha$ bounds the sum; in a network each layer's slope grows with the other
+# layer. Ours stops where the gradient is given back.
+
+# %% [markdown]
 # What is such a memory good for? Below, gradients have a part that always lies in the same three of 32
 # directions, and as much noise in all of them. A memory of few units can only learn what returns.
 # **Predict:** is its answer nearer to the signal than the gradient it was just given?
@@ -590,7 +642,7 @@ assert many[:, 2].max(0).min() < many[:, 0].max(0).min()
 #
 # 1. Momentum is a linear memory of gradients inside the weights' level; it writes with the dot product.
 # 2. At 0.9 the newest 7 gradients carry half of it, the newest 44 carry 99%, whatever they say.
-# 3. Delta Momentum erases before it writes; as printed it diverges at $\lVert g \rVert^2 > 1 + \alpha$, the exact step never.
+# 3. Delta Momentum erases before it writes; printed without $\eta$, it diverges at $\lVert g \rVert^2 > 1 + \alpha$, the exact step never.
 # 4. A deep memory learns which directions return; a bent reading of a linear one is Muon.
 # 5. A memory that is not spent moves tasks already left; SGD has none, and harms none that are orthogonal.
 

@@ -114,7 +114,7 @@ def check_omega(write: Callable[[Tensor, Tensor, Tensor, float, float], Tensor])
             between + eta * torch.outer(v[1] - between @ k[1], k[1]),
         "The older pair's error was taken after the newer pair was written: both belong to the same W.":
             first + eta * gamma * torch.outer(v[0] - first @ k[0], k[0]),
-        "The sign is that of the print (erratum of eq. 68): the errors grow.": W - eta * (gamma * old + new),
-        "The old matrix is gone: the second erratum of eq. 68.": eta * (gamma * old + new),
+        "The sign is wrong: the write goes up the loss, and the errors grow.": W - eta * (gamma * old + new),
+        "The old matrix is gone: what is written is added to W.": eta * (gamma * old + new),
     }  # fmt: skip
     return compare(answer, W + eta * (gamma * old + new), mistakes)

@@ -30,7 +30,8 @@ class GradientDescent:
     """`W <- W - eta delta x^T` (eq. 76-78): nothing is erased.
 
     With `DotProduct` it is the Hebbian rule `W + eta v k^T` (eq. 64), with `L2` the delta rule
-    `W (I - eta k k^T) + eta v k^T` (eq. 65): the objective tells them apart, not the rule.
+    `W (I - eta k k^T) + eta v k^T` (eq. 65, which prints that factor on the left of W): the
+    objective tells them apart, not the rule.
     """
 
     window: ClassVar[tuple[float, ...]] = NEWEST
@@ -55,7 +56,10 @@ class DeltaGradientDescent:
 
 @dataclass(frozen=True)
 class Oja:
-    """`W <- (I - eta delta delta^T) W - eta delta x^T` (eq. 66-67, shapes corrected).
+    """`W <- (I - eta delta delta^T) W - eta delta x^T` (eq. 66-67, with the transpose that print lacks).
+
+    Printed is `alpha M + eta v (phi(k)^T - M^T v)`, a row minus a column; the objective below 67,
+    `-2 <M k, v> + ||M^T v||^2`, has this gradient (times 2).
 
     The mirror image of `DeltaGradientDescent`: it erases on the side of the values. With
     `DotProduct`, `delta` is `-v` and the rule is `W + eta v (k - W^T v)^T`: a step of the delta
@@ -72,8 +76,10 @@ class Oja:
 
 @dataclass(frozen=True)
 class Omega:
-    """`W <- W - eta sum_i gamma_i delta_i x_i^T` over the last c tokens (eq. 68, sign corrected).
+    """`W <- W - eta sum_i gamma_i delta_i x_i^T` over the last c tokens (eq. 68, as an explicit step).
 
+    Printed is `alpha M_{t-1} - sum_i gamma_i L(M_t; k_i, v_i)`: the nabla before L is missing. At the
+    printed M_t the step would be implicit (`proximal_step`); here the gradient is taken at M_{t-1}.
     `window` holds the weights gamma, the oldest token's first, so c is its length;
     `Omega((1.0,))` is `GradientDescent`. The paper makes the weights from the data; here they
     are fixed. All c gradients are taken at the same weights. While fewer than c tokens have

@@ -40,6 +40,9 @@ class DeepMomentum(MemoryOptimizer):
         hidden: hidden units; about as many directions are remembered at a time.
         inner_steps: gradient steps on each gradient.
 
+    Eq. 50 prints the target 1 in place of u ("e.g. dot product similarity"): with it the answers grow
+    without end, along one direction for all gradients (chapter 03 runs both).
+
     The state holds `w1`, `w2` and `inner_loss`: half the mean squared error on this step's rows,
     relative to their norm, before it learnt from them. A memory that answers nothing has 0.5.
     Raises ValueError for a number below 0, or no hidden unit or inner step.

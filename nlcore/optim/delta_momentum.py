@@ -33,7 +33,7 @@ FORMS: dict[str, Gains] = {"literal": literal, "bounded": bounded, "exact": exac
 
 
 class DeltaMomentum(MemoryOptimizer):
-    """Delta Momentum (eq. 48-49), with its erratum.
+    """Delta Momentum (eq. 48-49), mended and as printed.
 
     The memory is asked to answer a gradient g with a value v = P g, by default g itself:
 
@@ -42,8 +42,9 @@ class DeltaMomentum(MemoryOptimizer):
     For `P` a number, that is the L2 objective `beta (g . m - P / beta)^2 / 2`. With beta = 0 it is
     `Momentum`. `exact` solves it (Sherman-Morrison, with `beta' = beta / (1 + beta ||g||^2)`);
     `literal` takes one gradient step from m instead, as eq. 49 prints with beta = 1, and diverges
-    once `beta ||g||^2 > 1 + alpha`; `bounded` takes that step with beta' for beta. Eq. 49 writes
-    `- eta P g` and `W <- W + m`: the same path with m negated, and with eta = lr.
+    once `beta ||g||^2 > 1 + alpha`; `bounded` takes that step with beta' for beta. Print has rows:
+    `W <- W + m` (48) and `m <- m (alpha - g^T g) - eta P g` (49), which is `literal` with m times -eta,
+    eta = lr. Its objective `||m g^T - P||^2` would have eta on g^T g too, and `+ eta P g`.
 
     g is the whole gradient of one parameter, flattened: it is one key, and its memory one vector m
     that answers it with one number. Rows of a matrix would be as many memories of shorter keys;
