@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
         said = compare(config, run, team) or "The comparison was stopped."
         team.once(lambda: print(said))
     else:
-        train(team.once(lambda: new(config, run)), team=team)
+        train(team.once(lambda: new(config, run, team.size)), team=team)
     return 0
 
 

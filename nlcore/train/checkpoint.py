@@ -1,7 +1,11 @@
 """Checkpoints that are whole or not there: weights in safetensors, everything else in one state file."""
 
+import errno
+import functools
 import hashlib
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +16,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nlcore.train.folder import read_json, write_json
+from nlcore.train.folder import ROOM, write_json
 
 WEIGHTS, STATE, DIGESTS = "model.safetensors", "state.pt", "digests.json"
+NAME = re.compile(r"step-([0-9]{8,})")
+HALF, ASIDE = re.compile(r"\.step-[0-9]{8,}"), re.compile(r"\.(step-[0-9]{8,})\.old")
+"""One that is being written, and one that a newer one of the same step is about to replace."""
 
 
 @dataclass(frozen=True)
@@ -27,51 +34,152 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any], keep: int) -> Path:
-    """Writes `folder`/step-NNNNNNNN under a temporary name and renames it; keeps the last `keep`.
+    """Writes `folder`/step-NNNNNNNN under a temporary name and renames it; keeps the newest `keep` whole ones.
 
-    `state` holds tensors, numbers, strings, lists and dicts only: it is read with `weights_only`.
+    `state` holds tensors, numbers, strings, lists and dicts only: it is read with `weights_only`. A checkpoint of
+    this step that is there already stays on the disk until the new one is. Raises OSError, and leaves nothing
+    half-written, if it cannot be written.
     """
     final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
-    torch.save(state, temporary / STATE)
-    write_json(temporary / DIGESTS, {name: _digest(temporary / name) for name in (WEIGHTS, STATE)})
-    for name in (WEIGHTS, STATE, DIGESTS):
-        _sync(temporary / name)
-    shutil.rmtree(final, ignore_errors=True)
-    os.rename(temporary, final)
-    _sync(folder)
-    for old in [*steps(folder)[:-keep], *folder.glob(".step-*")]:
-        shutil.rmtree(old, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    tidy(folder)
+    try:
+        temporary.mkdir()
+        _write(temporary, weights, state)
+        _put(temporary, final)
+    except BaseException as error:
+        full = shutil.disk_usage(folder).free < ROOM if folder.exists() else False
+        shutil.rmtree(temporary, ignore_errors=True)
+        if full and isinstance(error, Exception):  # torch and safetensors have words of their own for it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from error
+        raise
+    _rotate(folder, step, keep)
     return final
 
 
+def _write(folder: Path, weights: dict[str, Tensor], state: dict[str, Any]) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    torch.save(state, folder / STATE)
+    write_json(folder / DIGESTS, {name: _digest(folder / name) for name in (WEIGHTS, STATE)})
+    for name in (WEIGHTS, STATE, DIGESTS):
+        with open(folder / name, "rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _put(temporary: Path, final: Path) -> None:
+    """Renames; what `final` was before goes once the new one is there. A kill in between is mended by `tidy`."""
+    aside = final.with_name(f".{final.name}.old")
+    if final.exists():
+        os.rename(final, aside)
+    try:
+        os.rename(temporary, final)
+    except OSError:
+        if aside.exists():
+            os.rename(aside, final)
+        raise
+    _sync(final.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _rotate(folder: Path, step: int, keep: int) -> None:
+    """Removes what is older than the newest `keep` whole ones, of which the one just written is the newest.
+
+    Those of later steps are not counted and stay: the run that writes now has passed them over.
+    """
+    until = [path for path in steps(folder) if _step(path) <= step]
+    kept = 0
+    for path in reversed(until):
+        if kept == keep:
+            shutil.rmtree(path, ignore_errors=True)
+        elif _was_whole(path, _stamps(path)):
+            kept += 1
+
+
+def tidy(folder: Path) -> None:
+    """Clears up after a writer that was killed; for whoever holds the run's lock. Other names are left alone."""
+    for path in folder.glob(".step-*"):
+        aside = ASIDE.fullmatch(path.name)
+        if aside and not (folder / aside[1]).exists():
+            os.rename(path, folder / aside[1])
+        elif aside or HALF.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def steps(folder: Path) -> list[Path]:
-    """Checkpoints that are there, oldest first, whole or not."""
-    return sorted(folder.glob("step-*"))
+    """Checkpoints that are there, by their steps, whole or not. Folders of any other name are not ours."""
+    return sorted((path for path in folder.glob("step-*") if _is_ours(path)), key=_step)
 
 
-def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint | None:
-    """The newest whole checkpoint; None if there is none. `say` gets a sentence for each damaged one."""
+def _is_ours(path: Path) -> bool:
+    named = NAME.fullmatch(path.name)
+    return named is not None and path.name == f"step-{int(named[1]):08d}" and path.is_dir()
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def newest(
+    folder: Path, say: Callable[[str], None], fits: Callable[[Checkpoint], None] = lambda _: None
+) -> Checkpoint | None:
+    """The newest checkpoint that is whole and fits; None if there is none.
+
+    say: gets a sentence for each one passed over.
+    fits: raises ValueError for a checkpoint that is not of this run, whatever its digests say.
+    Raises PermissionError and MemoryError: what cannot be read now is not damaged.
+    """
     for path in reversed(steps(folder)):
-        try:
-            damaged = [name for name, digest in _digests(path).items() if _digest(path / name) != digest]
-            if not damaged:
-                state = torch.load(path / STATE, map_location="cpu", weights_only=True)
-                return Checkpoint(path, load_file(path / WEIGHTS), state)
-            why = f"{damaged[0]} is not what was written"
-        except (OSError, ValueError) as error:
-            why = str(error)
+        why = damage(path)
+        if why is None:
+            try:
+                found = _read(path)
+                fits(found)
+                return found
+            except ValueError as error:
+                why = str(error)
         say(f"The checkpoint {path} is damaged and is passed over: {why}.")
     return None
 
 
-def _digests(path: Path) -> dict[str, str]:
-    digests = read_json(path / DIGESTS)
-    if not {WEIGHTS, STATE} <= digests.keys():
-        raise ValueError(f"{DIGESTS} is missing or names too few files")
-    return digests
+def _read(path: Path) -> Checkpoint:
+    """Raises ValueError if the files are not what a checkpoint holds."""
+    try:
+        state = torch.load(path / STATE, map_location="cpu", weights_only=True)
+        found = Checkpoint(path, load_file(path / WEIGHTS), state)
+    except (PermissionError, MemoryError):
+        raise
+    except Exception as error:  # unpickling raises nearly anything
+        raise ValueError(f"its content cannot be read ({type(error).__name__})") from error
+    if not isinstance(state, dict) or type(state.get("step")) is not int or state["step"] != _step(path):
+        raise ValueError("its content is not that of its step")
+    return found
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint's files; None if they are what was written. Raises PermissionError."""
+    try:
+        digests = json.loads((path / DIGESTS).read_text(encoding="utf-8"))
+        if not isinstance(digests, dict) or not {WEIGHTS, STATE} <= digests.keys():
+            return f"{DIGESTS} names too few files"
+        changed = [name for name in (WEIGHTS, STATE) if _digest(path / name) != digests[name]]
+        return f"{changed[0]} is not what was written" if changed else None
+    except PermissionError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        return str(error)
+
+
+@functools.lru_cache(maxsize=64)
+def _was_whole(path: Path, stamps: tuple[tuple[int, int], ...]) -> bool:
+    """Whether a checkpoint is whole, by one reading as long as sizes and times stay: large ones take seconds."""
+    try:
+        return damage(path) is None
+    except PermissionError:
+        return False
+
+
+def _stamps(path: Path) -> tuple[tuple[int, int], ...]:
+    return tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(path.iterdir()))
 
 
 def _digest(path: Path) -> str:
@@ -79,9 +187,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
-    """Onto the disk, so that a name is never there before its content."""
-    handle = os.open(path, os.O_RDONLY)
+def _sync(folder: Path) -> None:
+    """Onto the disk, so that a name is never there before its content. Windows has no such call for folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from nlcore.train.config import TrainConfig, TrainError, change
-from nlcore.train.folder import free
+from nlcore.train.folder import RunFolder, free
 from nlcore.train.parallel import ALONE, Team
-from nlcore.train.run import new, train
+from nlcore.train.run import check, check_vacant, new, train
 
 RIVAL = "transformer"
 
@@ -20,15 +20,25 @@ def compare(config: TrainConfig, path: str | Path | None = None, team: Team = AL
     """
     if config.model == RIVAL:
         raise TrainError(f"--compare sets a model beside {RIVAL}: leave --model out, or name another.")
-    root = Path(path) if path is not None else team.once(lambda: free(f"{config.preset.name}-compare").path)
-    first = train(team.once(lambda: new(config, root / config.model)), team=team)
+    root = team.once(lambda: _root(config, path, team.size))
+    first = train(team.once(lambda: new(config, root / config.model, team.size)), team=team)
     if first["state"] != "done":
         return None
     rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"])
-    second = train(team.once(lambda: new(rival, root / RIVAL)), team=team)
+    second = train(team.once(lambda: new(rival, root / RIVAL, team.size)), team=team)
     if second["state"] != "done":
         return None
     return table({config.model: first["result"], RIVAL: second["result"]})
+
+
+def _root(config: TrainConfig, path: str | Path | None, processes: int) -> Path:
+    """The folder for both, once it is known that both can begin: not found out after the first has trained."""
+    check(config, processes)
+    if path is None:
+        return free(f"{config.preset.name}-compare").path
+    for model in (config.model, RIVAL):
+        check_vacant(RunFolder(Path(path) / model))
+    return Path(path)
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

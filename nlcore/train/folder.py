@@ -1,7 +1,10 @@
 """The run folder: where each file is, lines that are whole or absent, and one trainer at a time."""
 
+import errno
 import json
 import os
+import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -16,6 +19,10 @@ from nlcore.train.config import TrainError
 Record = dict[str, Any]
 PATIENCE = 1.0
 """Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
+LEFT = re.compile(r"\.(config|status)\.json\.[0-9]+")
+"""What `write_json` has not renamed yet."""
+ROOM = 65536
+"""Bytes: a disk with less than this free is full."""
 LOOKS = 3
 """How often a reader looks: another reader may be looking at that very instant."""
 
@@ -42,6 +49,30 @@ class RunFolder:
         """Whether a run has left anything here that is worth keeping."""
         return self.metrics.exists() or self.checkpoints.exists()
 
+    def is_ours(self) -> bool:
+        """Whether config.json is a run's: other programs have files of that name too."""
+        try:
+            config = read_json(self.config).get("config")
+        except (OSError, TrainError):
+            return False
+        return isinstance(config, dict) and "preset" in config
+
+    def is_bare(self) -> bool:
+        """Whether it is not there, or nothing is in it but what a trainer that was killed at once leaves behind."""
+        try:
+            return all(LEFT.fullmatch(path.name) or self._is_lock(path) for path in self.path.iterdir())
+        except FileNotFoundError:
+            return True
+
+    def _is_lock(self, path: Path) -> bool:
+        return path == self.lock and path.is_file() and path.read_bytes().strip()[:8] in (b"", b"process ")
+
+    def tidy(self) -> None:
+        """Removes the half-written files of a trainer that was killed; for whoever holds the lock."""
+        for path in self.path.iterdir():
+            if LEFT.fullmatch(path.name):
+                path.unlink()
+
     def create(self) -> None:
         """Makes the folder, if it is not there. Raises TrainError if it cannot be made."""
         try:
@@ -52,11 +83,12 @@ class RunFolder:
 
 def free(name: str, root: str | Path = "runs") -> RunFolder:
     """The first of `root`/`name`-1, -2, ... that is not there; it is made, so it stays the caller's."""
+    RunFolder(root).create()
     number = 1
     while True:
         folder = RunFolder(Path(root) / f"{name}-{number}")
         try:
-            folder.path.mkdir(parents=True)
+            folder.path.mkdir()
             return folder
         except FileExistsError:
             number += 1
@@ -127,11 +159,22 @@ def latest(lines: list[Record], *keys: str) -> list[Record]:
     return list(kept.values())
 
 
-def write_json(path: Path, record: Record) -> None:
-    """Writes a JSON file in one step: a reader sees the old one or the new one."""
+def write_json(path: Path, record: Record, durable: bool = False) -> None:
+    """Writes a JSON file in one step: a reader sees the old one or the new one. Leaves nothing else if it fails.
+
+    durable: waits until it is on the disk, so that a power cut leaves the one or the other too.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Record:
@@ -196,3 +239,18 @@ def _owner(folder: RunFolder) -> str:
     with open(folder.lock, "rb", buffering=0) as file:
         file.seek(1)  # the first byte is the one that is locked on Windows
         return file.read().decode(errors="replace").strip() or "another process"
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk that a folder is on has no room left."""
+    return path.exists() and shutil.disk_usage(path).free < ROOM
+
+
+def trouble(error: OSError, folder: RunFolder) -> str:
+    """What the system's refusal means to the run in this folder, and what to do, in one sentence."""
+    what = error.filename or folder.path
+    if not folder.path.exists():
+        return f"{folder.path} was renamed or removed during the training: resume the run where its folder is now."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"There is no space left on the disk for {what}: make room, then resume the run."
+    return f"{what}: {error.strerror or error}; see to that, then resume the run."

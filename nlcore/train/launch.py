@@ -96,11 +96,10 @@ def start(config: TrainConfig, path: str | Path | None = None, processes: int | 
 
     path: its folder, which must not hold a run; by default the next free one under runs/.
     processes: on this machine; None is one for each GPU that the run will use, see `parallel.fitting`.
-    Raises TrainError if they cannot share the batch equally.
+    Raises TrainError or DataError as `run.new` does, before a process starts.
     """
     processes = parallel.fitting(config) if processes is None else processes
-    parallel.check(config, processes)
-    return _spawn(new(config, path), processes)
+    return _spawn(new(config, path, processes), processes)
 
 
 def resume(path: str | Path, processes: int | None = None, **choices: Any) -> Run:

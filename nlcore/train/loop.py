@@ -74,9 +74,14 @@ class Trainer:
         self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
         self.began = (0, 0.0)
         """Step and seconds of training at which this attempt began."""
+        self.written: tuple[int, int] | None = None
+        """Step and last command of the checkpoint that this attempt wrote last."""
 
     def restore(self, saved: Checkpoint) -> None:
-        """Goes to where a checkpoint was taken; with another text, the text's order begins anew."""
+        """Goes to where a checkpoint was taken; with another text, the text's order begins anew.
+
+        The checkpoint has to fit the parts, as `fits.run` finds.
+        """
         state, parts = saved.state, self.parts
         parts.model.load_state_dict(saved.weights)
         parts.optimizer.load_state_dict(state["optimizer"])
@@ -228,14 +233,16 @@ class Trainer:
             raise Leave
 
     def _save(self) -> None:
-        """Writes a checkpoint. Raises NonFinite rather than keep weights that are not finite."""
+        """Writes a checkpoint, if the last one is another. Raises NonFinite rather than keep weights not finite."""
         self.guard.checkpoint = self.team.once(self._write)
 
     def _write(self) -> Path:
-        self.guard.weights(self.step)
-        path = checkpoint.save(
-            self.folder.checkpoints, self.step, self.parts.model.state_dict(), self._state(), self.config.keep
-        )
+        now, path = (self.step, self.inbox.done), self.guard.checkpoint
+        if now != self.written or checkpoint.damage(path) is not None:
+            self.guard.weights(self.step)
+            weights, state = self.parts.model.state_dict(), self._state()
+            path = checkpoint.save(self.folder.checkpoints, self.step, weights, state, self.config.keep)
+            self.written = now
         self.status.set(checkpoint=str(path), step=self.step, command=self.inbox.done)
         return path
 

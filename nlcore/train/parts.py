@@ -9,7 +9,7 @@ from nlcore import tasks
 from nlcore.levels import Clock
 from nlcore.models import LanguageModel, build, parameter_count
 from nlcore.optim import LevelOptimizer
-from nlcore.tasks import Batches, Corpus, tokenizers
+from nlcore.tasks import Batches, Corpus, sequential, tokenizers
 from nlcore.train.config import TrainConfig
 from nlcore.train.device import Choice
 from nlcore.train.evaluate import HeldOut
@@ -70,6 +70,15 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
     model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)
     batches = Batches(tokens.train, preset.batch, preset.context, config.seed)
     return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
+
+
+def check(config: TrainConfig) -> None:
+    """Raises DataError for text that will not do, and writes nothing. Tokens of BPE are counted when the run begins."""
+    corpus = tasks.load(config.data)
+    if config.preset.tokenizer == "bytes":
+        tokens, context = tasks.prepare(corpus, tokenizers.ByteTokenizer()), config.preset.context
+        Batches(tokens.train, 1, context)
+        next(sequential(tokens.validation, 1, context))
 
 
 def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokenizers.Tokenizer:

@@ -3,38 +3,65 @@
 import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nlcore.train import checkpoint, device, parallel, parts
+from nlcore.train import checkpoint, device, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
-from nlcore.train.folder import Record, RunFolder, free, locked, read_json, write_json
+from nlcore.train.folder import Record, RunFolder, free, locked, read_json, records, trouble, write_json
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
-from nlcore.train.status import LIVE, Status, read_status
+from nlcore.train.status import Status, read_status
 
 CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 
 
-def new(config: TrainConfig, path: str | Path | None = None) -> RunFolder:
+def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1) -> RunFolder:
     """Makes a run's folder with its config; by default the next free runs/SIZE-MODEL-N.
 
-    Raises TrainError if `path` holds a run already. One that failed before its first report does not count.
+    Raises TrainError or DataError, before anything is written, if the text, the device or the number of processes
+    will not do, or if `path` holds anything: a run, or files that are not a run's. A run that failed before its
+    first report may be replaced.
     """
+    if path is not None:
+        check_vacant(RunFolder(path))
+    check(config, processes)
     folder = RunFolder(path) if path is not None else free(f"{config.preset.name}-{config.model}")
-    if folder.begun() or read_status(folder).get("state") in LIVE:
-        here = folder.path
-        raise TrainError(f"{here} holds a run already: continue it with --resume {here}, or name another folder.")
     folder.create()
-    folder.tokenizer.unlink(missing_ok=True)
-    write_json(folder.config, {"config": config.as_json(), "facts": {}})
+    with locked(folder):
+        check_vacant(folder)
+        folder.tidy()
+        for old in (folder.tokenizer, folder.status):
+            old.unlink(missing_ok=True)
+        write_json(folder.config, {"config": config.as_json(), "facts": {}}, durable=True)
     return folder
+
+
+def check(config: TrainConfig, processes: int) -> None:
+    """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its text."""
+    parallel.check(config, processes)
+    device.choose(config.device, config.dtype)
+    parts.check(config)
+
+
+def check_vacant(folder: RunFolder) -> None:
+    """Raises TrainError unless a new run may have the folder."""
+    here = folder.path
+    try:
+        if folder.is_bare():
+            return
+    except OSError as error:
+        raise TrainError(f"{here} cannot be read as a folder: {error.strerror}; name another.") from error
+    if not folder.is_ours():
+        raise TrainError(f"{here} holds files that are not a run's: name a new folder, or an empty one.")
+    if folder.begun() or read_status(folder).get("state") != "failed":
+        raise TrainError(f"{here} holds a run already: continue it with --resume {here}, or name another folder.")
 
 
 def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
@@ -62,40 +89,63 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
     read_config(folder)
     with ExitStack() as stack:
         team.once(lambda: stack.enter_context(locked(folder)))
-        team.once(lambda: _begin(Status(folder)))
+        team.once(lambda: _begin(folder))
         status, progress = Status(folder), Progress(folder)
         if team.lead:
-            stack.enter_context(_failures(status, progress))
+            stack.enter_context(_failures(folder, status, progress))
         state, sentence = _attempt(folder, status, progress, team, accept_data, choices)
         team.once(lambda: _end(status, progress, state, sentence))
         return team.once(lambda: status.fields)
 
 
 @contextmanager
-def _failures(status: Status, progress: Progress) -> Iterator[None]:
-    """Writes down why the block failed."""
+def _failures(folder: RunFolder, status: Status, progress: Progress) -> Iterator[None]:
+    """Writes down why the block failed. A finished run that refuses to go on stays done."""
+    finished = _is_finished(status)
+
+    def tell(state: str, sentence: str, note: str) -> None:
+        with suppress(OSError):  # a full disk, or a folder that is gone, takes no note
+            progress.note(note)
+            status.set(state=state, sentence=sentence)
+
     try:
         yield
     except ValueError as error:
-        progress.note(str(error))
-        status.set(state="failed", sentence=str(error))
+        tell("done" if finished and _is_finished(status) else "failed", str(error), str(error))
         raise
     except KeyboardInterrupt:
-        status.set(state="stopped", sentence="Interrupted: a resume goes on from the newest checkpoint.")
+        sentence = "Interrupted: a resume goes on from the newest checkpoint."
+        tell("stopped", sentence, sentence)
         raise
     except torch.OutOfMemoryError as error:
         advice = "The device is out of memory: resume with a smaller --micro-batch, or start a smaller size."
-        status.set(state="failed", sentence=advice)
+        tell("failed", advice, advice)
         raise TrainError(advice) from error
+    except OSError as error:
+        sentence = trouble(error, folder)
+        tell("failed", sentence, sentence)
+        raise TrainError(sentence) from error
     except Exception as error:
-        progress.note(traceback.format_exc())
-        status.set(state="failed", sentence=f"{type(error).__name__}: {error}; log.txt says where.")
+        tell("failed", f"{type(error).__name__}: {error}; log.txt says where.", traceback.format_exc())
         raise
 
 
-def _begin(status: Status) -> None:
-    attempt = status.fields.get("attempt", 0) + 1
-    status.set(state="starting", attempt=attempt, sentence="", line="")
+def _is_finished(status: Status) -> bool:
+    """Whether the last step that was saved is the one that the run ended with."""
+    result = status.fields.get("result")
+    return isinstance(result, dict) and result.get("steps") == status.fields.get("step")
+
+
+def _begin(folder: RunFolder) -> None:
+    """Counts the attempt, on from those in status.json and in the lines that are there: either may be lost."""
+    folder.tidy()
+    if folder.checkpoints.exists():
+        checkpoint.tidy(folder.checkpoints)
+    status = Status(folder)
+    files = (folder.metrics, folder.levels, folder.surprise, folder.samples, folder.applied)
+    counted = [line.get("attempt") for file in files for line in records(file)]
+    attempts = [n for n in (status.fields.get("attempt"), *counted) if type(n) is int]
+    status.set(state="starting", attempt=max(attempts, default=0) + 1, sentence="", line="")
 
 
 def _end(status: Status, progress: Progress, state: str, sentence: str) -> None:
@@ -120,11 +170,15 @@ def _attempt(
         if not accept:
             _check_text(folder, facts, made)
         found = made.facts() | {"processes": team.size}
-        team.once(lambda: write_json(folder.config, {"config": config.as_json(), "facts": found}))
-        saved = checkpoint.newest(folder.checkpoints, progress.say if team.lead else lambda _: None)
         trainer = Trainer(config, folder, made, status, progress, team)
+        say = progress.say if team.lead else lambda _: None
+        saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made))
         if saved is not None:
             trainer.restore(saved)
+        elif checkpoint.steps(folder.checkpoints):
+            say("No checkpoint of this run is whole, so it begins again from the first step.")
+        stored = {"config": config.as_json(), "facts": found}
+        team.once(lambda: write_json(folder.config, stored, durable=True))
         _check_unfinished(folder, trainer, status)
         team.once(lambda: progress.say("\n".join(_introduction(folder, config, made, saved, team))))
         with _signals(trainer):
@@ -135,8 +189,7 @@ def _attempt(
 
 
 def _check_unfinished(folder: RunFolder, trainer: Trainer, status: Status) -> None:
-    result = status.fields.get("result")
-    if result and result["steps"] == trainer.step and trainer.done() >= 1:
+    if _is_finished(status) and status.fields["step"] == trainer.step and trainer.done() >= 1:
         raise TrainError(
             f"{folder.path} has finished its {trainer.step:,} steps: add --steps with a larger number to go on."
         )

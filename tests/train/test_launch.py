@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nlcore.train import TrainError, attach, resume, start
+from nlcore.train import TrainError, attach, new, resume, start
 from nlcore.train.folder import records
 from tests.train.small import small
 
@@ -81,7 +81,11 @@ def test_a_killed_run_is_lost_and_a_resume_goes_on_in_a_process_of_its_own(long_
 
 
 def test_what_goes_wrong_in_the_process_is_told_by_the_run(tmp_path):
-    run = start(small(data=str(tmp_path / "none")), tmp_path / "run")
+    text = tmp_path / "text"
+    text.write_text("some words of text\n" * 200)
+    folder = new(small(data=str(text)), tmp_path / "run")
+    text.unlink()
+    run = resume(folder.path)
     status = run.wait(60)
     assert status["state"] == "failed" and "does not exist" in status["sentence"]
     assert "does not exist" in run.log_tail()

@@ -83,6 +83,8 @@ def test_a_finished_run_is_left_alone_unless_it_gets_more_steps(tmp_path):
     train(folder)
     with pytest.raises(TrainError, match="has finished its 4 steps: add --steps"):
         train(folder)
+    status = read_json(folder.status)
+    assert status["state"] == "done" and "has finished its 4 steps" in status["sentence"]
     assert train(folder, steps=6)["result"]["steps"] == 6
     assert read_json(folder.config)["config"]["preset"]["steps"] == 6
 
@@ -95,7 +97,8 @@ def test_another_text_is_refused_unless_accepted(tmp_path):
     text.write_text("another text, now. " * 300)
     with pytest.raises(TrainError, match="name that text with --data, or add --accept-data"):
         train(folder, steps=6)
-    assert read_json(folder.status)["state"] == "failed"
+    status = read_json(folder.status)
+    assert status["state"] == "done" and "add --accept-data" in status["sentence"]
     assert train(folder, accept_data=True, steps=6)["state"] == "done"
     assert last(folder).state["batches"]["position"] == 4  # two steps of the new text
 

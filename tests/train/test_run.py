@@ -77,19 +77,22 @@ def test_the_folder_of_another_trainer_is_left_as_it_is(tmp_path):
     assert not folder.status.exists()
 
 
-def test_text_that_will_not_do_gets_one_sentence(tmp_path):
+def test_text_that_will_not_do_gets_one_sentence_and_no_folder(tmp_path):
     (tmp_path / "short").write_text("too short")
     for data, said in (("none", "does not exist"), ("short", "one window needs 33")):
-        folder = new(small(data=str(tmp_path / data)), tmp_path / f"run-{data}")
         with pytest.raises(DataError, match=said):
-            train(folder)
-        assert said in read_json(folder.status)["sentence"] and said in folder.log.read_text()
+            new(small(data=str(tmp_path / data)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_folder_of_a_run_that_never_began_is_free(tmp_path):
-    folder = new(small(data=str(tmp_path / "none")), tmp_path / "run")
-    with pytest.raises(DataError):
+    text = tmp_path / "text"
+    text.write_text("some words of text\n" * 200)
+    folder = new(small(data=str(text)), tmp_path / "run")
+    text.unlink()
+    with pytest.raises(DataError, match="does not exist"):
         train(folder)
+    assert "does not exist" in read_json(folder.status)["sentence"] and "does not exist" in folder.log.read_text()
     assert train(new(small(steps=2), folder.path))["state"] == "done"
 
 

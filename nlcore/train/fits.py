@@ -1,0 +1,121 @@
+"""Whether a checkpoint's content is that of a run: looked at as a whole before any of it is used."""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlcore.optim import LevelOptimizer
+from nlcore.train.checkpoint import Checkpoint
+from nlcore.train.parts import Parts
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class Misfit(ValueError):
+    """Part of a checkpoint is not what the run needs. Its message names the part."""
+
+
+def weights(given: dict[str, Tensor], model: nn.Module) -> None:
+    """Raises Misfit unless names, shapes and dtypes are the model's."""
+    own = model.state_dict()
+    if given.keys() != own.keys():
+        raise Misfit("its weights have other names than the model's")
+    for name, weight in own.items():
+        if (given[name].shape, given[name].dtype) != (weight.shape, weight.dtype):
+            raise Misfit(f"its weights {name} are {_kind(given[name])}, and the model's are {_kind(weight)}")
+
+
+def run(saved: Checkpoint, parts: Parts) -> None:
+    """Raises Misfit unless all of a checkpoint can be restored into these parts, which stay as they are."""
+    weights(saved.weights, parts.model)
+    state = saved.state
+    checks = {
+        "figures": lambda: _figures(state),
+        "optimizer": lambda: _optimizer(state["optimizer"], parts.optimizer, state["step"]),
+        "place in the text": lambda: _batches(state, parts),
+        "random state": lambda: _random(state),
+    }
+    for part, check in checks.items():
+        try:
+            fits = check()
+        except Exception as error:  # of any kind: what is in a file may be of any shape
+            raise Misfit(f"its {part} cannot be used ({type(error).__name__}: {error})") from error
+        if not fits:
+            raise Misfit(f"its {part} cannot be used")
+
+
+def _figures(state: dict[str, Any]) -> bool:
+    window, steering = state["window"], state["steering"]
+    return (
+        all(map(_is_number, (state["elapsed"], window["loss"], window["seconds"], *steering.values())))
+        and min(state["step"], state["elapsed"], state["command"], window["steps"], window["seconds"]) >= 0
+        and type(state["command"]) is type(window["steps"]) is int
+        and steering["lr_scale"] >= 0
+        and 0 <= steering["memory_rate"] <= 1
+        and isinstance(state["corpus"], str)
+    )
+
+
+def _optimizer(state: dict[str, Any], own: LevelOptimizer, step: int) -> bool:
+    levels, clock, scales = own.optimizers.keys(), state["clock"], state["scales"]
+    return (
+        state["optimizers"].keys() == state["gathered"].keys() == scales.keys() == levels
+        and clock["periods"].keys() == clock["fired"].keys() == levels
+        and all(type(period) is int and period >= 1 for period in clock["periods"].values())
+        and all(type(fired) is int and 0 <= fired <= step for fired in clock["fired"].values())
+        and all(_is_number(scale) and scale >= 0 for scale in scales.values())
+        and all(_level(state["optimizers"][name], state["gathered"][name], own, name) for name in levels)
+    )
+
+
+def _level(state: dict[str, Any], gathered: list[Tensor | None], own: LevelOptimizer, name: str) -> bool:
+    """Of one level: groups of as many parameters and settings of the same kinds; tensors of the parameters' shapes."""
+    parameters = own.parameters(name)
+    groups, given = own.optimizers[name].param_groups, state["param_groups"]
+    numbers = [number for group in given for number in group["params"]]
+    moments = [(parameters[numbers.index(number)], held) for number, held in state["state"].items()]
+    return (
+        [len(group["params"]) for group in given] == [len(group["params"]) for group in groups]
+        and all(map(_settings, given))
+        and all(_is_like(held[key], parameter) for parameter, held in moments for key in MOMENTS)
+        and all(isinstance(held["step"], Tensor) and held["step"].numel() == 1 for _, held in moments)
+        and all(grad is None or _is_like(grad, p) for grad, p in zip(gathered, parameters, strict=True))
+    )
+
+
+def _settings(group: dict[str, Any]) -> bool:
+    return len(group["betas"]) == 2 and all(
+        map(_is_number, (group["lr"], *group["betas"], group["eps"], group["weight_decay"]))
+    )
+
+
+def _batches(state: dict[str, Any], parts: Parts) -> bool:
+    """With another text the place in it does not count."""
+    if state["corpus"] != parts.corpus.hash:
+        return True
+    place, trial = state["batches"], copy.copy(parts.batches)
+    trial.load_state_dict(place)
+    whole = all(type(place[name]) is int for name in ("seed", "epoch", "position"))
+    return whole and place["seed"] == parts.batches.seed and 0 <= place["position"] <= len(trial.starts)
+
+
+def _random(state: dict[str, Any]) -> bool:
+    torch.Generator().set_state(state["random"])  # raises for what is no state
+    if state["random_cuda"] is not None and torch.cuda.is_available():
+        torch.Generator("cuda").set_state(state["random_cuda"])
+    return True
+
+
+def _is_like(given: object, own: Tensor) -> bool:
+    return isinstance(given, Tensor) and given.shape == own.shape and given.is_floating_point()
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
