@@ -13,19 +13,34 @@ LARGEST = 4096
 
 
 class AdaGrad(MemoryOptimizer):
-    """Each gradient, divided by the root of the sum of all squares so far: `torch.optim.Adagrad` with lr_decay 0.
+    """Each gradient, divided by the root of the sum of all squares so far: `torch.optim.Adagrad`.
 
-        h <- h + g^2,    W <- (1 - lr weight_decay) W - lr g / (sqrt(h) + eps)
+        h <- h + g^2,    W <- (1 - lr weight_decay) W - lr / (1 + (t - 1) lr_decay) g / (sqrt(h) + eps)
 
     The sum never shrinks, so steps of a coordinate only get smaller. Weight decay is Adam's (a share
-    of the weights); torch adds the weights to the gradient instead.
+    of the weights); torch adds the weights to the gradient instead. Every h starts
+    at `initial_accumulator_value`.
+
+    Not offered, unlike torch's: coupled weight decay, foreach, fused, differentiable.
+    Raises ValueError for a setting below 0 or not finite.
     """
 
-    def __init__(self, params: Iterable[Any], lr: float = 1e-2, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
-        super().__init__(params, {"lr": lr, "eps": eps, "weight_decay": weight_decay})
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        *,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "eps": eps, "weight_decay": weight_decay, "lr_decay": lr_decay}
+        super().__init__(params, settings | {"initial_accumulator_value": initial_accumulator_value, "maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
-        return {"second_moment": torch.zeros_like(parameter)}
+        return {"second_moment": torch.full_like(parameter, group["initial_accumulator_value"])}
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
         h = remembered(memories, "second_moment")
@@ -33,7 +48,8 @@ class AdaGrad(MemoryOptimizer):
         torch._foreach_addcmul_(h, grads, grads)
         roots = torch._foreach_sqrt(h)
         torch._foreach_add_(roots, group["eps"])
-        torch._foreach_addcdiv_(params, grads, roots, -group["lr"])
+        rates = [-group["lr"] / (1 + (memory["step"] - 1) * group["lr_decay"]) for memory in memories]
+        torch._foreach_addcdiv_(params, grads, roots, rates)
 
 
 class FullAdaGrad(MemoryOptimizer):
@@ -49,17 +65,29 @@ class FullAdaGrad(MemoryOptimizer):
     keeps two small matrices, one a side of a weight matrix, in place of H; SOAP runs Adam in the
     coordinates that those two find.
 
-    Raises ValueError for a parameter of more than `LARGEST` numbers.
+    A group may set beta also as `momentum`. Not offered: coupled weight decay, foreach, fused, capturable,
+    differentiable. Raises ValueError for a parameter of more than `LARGEST` numbers, and for a setting
+    below 0 or not finite.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, beta: float = 0.0, eps: float = 1e-10, weight_decay: float = 0.0
-    ) -> None:
-        super().__init__(params, {"lr": lr, "beta": beta, "eps": eps, "weight_decay": weight_decay})
+    torch_names = {"beta": "momentum"}
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        super().add_param_group(param_group)
-        for p in self.param_groups[-1]["params"]:
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        beta: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "momentum": beta, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        for p in group["params"]:
             if p.numel() > LARGEST:
                 raise ValueError(f"a parameter of size {list(p.shape)} has {p.numel():,} numbers, and a full matrix is "
                                  f"kept for at most {LARGEST:,}: train it with AdaGrad, or with Shampoo's two matrices")
@@ -71,7 +99,7 @@ class FullAdaGrad(MemoryOptimizer):
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
         m = remembered(memories, "momentum")
         decay_weights(group, params)
-        torch._foreach_mul_(m, group["beta"])
+        torch._foreach_mul_(m, group["momentum"])
         torch._foreach_add_(m, grads)
         for p, g, memory in zip(params, grads, memories):
             memory["outer_products"].addr_(g.flatten(), g.flatten())

@@ -30,11 +30,13 @@ class Adam(MemoryOptimizer):
         betas: how much m and h keep at each step.
         eps: added to the root, in units of the gradient.
         weight_decay: share of the weights taken away at each step, times lr.
+        maximize: go up the gradient.
 
-    Raises ValueError for betas outside 0 to 1 (1 excluded), and for other settings below 0.
+    Not offered, unlike torch's: coupled weight decay, foreach, fused, capturable, differentiable.
+    Raises ValueError for betas outside 0 to 1 (1 excluded), and for other settings below 0 or not finite.
     """
 
-    decays = ("betas",)
+    decays = {"betas": 2}
 
     def __init__(
         self,
@@ -43,8 +45,11 @@ class Adam(MemoryOptimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         return {"momentum": torch.zeros_like(parameter), "second_moment": torch.zeros_like(parameter)}
@@ -64,7 +69,10 @@ class Adam(MemoryOptimizer):
 
 
 class AMSGrad(Adam):
-    """Adam that divides by the largest h so far, so no step size ever grows again: `torch.optim.Adam(amsgrad=True)`."""
+    """Adam that divides by the largest h so far, so no step size ever grows again: `torch.optim.Adam(amsgrad=True)`.
+
+    Takes what `Adam` takes, and offers as little of torch's other settings.
+    """
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         return super().fresh(parameter, group) | {"largest": torch.zeros_like(parameter)}
@@ -79,6 +87,7 @@ class NAdam(Adam):
     """Adam that looks one gradient ahead, as Nesterov's momentum does: `torch.optim.NAdam`.
 
     The numerator mixes g with m by weights that warm up: `mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)`.
+    Not offered, unlike torch's: coupled weight decay, foreach, capturable, differentiable.
     """
 
     def __init__(
@@ -89,9 +98,11 @@ class NAdam(Adam):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
+        *,
+        maximize: bool = False,
     ) -> None:
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        MemoryOptimizer.__init__(self, params, settings | {"momentum_decay": momentum_decay})
+        MemoryOptimizer.__init__(self, params, settings | {"momentum_decay": momentum_decay, "maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         return super().fresh(parameter, group) | {"warmed": 1.0}
@@ -112,7 +123,10 @@ class NAdam(Adam):
 
 
 class RAdam(Adam):
-    """Adam that trusts h only once it has seen enough gradients, and is momentum until then: `torch.optim.RAdam`."""
+    """Adam that trusts h only once it has seen enough gradients, and is momentum until then: `torch.optim.RAdam`.
+
+    Takes what `Adam` takes. Not offered, unlike torch's: coupled weight decay, foreach, capturable, differentiable.
+    """
 
     def move(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
         lr, (beta1, beta2) = group["lr"], group["betas"]
@@ -132,40 +146,78 @@ class RMSProp(MemoryOptimizer):
     """Adam with beta1 = 0 and without bias correction, so with one memory: `torch.optim.RMSprop(alpha=beta)`.
 
     weight_decay is Adam's here (a share of the weights), while torch adds the weights to the gradient.
+    `centered` takes the square of a mean gradient, a second memory, off h: g is divided by its
+    standard deviation. A `momentum` above 0 sums up the steps, `v <- momentum v + g / root`, in a memory more.
+
+    Not offered, unlike torch's: coupled weight decay, foreach, capturable, differentiable.
+    Raises ValueError for a beta outside 0 to 1 (1 excluded), and for other settings below 0 or not finite.
     """
 
-    decays = ("beta",)
+    decays = {"beta": 1}
+    choices = ("maximize", "centered")
 
     def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, beta: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        beta: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        centered: bool = False,
+        momentum: float = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "beta": beta, "eps": eps, "weight_decay": weight_decay})
+        settings = {"lr": lr, "beta": beta, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"centered": centered, "momentum": momentum, "maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
-        return {"second_moment": torch.zeros_like(parameter)}
+        kept = ["second_moment"] + ["mean"] * bool(group["centered"]) + ["velocity"] * bool(group["momentum"])
+        return {name: torch.zeros_like(parameter) for name in kept}
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
         h = remembered(memories, "second_moment")
         decay_weights(group, params)
         torch._foreach_mul_(h, group["beta"])
         torch._foreach_addcmul_(h, grads, grads, 1 - group["beta"])
+        if group["centered"]:
+            means = remembered(memories, "mean")
+            torch._foreach_lerp_(means, grads, 1 - group["beta"])
+            h = torch._foreach_addcmul(h, means, means, -1)
         roots = torch._foreach_sqrt(h)
         torch._foreach_add_(roots, group["eps"])
-        torch._foreach_addcdiv_(params, grads, roots, -group["lr"])
+        if not group["momentum"]:
+            torch._foreach_addcdiv_(params, grads, roots, -group["lr"])
+            return
+        for p, memory in zip(params, memories):
+            if "velocity" not in memory:  # a scheduler has raised momentum from 0
+                memory["velocity"] = torch.zeros_like(p)
+        velocities = remembered(memories, "velocity")
+        torch._foreach_mul_(velocities, group["momentum"])
+        torch._foreach_addcdiv_(velocities, grads, roots)
+        torch._foreach_add_(params, velocities, alpha=-group["lr"])
 
 
 class Lion(MemoryOptimizer):
     """The sign of a momentum that is read with one decay and written with another; torch has no counterpart.
 
         W <- (1 - lr weight_decay) W - lr sign(beta1 m + (1 - beta1) g),    m <- beta2 m + (1 - beta2) g
+
+    Not offered: coupled weight decay, foreach, fused, capturable, differentiable. Raises ValueError as `Adam` does.
     """
 
-    decays = ("betas",)
+    decays = {"betas": 2}
 
     def __init__(
-        self, params: Iterable[Any], lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         return {"momentum": torch.zeros_like(parameter)}

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nlcore import probe
+from nlcore.optim.settings import check_count, check_number, check_shares, plain
 
 Memory = dict[str, Any]
 """What an optimizer remembers of one parameter: tensors by name, and `step`, how often it was written."""
@@ -21,8 +23,11 @@ class MemoryOptimizer(Optimizer, ABC):
     the level inside (Def. 2). No gradient flows through a step.
 
     A subclass gives `fresh`, the memory before the first gradient, and `write`, one step. Parameter
-    groups, closures, `state_dict`, `GradScaler` and schedulers work as in any torch optimizer;
-    gradients that are sparse or complex are refused. While `probe` listens, each step reports,
+    groups, closures, `state_dict`, `GradScaler`, schedulers and `maximize` work as in any torch
+    optimizer; a number may be a tensor of one element. Halves are computed, and remembered, in
+    float32; `autocast` does not reach into a step; a parameter without numbers is left alone.
+    Gradients that are sparse or complex are refused. Not offered: torch's `foreach` (always on, where
+    it is faster), `fused`, `capturable` and `differentiable`. While `probe` listens, each step reports,
     for all parameters together, `weight_norm`, `update_norm`, `gradient_norm`, and for each tensor
     NAME of the memories `NAME_norm` and `NAME_update`.
 
@@ -30,12 +35,18 @@ class MemoryOptimizer(Optimizer, ABC):
         params: parameters, or groups of them, as torch takes them.
         defaults: what a group may set, `lr` among it.
 
-    Raises ValueError for a learning rate, or another value of `defaults`, below 0, and for a decay
-    outside 0 to 1.
+    Raises ValueError for a learning rate, or another number, that is below 0 or not finite, and for a
+    decay outside 0 to 1. A group that is refused leaves nothing behind.
     """
 
-    decays: tuple[str, ...] = ()
-    """Settings, a number or several, that say how much a running mean keeps: 0 or more, and below 1."""
+    decays: dict[str, int] = {}
+    """Settings that say how much a running mean keeps, 0 or more and below 1, and how many numbers each has."""
+    counts: dict[str, int] = {}
+    """Settings that are whole numbers, and the least that each may be."""
+    choices: tuple[str, ...] = ("maximize",)
+    """Settings that are no numbers. All that are named nowhere are finite numbers, 0 or more."""
+    torch_names: dict[str, str] = {}
+    """Settings that a group may also give by the paper's letter, and torch's name, which schedulers look for."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         super().__init__(params, defaults)
@@ -44,15 +55,26 @@ class MemoryOptimizer(Optimizer, ABC):
         self._spoilt_at: Tensor | None = None
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
+        for letter, name in self.torch_names.items():
+            if letter in param_group:
+                param_group[name] = param_group.pop(letter)
         super().add_param_group(param_group)
-        group = self.param_groups[-1]
-        for name in self.defaults:
-            if isinstance(group[name], (int, float)) and not group[name] >= 0:
-                raise ValueError(f"{name} is {group[name]}: give a number, 0 or more")
-        for name in self.decays:
-            kept = group[name] if isinstance(group[name], (tuple, list)) else [group[name]]
-            if not all(0 <= share < 1 for share in kept):
-                raise ValueError(f"{name} is {group[name]}: a mean keeps a share of 0 or more, and below 1")
+        try:
+            self.check(self.param_groups[-1])
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raises ValueError for a group that this optimizer cannot train."""
+        letters = {name: letter for letter, name in self.torch_names.items()}
+        for name in self.defaults.keys() - set(self.choices):
+            if name in self.decays:
+                check_shares(name, group[name], self.decays[name])
+            elif name in self.counts:
+                check_count(name, group[name], self.counts[name])
+            else:
+                check_number(letters.get(name, name), group[name])
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         """The memory of one parameter before its first gradient."""
@@ -72,23 +94,39 @@ class MemoryOptimizer(Optimizer, ABC):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self.steps += 1
         groups = [(group, params) for group in self.param_groups if (params := _with_gradient(group))]
-        before = self._snapshot(groups) if probe.listening() else None
-        sums = []
-        for group, params in groups:
-            for some in _together(params):
-                self.write(group, some, [p.grad for p in some], [self._memory(p, group) for p in some])
-                sums += [p.sum(dtype=torch.promote_types(p.dtype, torch.float32)) for p in some]  # float16 would overflow
-        self._check(sums)
-        if before is not None:
-            probe.report(type(self).__name__, self._figures(groups, before))
+        self.steps += 1
+        with _without_autocast(groups):
+            before = self._snapshot(groups) if probe.listening() else None
+            sums = []
+            for group, params in groups:
+                for some in _together(params):
+                    self._update({name: plain(value) for name, value in group.items() if name != "params"}, some)
+                    sums += [p.sum(dtype=wide_dtype(p)) for p in some]  # float16 would overflow
+            self._check(sums)
+            if before is not None:
+                probe.report(type(self).__name__, self._figures(groups, before))
         return loss
 
-    def _memory(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
+    def _update(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """`write` for these parameters: of halves it gets copies in float32, which then go back."""
+        computed = [self.computed(p) for p in params]
+        grads = [p.grad.to(c.dtype) for p, c in zip(params, computed)]
+        if group["maximize"]:
+            grads = list(torch._foreach_neg(grads))
+        self.write(group, computed, grads, [self._memory(p, c, group) for p, c in zip(params, computed)])
+        for p, c in zip(params, computed):
+            if c is not p:
+                p.copy_(c)
+
+    def computed(self, parameter: Tensor) -> Tensor:
+        """What `fresh` and `write` are given for a parameter: itself, or of halves a copy in float32."""
+        return parameter.to(wide_dtype(parameter))
+
+    def _memory(self, parameter: Tensor, computed: Tensor, group: dict[str, Any]) -> Memory:
         memory = self.state[parameter]
         if not memory:
-            memory |= {"step": 0} | self.fresh(parameter, group)
+            memory |= {"step": 0} | self.fresh(computed, group)
         memory["step"] += 1
         return memory
 
@@ -118,15 +156,60 @@ class MemoryOptimizer(Optimizer, ABC):
         return super().state_dict() | {"steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was taken. Raises ValueError for the state of another kind of optimizer."""
-        if "steps" not in state_dict:
-            raise ValueError(f"this state is not of an optimizer of this course: give what {type(self).__name__}.state_dict() made")
-        super().load_state_dict(state_dict)
-        self.steps, self._spoilt_at = state_dict["steps"], None
+        """Goes on where `state_dict` was taken; it stays as it is. `steps` may be missing, as from torch.distributed.
 
-    # torch copies and pickles an optimizer without what subclasses add to it.
+        Raises ValueError, and changes nothing, for the state of another kind of optimizer, or of other parameters.
+        """
+        fitted: dict[Tensor, Memory] = {}
+        steps = []
+
+        def last(_: Optimizer, given: dict[str, Any]) -> None:  # hooks may have changed what is given
+            fitted.update(self._fitted(given))
+            steps.append(given.get("steps", max((memory["step"] for memory in fitted.values()), default=0)))
+
+        handle = self.register_load_state_dict_pre_hook(last)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            handle.remove()
+        self.state.update(fitted)  # torch's own share the given tensors, and round them to the parameter's dtype
+        (self.steps,), self._spoilt_at = steps, None
+
+    def _fitted(self, state_dict: dict[str, Any]) -> dict[Tensor, Memory]:
+        """The memories of a state, copied to where they belong."""
+        given, fitted = state_dict.get("param_groups", ()), {}
+        named = self.defaults.keys() - {"differentiable"}  # torch adds it to every copy
+        if "steps" not in state_dict and not (given and all(named <= group.keys() for group in given)):
+            raise ValueError(f"this state is not of an optimizer of this course: give what {type(self).__name__}.state_dict() made")
+        for own, group in zip(self.param_groups, given):
+            for p, number in zip(own["params"], group["params"]):
+                if memory := state_dict["state"].get(number):
+                    fitted[p] = self._fit(p, memory, own | group)
+        return fitted
+
+    def _fit(self, parameter: Tensor, memory: Memory, group: dict[str, Any]) -> Memory:
+        blank = {"step": 0} | self.fresh(self.computed(torch.empty_like(parameter, device="meta")), group)
+        if memory.keys() != blank.keys():
+            raise ValueError(f"this state is not of an optimizer of this kind: it remembers {', '.join(memory)}, "
+                             f"and {type(self).__name__} {', '.join(blank)}")
+        for name, value in memory.items():
+            if isinstance(blank[name], Tensor) and blank[name].shape != value.shape:
+                raise ValueError(f"this state is of other parameters: {name} has size {list(value.shape)}, and a parameter "
+                                 f"of size {list(parameter.shape)} needs {list(blank[name].shape)}; give that of the same model")
+        return {name: value.to(parameter.device, blank[name].dtype, copy=True) if isinstance(blank[name], Tensor) else value
+                for name, value in memory.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # a state from before a setting was there
+            for name, default in self.defaults.items():
+                group.setdefault(name, default)
+
+    # torch copies and pickles an optimizer without what subclasses add to it. What hides a method, as a scheduler's
+    # wrapper of `step` does, is bound to the original, and hooks are: both stay with it.
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if "hook" not in name}
+        own = {name: value for name, value in vars(self).items()
+               if "hook" not in name and not callable(getattr(type(self), name, None))}
         return own | super().__getstate__()
 
     def _snapshot(self, groups: list) -> dict[str, list[Tensor]]:
@@ -170,14 +253,28 @@ def decay_weights(group: dict[str, Any], params: list[Tensor]) -> None:
 
 
 def _with_gradient(group: dict[str, Any]) -> list[Tensor]:
-    """The group's parameters that have a gradient. Raises ValueError if one is sparse or complex."""
-    params = [p for p in group["params"] if p.grad is not None]
+    """The group's parameters that have a gradient, and numbers. Raises ValueError if one is sparse or complex."""
+    params = [p for p in group["params"] if p.grad is not None and p.numel()]
     for p in params:
         if p.grad.is_sparse or p.grad.is_complex():
             kind = "sparse" if p.grad.is_sparse else "complex"
             raise ValueError(f"a parameter of size {list(p.shape)} has a {kind} gradient: give dense real ones "
                              "(for an embedding, sparse=False), or train it with torch.optim.SparseAdam")
     return params
+
+
+def _without_autocast(groups: list) -> ExitStack:
+    """Inside it every operation on these parameters computes in the dtype that it is given."""
+    stack = ExitStack()
+    for kind in {p.device.type for _, params in groups for p in params}:
+        if torch.amp.is_autocast_available(kind):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+    return stack
+
+
+def wide_dtype(tensor: Tensor) -> torch.dtype:
+    """What a tensor is computed in: its own dtype, for halves float32."""
+    return torch.promote_types(tensor.dtype, torch.float32)
 
 
 # One operation on many tensors saves an accelerator its launches. A CPU's cache holds one tensor from the first

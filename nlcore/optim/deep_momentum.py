@@ -32,13 +32,16 @@ class DeepMomentum(MemoryOptimizer):
     `DeltaMomentum`: `eta / (1 + eta c)`, c a bound on how the loss curves there.
 
     Args:
-        params: parameters or groups; a group may set lr, eta, alpha, hidden and inner_steps.
+        params: parameters or groups; a group may set all that follows, alpha also as `momentum`.
         lr: step size of the weights.
         eta: inner learning rate.
         alpha: how much of W_1, which holds the answers, is kept at each step. W_2 is not decayed:
             what both layers have lost at once has no gradient and could not be learnt again.
         hidden: hidden units; about as many directions are remembered at a time.
         inner_steps: gradient steps on each gradient.
+        maximize: go up the gradient.
+
+    Not offered: weight_decay, nesterov, foreach, fused, capturable, differentiable.
 
     Eq. 50 prints the target 1 in place of u ("e.g. dot product similarity"): with it the answers grow
     without end, along one direction for all gradients (chapter 03 runs both).
@@ -47,6 +50,9 @@ class DeepMomentum(MemoryOptimizer):
     relative to their norm, before it learnt from them. A memory that answers nothing has 0.5.
     Raises ValueError for a number below 0, or no hidden unit or inner step.
     """
+
+    counts = {"hidden": 1, "inner_steps": 1}
+    torch_names = {"alpha": "momentum"}
 
     def __init__(
         self,
@@ -57,15 +63,10 @@ class DeepMomentum(MemoryOptimizer):
         *,
         hidden: int = 16,
         inner_steps: int = 1,
+        maximize: bool = False,
     ) -> None:
-        defaults = {"lr": lr, "eta": eta, "alpha": alpha, "hidden": hidden, "inner_steps": inner_steps}
-        super().__init__(params, defaults)
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        super().add_param_group(param_group)
-        for name in ("hidden", "inner_steps"):
-            if (given := self.param_groups[-1][name]) < 1:
-                raise ValueError(f"{name} is {given}: give 1 or more")
+        settings = {"lr": lr, "eta": eta, "momentum": alpha, "hidden": hidden, "inner_steps": inner_steps}
+        super().__init__(params, settings | {"maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         width, hidden = _rows(parameter).shape[-1], group["hidden"]
@@ -90,7 +91,7 @@ class DeepMomentum(MemoryOptimizer):
             layers = network.gradients(weights, u, lambda answer: objective.gradient(answer, u))
             if step == 0:
                 memory["inner_loss"].copy_(objective.loss(layers[0].output, u).mean())
-                memory["w1"].mul_(group["alpha"])
+                memory["w1"].mul_(group["momentum"])
             curvatures = layers[0].x.square().sum() / len(u), weights[0].square().sum()
             for w, layer, c in zip(weights, layers, curvatures):
                 rate = group["eta"] / (1 + group["eta"] * c)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlcore.optim.base import Memory
+from nlcore.optim.base import Memory, wide_dtype
 from nlcore.optim.layer_inputs import LayerInputs, LayerOptimizer
 
 
@@ -26,7 +26,7 @@ def settle(matrix: Tensor, x: Tensor, eta: Tensor | float) -> Tensor:
     positive definite at any eta >= 0. Half precision is computed in float32. What is not finite stays so,
     without an error.
     """
-    wide = torch.promote_types(matrix.dtype, torch.float32)
+    wide = wide_dtype(matrix)
     given, matrix, x = matrix.dtype, matrix.to(wide), x.to(wide)
     count, size = x.shape
     eta = eta / count
@@ -80,20 +80,23 @@ class DeltaGradientDescent(LayerOptimizer):
     the gradient is the mean over processes, the inputs are not.
 
     Args:
-        params: parameters or groups; a group may set lr.
+        params: parameters or groups; a group may set lr and maximize.
         inputs: what the layers are given; closing it is the caller's part.
         lr: eta.
+        maximize: go up the gradient, `G <- -G`; old answers are erased as before.
 
+    Not offered: momentum, weight_decay, foreach, fused, capturable, differentiable.
     Raises ValueError for lr below 0.
     """
 
-    def __init__(self, params: Iterable[Any], inputs: LayerInputs, lr: float = 0.1) -> None:
-        super().__init__(params, inputs, {"lr": lr})
+    def __init__(self, params: Iterable[Any], inputs: LayerInputs, lr: float = 0.1, *, maximize: bool = False) -> None:
+        super().__init__(params, inputs, {"lr": lr, "maximize": maximize})
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
         for weight, gradient in zip(params, grads):
-            seen = self.inputs.of(weight)
+            seen, wide = self.inputs.of(weight), wide_dtype(weight)
+            present, gradient = weight.to(wide), gradient.to(wide)
             if seen is None:
-                weight.add_(gradient, alpha=-group["lr"])
+                weight.copy_(torch.add(present, gradient, alpha=-group["lr"]))
             else:
-                weight.copy_(delta_step(weight, gradient, seen.x, group["lr"]))
+                weight.copy_(delta_step(present, gradient, seen.x, group["lr"]))

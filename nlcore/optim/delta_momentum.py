@@ -52,16 +52,20 @@ class DeltaMomentum(MemoryOptimizer):
     made: `g g^T m` is `g (g . m)`.
 
     Args:
-        params: parameters or groups; a group may set lr, alpha, beta and weight_decay.
+        params: parameters or groups; a group may set lr, alpha (or `momentum`), beta, weight_decay and maximize.
         lr: step size of the weights.
         alpha: how much of the memory is kept.
         beta: how strongly what stood under g is erased, per squared norm of g; 0 is plain momentum.
         form: "exact", "bounded" or "literal".
         weight_decay: adds that much of the weights to their gradient.
         values: maps g to v, of the same size; by default g itself.
+        maximize: go up the gradient.
 
+    Not offered: nesterov, dampening, foreach, fused, capturable, differentiable.
     Raises ValueError for another form, and for lr, alpha, beta or weight_decay below 0.
     """
+
+    torch_names = {"alpha": "momentum"}
 
     def __init__(
         self,
@@ -73,17 +77,19 @@ class DeltaMomentum(MemoryOptimizer):
         form: str = "exact",
         weight_decay: float = 0.0,
         values: Values | None = None,
+        maximize: bool = False,
     ) -> None:
         if form not in FORMS:
             raise ValueError(f"form is {form!r}: choose one of {', '.join(FORMS)}")
         self.form, self.values = form, values
-        super().__init__(params, {"lr": lr, "alpha": alpha, "beta": beta, "weight_decay": weight_decay})
+        settings = {"lr": lr, "momentum": alpha, "beta": beta, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         return {"momentum": torch.zeros_like(parameter)}
 
     def write(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], memories: list[Memory]) -> None:
-        alpha, momenta = group["alpha"], remembered(memories, "momentum")
+        alpha, momenta = group["momentum"], remembered(memories, "momentum")
         if group["weight_decay"]:
             grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
         stored = grads if self.values is None else [self.values(g) for g in grads]

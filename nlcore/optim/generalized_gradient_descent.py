@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nlcore.memory import L2, DotProduct, Objective
-from nlcore.optim.base import Memory
+from nlcore.optim.base import Memory, wide_dtype
 from nlcore.optim.delta_gradient_descent import settle
 from nlcore.optim.layer_inputs import LayerInputs, LayerOptimizer
 
@@ -113,12 +113,14 @@ class GeneralizedGradientDescent(LayerOptimizer):
     *shape): the level inside the weights' own. At the first step all of them are the start.
 
     Args:
-        params: parameters or groups; a group may set lr.
+        params: parameters or groups; a group may set lr and maximize.
         inputs: made with `surprises=True`; used and cleared as in `DeltaGradientDescent`.
         lr: eta, above 0 for anything to move.
         objective, retention: the two choices, for all groups.
         inner_steps: the most that `write_values` takes. Each one waits for the device.
+        maximize: go up the gradient: all values change their sign.
 
+    Not offered: momentum, weight_decay (take `StayNearAndSmall`), foreach, fused, capturable, differentiable.
     Raises ValueError for lr below 0, or inputs without surprises.
     """
 
@@ -130,12 +132,14 @@ class GeneralizedGradientDescent(LayerOptimizer):
         objective: Objective = L2(),
         retention: Retention = StayNear(),
         inner_steps: int = 8,
+        *,
+        maximize: bool = False,
     ) -> None:
         if not inputs.surprises:
             raise ValueError("these inputs come without surprises, and values are made of them: "
                              "use LayerInputs(model, surprises=True)")
         self.objective, self.retention, self.inner_steps = objective, retention, inner_steps
-        super().__init__(params, inputs, {"lr": lr})
+        super().__init__(params, inputs, {"lr": lr, "maximize": maximize})
 
     def fresh(self, parameter: Tensor, group: dict[str, Any]) -> Memory:
         past = self.retention.states - 1
@@ -148,7 +152,9 @@ class GeneralizedGradientDescent(LayerOptimizer):
 
     def _write(self, weight: Tensor, gradient: Tensor, memory: Memory, eta: float) -> None:
         past = memory.get("states")
-        mean = weight if past is None else (past.sum(0) + weight) / self.retention.states
+        wide = wide_dtype(weight)
+        present, gradient = weight.to(wide), gradient.to(wide)
+        mean = present if past is None else (past.sum(0, dtype=wide) + present) / self.retention.states
         centre, rate = self.retention.around(mean, eta)
         if past is not None:
             past.copy_(torch.cat([past[1:], weight[None]]))
@@ -156,7 +162,7 @@ class GeneralizedGradientDescent(LayerOptimizer):
         if seen is None:
             weight.copy_(centre - rate * gradient)
             return
-        x, delta = seen.x.to(weight.dtype), seen.delta.to(weight.dtype)
+        x, delta = seen.x.to(wide), seen.delta.to(wide)
         u = -len(x) * _scale(delta.mT @ x, gradient) * delta
         weight.copy_(write_values(self.objective, x, u, centre, rate, self.inner_steps))
 

@@ -1,5 +1,6 @@
 """What a model's linear layers were given: the keys under which backpropagation writes (eq. 7-9)."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -29,28 +30,41 @@ class LayerInputs:
             inputs.of(model.layer.weight).x      # (N, in)
             inputs.clear()
 
-    A row is noted when its gradient comes back, so the rows are those that the weight's `.grad` is made
-    of: a pass that is never differentiated (evaluation, `no_grad`) leaves none, a layer used several
-    times has the rows of all uses, several backward passes add up as `.grad` does, and what
+    A row is noted when its gradient comes back on the way to the weight's `.grad`, so the rows are those
+    that `.grad` is made of: a pass that is never differentiated (evaluation, `no_grad`), or by
+    `torch.autograd.grad` or `torch.func` alone, leaves none, a layer used several times has the rows of all uses, several backward passes add up as `.grad` does, and what
     `torch.utils.checkpoint` computes again counts once. Between forward and backward autograd keeps the
     inputs, as it does for the weight's gradient anyway; from backward to `clear` they are kept here, N
     x in numbers a layer. Rows are detached; a layer whose weight is frozen is left out.
 
     Layers that call `F.linear` on their own, as `nn.MultiheadAttention` does, are not seen, nor are
-    those added to the model later. In a distributed run, the rows are this process's own.
+    those added to the model later, nor weights computed from other parameters (`spectral_norm`, pruning). In a distributed run, the rows are this process's own.
 
     Args:
-        model: any module. It may be used, saved and copied as before; the copy collects nothing.
+        model: any module. It may be used, saved and copied as before. The copy collects nothing, unless these
+            inputs, or an optimizer that has them, are copied or pickled in one go with it: then it has its own,
+            without rows, as a copied parameter is without `.grad`.
         surprises: keep the gradient at each layer's output as well.
     """
 
     def __init__(self, model: nn.Module, surprises: bool = False) -> None:
         self.surprises = surprises
+        self._watch([module for module in model.modules() if isinstance(module, nn.Linear)])
+
+    def _watch(self, layers: list[nn.Module]) -> None:
         self._seen: dict[Tensor, list[Seen]] = {}
-        layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
         self._handles: dict[nn.Module, RemovableHandle] = {}
         for layer in layers:
-            self._handles[layer] = layer.register_forward_hook(self._hook())
+            self._handles[layer] = layer.register_forward_hook(_Hook(self), with_kwargs=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"surprises": self.surprises, "layers": list(self._handles)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.surprises = state["surprises"]
+        for layer in state["layers"]:
+            _Hook.clean(layer)
+        self._watch(state["layers"])
 
     def of(self, weight: Tensor) -> Seen | None:
         """What the layers with this weight met, oldest first; None if they met nothing."""
@@ -77,21 +91,47 @@ class LayerInputs:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    # A function, not a method: copying a model copies its hooks, and a method would bring a copy of all this along.
-    def _hook(self) -> Callable[[nn.Module, tuple, Tensor], Tensor | None]:
-        def hook(layer: nn.Module, given: tuple, output: Tensor) -> Tensor | None:
-            if layer not in self._handles or not (torch.is_grad_enabled() and layer.weight.requires_grad):
-                return None
-            weight = layer.weight
-            return _Tap.apply(output, given[0], lambda x, delta: self._note(weight, x, delta))
+    def note(self, weight: Tensor, x: Tensor, delta: Tensor) -> None:
+        """Takes up rows that a layer met, if they are on their way to the weight's `.grad`; called in backward."""
+        if self._handles and _reaches(weight):
+            x, delta = (part.detach().reshape(-1, part.shape[-1]) for part in (x, delta))
+            self._seen.setdefault(weight, []).append(Seen(x, delta if self.surprises else None))
 
-        return hook
 
-    def _note(self, weight: Tensor, x: Tensor, delta: Tensor) -> None:
-        if not self._handles:
-            return
-        x, delta = (part.detach().reshape(-1, part.shape[-1]) for part in (x, delta))
-        self._seen.setdefault(weight, []).append(Seen(x, delta if self.surprises else None))
+class _Hook:
+    """A layer's forward hook. Copied or pickled with its layer alone, it watches for nobody."""
+
+    def __init__(self, inputs: LayerInputs | None = None) -> None:
+        self.inputs = (lambda: None) if inputs is None else weakref.ref(inputs)
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return _Hook, ()
+
+    @staticmethod
+    def clean(layer: nn.Module) -> None:
+        """Takes away what a copied layer brought along."""
+        for key, hook in list(layer._forward_hooks.items()):
+            if isinstance(hook, _Hook) and hook.inputs() is None:
+                del layer._forward_hooks[key]
+                layer._forward_hooks_with_kwargs.pop(key, None)
+
+    def __call__(self, layer: nn.Module, given: tuple, named: dict[str, Tensor], output: Tensor) -> Tensor | None:
+        inputs = self.inputs()
+        weight = layer._parameters.get("weight")  # as an attribute, it might be computed, which may change the layer
+        if inputs is None or weight is None or not (torch.is_grad_enabled() and weight.requires_grad and weight.is_leaf):
+            return None
+        if torch._C._functorch.peek_interpreter_stack() is not None:  # torch.func's transforms leave no .grad
+            return None
+        x = given[0] if given else named["input"]
+        return _Tap.apply(output, x, lambda x, delta: inputs.note(weight, x, delta))
+
+
+def _reaches(weight: Tensor) -> bool:
+    """Whether the backward pass under way adds to this weight's `.grad`."""
+    try:
+        return torch._C._will_engine_execute_node(torch.autograd.graph.get_gradient_edge(weight).node)
+    except RuntimeError:  # torch.autograd.grad for the weight itself: torch has no answer, and adds nothing
+        return False
 
 
 class LayerOptimizer(MemoryOptimizer):
@@ -105,6 +145,10 @@ class LayerOptimizer(MemoryOptimizer):
     def __init__(self, params: Iterable[Any], inputs: LayerInputs, defaults: dict[str, Any]) -> None:
         self.inputs = inputs
         super().__init__(params, defaults)
+
+    def computed(self, parameter: Tensor) -> Tensor:
+        """The parameter itself, halves too: `inputs` knows its rows by it."""
+        return parameter
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """As the base class's; forgets the inputs."""

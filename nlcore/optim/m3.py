@@ -43,11 +43,15 @@ class MultiscaleMomentumMuon(MemoryOptimizer):
         decay: "ema" or "none".
         iterations, coefficients, dtype: of `newton_schulz`; dtype None is the parameter's own.
         orthogonal: whether what has singular values is made orthogonal.
+        maximize: go up the gradient.
 
+    Not offered: foreach, fused, capturable, differentiable.
     Raises ValueError for betas outside 0 to 1 (1 excluded), a period below 1, or an unknown decay.
     """
 
-    decays = ("betas",)
+    decays = {"betas": 3}
+    counts = {"period": 1, "iterations": 0}
+    choices = ("maximize", "decay", "coefficients", "dtype", "orthogonal")
     slow_sign = 1
     """With which slow takes up the gradients: plus, as in Alg. 1."""
 
@@ -66,16 +70,14 @@ class MultiscaleMomentumMuon(MemoryOptimizer):
         coefficients: Coefficients = QUINTIC,
         dtype: torch.dtype | None = None,
         orthogonal: bool = True,
+        maximize: bool = False,
     ) -> None:
         settings = {"lr": lr, "betas": betas, "alpha": alpha, "period": period, "eps": eps, "weight_decay": weight_decay,
                     "decay": decay, "iterations": iterations, "coefficients": coefficients, "dtype": dtype, "orthogonal": orthogonal}
-        super().__init__(params, settings)
+        super().__init__(params, settings | {"maximize": maximize})
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        super().add_param_group(param_group)
-        group = self.param_groups[-1]
-        if group["period"] < 1:
-            raise ValueError(f"period is {group['period']}: slow is written every so many steps, 1 or more")
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
         if group["decay"] not in ("ema", "none"):
             raise ValueError(f'decay is {group["decay"]!r}: take "ema", or "none" for Alg. 1 as printed')
 

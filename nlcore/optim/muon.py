@@ -32,12 +32,16 @@ class Muon(MemoryOptimizer):
         iterations, coefficients, eps: of `newton_schulz`.
         dtype: of Newton-Schulz; bfloat16 as in torch, and bit for bit as torch then. None is the
             parameter's own: the same step without rounding to 8 bits.
+        maximize: go up the gradient.
 
+    Not offered: foreach, fused, capturable, differentiable.
     Raises ValueError for a parameter that is no matrix, for a momentum outside 0 to 1 (1 excluded), and
     for an unknown rate.
     """
 
-    decays = ("momentum",)
+    decays = {"momentum": 1}
+    counts = {"iterations": 0}
+    choices = ("maximize", "nesterov", "rate", "coefficients", "dtype")
 
     def __init__(
         self,
@@ -52,15 +56,14 @@ class Muon(MemoryOptimizer):
         coefficients: Coefficients = QUINTIC,
         eps: float = 1e-7,
         dtype: torch.dtype | None = torch.bfloat16,
+        maximize: bool = False,
     ) -> None:
         settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay, "rate": rate}
-        super().__init__(
-            params, settings | {"iterations": iterations, "coefficients": coefficients, "eps": eps, "dtype": dtype}
-        )
+        settings |= {"iterations": iterations, "coefficients": coefficients, "eps": eps, "dtype": dtype}
+        super().__init__(params, settings | {"maximize": maximize})
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        super().add_param_group(param_group)
-        group = self.param_groups[-1]
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
         for p in group["params"]:
             if p.ndim != 2:
                 raise ValueError(f"Muon trains matrices, not a parameter of size {list(p.shape)}: give that one to Adam")

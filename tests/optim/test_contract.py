@@ -1,108 +1,15 @@
-"""What every optimizer of the course owes, whatever it remembers.
+"""What every optimizer of the course owes, whatever it remembers; `every.py` lists them."""
 
-A new one adds a line to OPTIMIZERS: its name, and a function of the model and of the parameters
-(or groups) to train.
-"""
-
-import contextlib
 import copy
 import math
 
 import pytest
 import torch
-from torch import nn
 
 from nlcore import probe
-from nlcore.memory import Huber
-from nlcore.optim import (
-    AMSGrad, AdaGrad, Adam, DeepMomentum, DeltaGradientDescent, DeltaMomentum, FullAdaGrad,
-    GeneralizedGradientDescent, LayerInputs, Lion, Momentum, MultiscaleMomentumMuon, Muon, NAdam, RAdam,
-    RMSProp, SignedPower, StayNear,
-)  # fmt: skip
+from tests.optim.every import loss_at, same, small, train
 
-
-def matrices(params):
-    """Only the matrices among parameters, or in each group of them, for an optimizer that takes no others."""
-    params = list(params)
-    if isinstance(params[0], dict):
-        return [group | {"params": matrices(group["params"])} for group in params]
-    return [p for p in params if p.ndim == 2]
-
-
-OPTIMIZERS = {
-    "momentum": lambda model, params: Momentum(params, lr=0.02),
-    "nesterov, decayed": lambda model, params: Momentum(params, lr=0.02, nesterov=True, weight_decay=1e-2),
-    "momentum of features": lambda model, params: Momentum(params, lr=0.005, values=SignedPower(0.5)),
-    "delta momentum, literal": lambda model, params: DeltaMomentum(params, lr=0.02, form="literal"),
-    "delta momentum, bounded": lambda model, params: DeltaMomentum(params, lr=0.02, form="bounded", weight_decay=1e-2),
-    "delta momentum, exact": lambda model, params: DeltaMomentum(params, lr=0.02, form="exact"),
-    "deep momentum": lambda model, params: DeepMomentum(params, lr=0.2),
-    "delta gradient descent": lambda model, params: DeltaGradientDescent(params, LayerInputs(model), lr=0.3),
-    "generalised gradient descent": lambda model, params: GeneralizedGradientDescent(
-        params, LayerInputs(model, surprises=True), 0.3, Huber(), StayNear(3)
-    ),
-    "adam": lambda model, params: Adam(params, lr=3e-3),
-    "adam, decayed": lambda model, params: Adam(params, lr=3e-3, weight_decay=1e-2),
-    "sign descent": lambda model, params: Adam(params, lr=1e-3, betas=(0, 0), eps=1e-30, weight_decay=1e-2),
-    "amsgrad": lambda model, params: AMSGrad(params, lr=3e-3),
-    "nadam": lambda model, params: NAdam(params, lr=3e-3),
-    "radam": lambda model, params: RAdam(params, lr=1e-2),
-    "rmsprop": lambda model, params: RMSProp(params, lr=3e-3),
-    "lion": lambda model, params: Lion(params, lr=1e-3),
-    "adagrad": lambda model, params: AdaGrad(params, lr=0.05),
-    "full adagrad": lambda model, params: FullAdaGrad(params, lr=0.05),
-    "muon": lambda model, params: Muon(matrices(params), lr=0.02),
-    "m3": lambda model, params: MultiscaleMomentumMuon(params, lr=1e-3, period=4),
-    "m3, printed": lambda model, params: MultiscaleMomentumMuon(params, lr=0.003, period=4, decay="none"),
-}  # fmt: skip
 FORGETFUL = ("delta gradient descent", "sign descent")  # their next step does not depend on their last
-
-
-@pytest.fixture(params=OPTIMIZERS)
-def make(request):
-    """Makes the optimizer for a model, or for some of its parameters."""
-    return lambda model, params=None: OPTIMIZERS[request.param](model, model.parameters() if params is None else params)
-
-
-class Small(nn.Module):
-    """Parameters of 0, 1, 2 and 4 dimensions."""
-
-    def __init__(self):
-        super().__init__()
-        self.filter = nn.Conv2d(1, 3, 3, bias=False)
-        self.inner = nn.Linear(12, 8)
-        self.outer = nn.Linear(8, 4)
-        self.scale = nn.Parameter(torch.tensor(1.0))
-
-    def forward(self, x):
-        return self.scale * self.outer(torch.tanh(self.inner(self.filter(x).flatten(1))))
-
-
-def small():
-    torch.manual_seed(0)
-    return Small()
-
-
-def loss_at(model, step):
-    draw = torch.Generator().manual_seed(step)
-    x = torch.randn(16, 1, 4, 4, generator=draw)
-    return (model(x) - x.flatten(1)[:, :4].tanh()).square().mean()
-
-
-def train(model, optimizer, steps, listening=False):
-    losses = []
-    for step in steps:
-        optimizer.zero_grad()
-        loss = loss_at(model, step)
-        loss.backward()
-        with probe.listen() if listening else contextlib.nullcontext():
-            optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-def same(a, b):
-    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
 def test_the_loss_falls(make):
@@ -249,19 +156,11 @@ def test_the_first_step_that_is_not_finite_is_named(make):
         optimizer.state_dict()
 
 
-def test_a_copy_goes_on_as_the_original(make):
-    model = small()
-    optimizer = make(model)
-    train(model, optimizer, range(1, 6))
-    if hasattr(optimizer, "inputs"):
-        pytest.skip("a copied model collects no layer inputs: make its optimizer anew, with inputs of its own")
-    other, its = copy.deepcopy((model, optimizer))
-    train(model, optimizer, range(6, 9))
-    train(other, its, range(6, 9))
-    assert same(model, other) and its.steps == optimizer.steps == 8
-
-
 def test_the_state_of_another_kind_is_one_sentence(make):
     model = small()
-    with pytest.raises(ValueError, match="not of an optimizer of this course"):
-        make(model).load_state_dict(torch.optim.SGD(model.parameters(), lr=0.1).state_dict())
+    other = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    train(model, other, [1])
+    optimizer = make(model)
+    with pytest.raises(ValueError, match="this state is not of an optimizer of this"):
+        optimizer.load_state_dict(other.state_dict())
+    assert not optimizer.state

@@ -141,5 +141,5 @@ def test_a_kernel_is_a_row_for_each_output_and_a_memory_is_small():
 
 @pytest.mark.parametrize("name", ["hidden", "inner_steps"])
 def test_a_memory_of_nothing_is_refused(name):
-    with pytest.raises(ValueError, match=f"{name} is 0: give 1 or more"):
+    with pytest.raises(ValueError, match=f"{name} is 0: give a whole number, 1 or more"):
         DeepMomentum([torch.zeros(2, requires_grad=True)], **{name: 0})
