@@ -13,12 +13,13 @@
 # ## What does a model remember, and for how long?
 #
 # A language model that is in use seems to remember two things: the text in front of it, and what it
-# was trained on, perhaps years ago. What it read an hour ago is in neither. The paper calls the tidy
-# stack of layers an illusion: look at *when* things change, and a model is a set of memories, each
-# updated at its own frequency. A set that changes at one frequency is a **level**.
+# was trained on, perhaps years ago. What it read an hour ago is in neither. Attention, an MLP, a recurrent layer, an
+# optimizer seem to be parts of different kinds. The paper (arXiv 2512.24695, section 5.1) calls this heterogeneity the
+# illusion of its title: they are the same thing, memories that learn, and they look different because we do not see *when*
+# each of them learns. A set that changes at one frequency is a **level**.
 
 # %% [markdown]
-# Below, seven memories read the same 52 words. Each row is one memory; a word is as bright as that
+# Below, seven memories read the same 52 words. All rows are made of one kind of memory, with other numbers; a word is as bright as that
 # memory recalls it now. Marks under the words show when it was updated.
 #
 # **Predict before you play.** After the last word, which row knows most of the text: one that is
@@ -42,7 +43,8 @@ clock_of_levels()
 # ## What is such a memory?
 #
 # A matrix $W$ that answers a key $k$ with a value $v$. To write, keep a part $\alpha$ of the old
-# matrix and add the new pair, scaled by a rate $\eta$ (eq. 64; $\eta$ is 1 there):
+# matrix and add the new pair, scaled by a rate $\eta$ (eq. 64; eq. 5 is the same with
+# $\eta = 1$, and eq. 15 and 18 with $\alpha = 1$ as well):
 #
 # $$W_t = \alpha\, W_{t-1} + \eta\, v_t k_t^\top \qquad\qquad \hat v = W k$$
 #

@@ -635,8 +635,8 @@ print(check_attend(attend))
 # %% [markdown]
 # ## Exercise 2: the delta rule (easy, 5 minutes)
 #
-# Write one delta rule write with retention, eq. 65. `W` is (d_v, d_k). Which retention does the error see,
-# the matrix before or after it is multiplied by $\alpha$? Eq. 65 takes it before.
+# Write one write of the delta rule with retention, as derived above. `W` is (d_v, d_k). Is the error that of
+# the matrix before or after it is multiplied by $\alpha$? Here it is taken before.
 #
 # <details><summary>Hint</summary>
 #

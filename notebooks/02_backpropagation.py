@@ -173,17 +173,24 @@ for t in range(3):
 
 # %% [markdown]
 # The third form says what training is: a sum of everything written since the start, held near the
-# start. It needs a constant $\eta$, though. **Predict:** if the rate is halved before the last step,
-# does the third form still arrive where the first does?
+# start. The paper gives it "with a constant learning rate", since the one $\eta$ before the norm weighs every gradient
+# alike. What if the rate is halved before the last step? Then each rate must go where its gradient is, into the sum:
+#
+# $$W_{t+1} = \mathrm{argmin}_W \sum_{s \le t} \eta_s \langle g_s, W\rangle + \tfrac{1}{2} \lVert W - W_0\rVert^2$$
+#
+# **Predict:** how far is eq. 3 from the first form, and how far is this one?
 
 # %%
-first_two = W - eta * past[0] - eta * past[1]
-halved = first_two - eta / 2 * past[2]  # eq. 1 with rates 0.1, 0.1, 0.05
+rates = 0.1, 0.1, 0.05
+halved = W - sum(rate * g for rate, g in zip(rates, past))  # eq. 1
 leader = follow_the_leader(past, W, 0.05)  # eq. 3 knows one rate only
-print("eq. 1 answers", (halved @ x).tolist(), " eq. 3 answers", (leader @ x).tolist())
+repaired = follow_the_leader([rate * g for rate, g in zip(rates, past)], W, 1.0)  # rates inside the sum
+
 missing = eta / 2 * (past[0] + past[1])
-assert torch.allclose(leader - halved, missing)
+assert torch.allclose(leader - halved, missing) and (repaired - halved).abs().max() < 1e-15
+print("eq. 1 answers", (halved @ x).round(decimals=6).tolist(), " eq. 3 answers", (leader @ x).tolist())
 print("eq. 3 lacks half of the first two writes, of norm", round(missing.norm().item(), 4))
+print(f"with the rates inside the sum they differ by {(repaired - halved).abs().max():.0e}")
 
 # %% [markdown]
 # ## How does a hidden layer get its surprise?
@@ -349,7 +356,8 @@ assert np.isnan(every_32[-1])  # beyond 10,000: given up
 # ## A system of such problems
 #
 # The paper now defines a model as boxes: each has an objective, a context and parameters $\theta$, and
-# is updated by a problem like ours (definitions 3 and 4, eq. 19-20):
+# is updated by a problem like ours. In the long version (arXiv 2512.24695) definition 3 prints (eq. 19; definition 4 and
+# eq. 20 the same, with a key $k$ for $x$):
 #
 # $$\theta_{t+1} = \mathrm{argmin}_\Phi\; \langle \Phi x_{t+1},\, -\nabla \mathcal{L}(\theta_t; x_{t+1}) \rangle
 #   + \frac{1}{2\eta} \lVert \Phi - \theta_t \rVert^2$$
@@ -372,7 +380,8 @@ assert torch.isclose(errors[1], start_error * 0.5**4)
 
 # %% [markdown]
 # As printed, the step climbs: the error grows by half each time, without end. With $+\nabla$ it is
-# eq. 9, 31 and 112, and gradient descent. (The gradient here is the one at the output, since $\Phi x$
+# eq. 9, 31 and 112, and gradient descent, which is what both definitions say in words: so the minus is a slip, and
+# nothing built on them changes. (The gradient here is the one at the output, since $\Phi x$
 # must have its size.)
 #
 # Corrected, the definition does what it says. Give every layer of the three-layer network its own box:

@@ -3,7 +3,7 @@
 #
 # **After this notebook** you can say which problem each optimizer solves as a memory of gradients, and
 # compute one step of Adam, AdaGrad, Newton-Schulz and M3 by hand. You will know four places where the
-# paper's text cannot be run as printed.
+# paper's equations, run as printed, do not do what its text says.
 #
 # **You need** chapters 00 and 03: what a memory is, and momentum. **Time:** 35 minutes; the cells take
 # about 20 seconds of CPU in all.
@@ -90,14 +90,14 @@ print("P^-1 g =", (G[1] / P).tolist())
 #
 # $$\min_m \sum_{i=1}^{t} (m\, g_i - P)^2 + \lambda m^2 \qquad\qquad m^{*} = \frac{P \sum_i g_i}{\lambda + \sum_i g_i^2}$$
 #
-# Set the derivative to zero and you have $m^{*}$ (eq. 103). It needs two sums only, and those are what
-# is kept (eq. 102). Below, $m^{*}$ against a least squares solver, place by place.
+# Set the derivative to zero and you have $m^{*}$ (eq. 102; 103 steps with it). It needs two sums only, and those are what
+# is kept. Below, $m^{*}$ against a least squares solver, place by place.
 
 # %%
 from nlcore.optim.regression import elementwise_memory
 
 P = h.sqrt()
-best = P * total / h  # eq. 103, lambda = 0
+best = P * total / h  # eq. 102, lambda = 0
 
 for i in range(2):
     for j in range(2):
@@ -130,9 +130,12 @@ print("eq. 105", adam.round(decimals=12).tolist())
 # %% [markdown]
 # ## What the printed form leaves out
 #
-# Eq. 102 adds and never forgets, so eq. 105 is not yet Adam. **Predict:** on gradients of 1, forty of
+# Eq. 102 prints its sums as $M_{i+1} = M_i + \beta_1\, g_{i+1} \odot P$ and $H_{i+1} = H_i + \beta_2\, g_{i+1}^2$ (long version,
+# arXiv 2512.24695): a factor before the new, none before the old. It adds and never forgets, so eq. 105, which the paper
+# calls equivalent to Adam, is not yet Adam. **Predict:** on gradients of 1, forty of
 # them, how large is $\sum g / \sqrt{\sum g^2}$? Then they turn to -1: how many steps until it turns?
-#
+
+# %% [markdown]
 # The sum of forty ones is 40, the root $\sqrt{40} = 6.3$: the direction grows with $\sqrt{t}$. And it
 # takes forty more to cancel the first forty.
 
@@ -258,10 +261,14 @@ print("full    ", newest.round(decimals=3).tolist(), "length", round(newest.norm
 # %% [markdown]
 # The full direction has length exactly 1. That holds for any gradients that are linearly independent:
 # $H^{-1/2}$ turns them into vectors of length 1 at right angles. Keep this for Muon.
+
+# %% [markdown]
+# **Erratum (eq. 109).** The long version prints what is divided by the root as a sum, and the step (111) with it:
 #
-# **Erratum (eq. 109).** The paper puts the sum $\sum \beta_1 g_i$ above the root and says that
-# $\beta_1 = 1$ is AdaGrad. AdaGrad's numerator is the newest gradient alone. **Predict** the length of
-# the printed direction: the sum of two unit vectors at a right angle.
+# $$\tilde M_{i+1} = M_i + \beta_1\, g_{i+1}^\top \qquad W_{i+1} \approx W_i - \frac{\eta_t}{\sqrt{\beta_2}}\, H_i^{-1/2}\, \tilde M_i$$
+#
+# It says that this is AdaGrad "when $\beta_1 = 1$". But AdaGrad's numerator is the newest gradient alone, and at
+# $\beta_1 = 1$ the printed one is the sum of all. **Predict** its length: two unit vectors at a right angle, added.
 
 # %%
 as_printed = over_root(H, rows.sum(0), eps=0.0)
@@ -277,7 +284,8 @@ for name, beta, direction in (("AdaGrad", 0.0, newest), ("eq. 109, beta_1 = 1", 
 
 # %% [markdown]
 # After t gradients at right angles the printed direction has length $\sqrt{t}$, where AdaGrad's has 1.
-# With a decay below 1 it is AdaGrad with momentum: `beta` of `FullAdaGrad`.
+# With a decay below 1 on the old sum it is AdaGrad with momentum, as the paper names it (`beta` of `FullAdaGrad`), and with
+# decay 0 AdaGrad. So the family is right, and only the member is misnamed.
 #
 # What does the matrix buy? Below, a valley thirty times longer than wide, turned by an angle. **Predict:**
 # for which angle does the diagonal lose most? Does the full matrix notice the angle?
@@ -355,11 +363,12 @@ assert abs(1.5 * 0.6 - 0.5 * 0.6**3 - 0.792) < 1e-15
 # %% [markdown]
 # ## The term too many in eq. 44
 #
-# **Erratum.** Eq. 44 prints the step as
+# **Erratum.** The long version (arXiv 2512.24695) prints the objective (43) and its step (44) as
 #
-# $$O \leftarrow O - \zeta\,\bigl( (O - g) + 2\, O\,(O^\top O - I) \bigr)$$
-#
-# Eq. 43 has no $O - g$. It is the pull of another problem, one that also wants to stay near g. **Predict:** where does a
+# $$\lVert P(g)^\top P(g) - I \rVert_F^2 \qquad O_{i+1} = O_i - \zeta_{i+1} \left( O_i - g_t + 2\, O_i\, (O_i^\top O_i - I) \right)$$
+
+# %% [markdown]
+# Eq. 43's gradient is $4\, O\,(O^\top O - I)$; the 2 is a matter of $\zeta$, but 43 has no $O - g$. It is the pull of another problem, one that also wants to stay near g. **Predict:** where does a
 # singular value that starts at $s_0$ stop? Set the bracket to zero: $2s^3 - s = s_0$. For $s_0 = 1$ that is 1;
 # for $s_0 = 0$ it is $1/\sqrt{2}$, not 1.
 
@@ -491,9 +500,15 @@ assert 0.44 < found[0.0] < 0.46 and 0.53 < found[0.5] < 0.55
 # %% [markdown]
 # ## A minus in eq. 75
 #
-# **Erratum.** Eq. 75 writes the slow memory with a minus, $M^{(2)} \leftarrow M^{(2)} - \beta \sum g$; Alg. 1 has a plus. Both
-# then *subtract* the answer from the weights. **Predict:** with gradients that always point one way, which
-# sign walks uphill?
+# **Erratum.** Beside each other in section 7.2 the long version prints, for the slow memory, eq. 75 and line 3 of Alg. 1:
+#
+# $$M_t^{(2)} = M_t^{(2)} - \beta_2 \sum_{i = t - \hat C}^{t} g_i \;\text{ if } t \equiv 0 \;(\mathrm{mod}\; \hat C)
+#   \qquad\qquad M_t^{(2)} = M_{t-1}^{(2)} + \beta_3 \sum_{i = (k-1) f}^{k f} g_i$$
+
+# %% [markdown]
+# (75 has $t$ on both sides, and a zero in place of the sum at other $t$.) The one step of the weights in print, line 10 of
+# Alg. 1, *subtracts* the answer, so the plus is right there. **Predict:** with gradients that always point one way,
+# which sign walks uphill?
 #
 # Newton-Schulz keeps signs, so the minus turns the slow memory's whole contribution round.
 

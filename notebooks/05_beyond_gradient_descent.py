@@ -139,9 +139,14 @@ assert abs(largest(rules["printed rate"], 2.0) - 1 / 3) < 1e-2
 # %% [markdown]
 # ## Erratum: the printed rate
 #
-# The paper writes $\eta' = \eta/(1 + \eta)$ below eq. 57, for inputs that are normalised. It is the exact rate
-# at $\lVert x\rVert = 1$ only. Appendix C assumes $\lVert x\rVert = \lambda$ for any $\lambda$, so the printed rate does not follow
-# from it. Layer norm gives $\lVert x\rVert = \sqrt{d}$, which is not 1 either.
+# The long version of the paper (arXiv 2512.24695) prints, for inputs that are normalised, "$\lVert x_t\rVert_2 = \lambda$",
+#
+# $$\eta_t' = \frac{\eta_t}{1 + \eta_t} \qquad W_{t+1} = W_t\,(I - \eta_t'\, x_t x_t^\top) - \eta_t'\, \nabla_{y_t} \mathcal{L}(W_t; x_t) \otimes x_t$$
+
+# %% [markdown]
+# (the rate just above eq. 57, and 57). That rate is exact at $\lVert x\rVert = 1$ only, so it does not follow for any
+# $\lambda$, which is what the text and Appendix C assume. Layer norm gives $\lVert x\rVert = \sqrt{d}$, which is not 1
+# either. At length 1, where the paper's own q and k are, nothing is wrong.
 #
 # The cell solves eq. 56 directly and compares both rates at several lengths.
 
@@ -167,12 +172,12 @@ for length in (0.5, 1.0, 2.0, 16.0):
 # %% [markdown]
 # ## Erratum: the sign and the weight in 114
 #
-# Appendix C sets the gradient of eq. 113 to zero. Printed, with $\nabla$ for $\nabla_y \mathcal{L} = -u$:
+# Appendix C defines $u_t = -\nabla_{y_t} \mathcal{L}(W_t; x_t)$ and sets the gradient of eq. 113 to zero. The long version prints (114)
 #
-# $$2\,(W_{t+1} x - \nabla)\,x^\top + 2\eta\,(W_{t+1} - W_t) = 0$$
+# $$2\,(W_{t+1} x_t - \nabla_{y_t} \mathcal{L}(W_t, x_t))\,x_t^\top + 2 \eta_t\,(W_{t+1} - W_t) = 0$$
 #
 # Two things went wrong. $u$ became $\nabla$, its opposite; and the weight of the second term is $\eta$, where
-# 113 has $1/\eta$. Eq. 115 to 121 inherit both. **Predict:** where does the printed step move the answer, and
+# 113 has $1/\eta$. Eq. 115 to 121 inherit both, while 57 has the sign right. **Predict:** where does the printed step move the answer, and
 # what happens when $\eta$ grows?
 
 # %%
@@ -192,11 +197,16 @@ assert torch.allclose(answers["both corrected"](eta), written, atol=1e-12)
 # %% [markdown]
 # As printed, the answer moves from 4 towards $-2$, the gradient, which is up the loss. With the sign mended
 # it moves towards 2, but *less* for a larger $\eta$: $\eta = 20$ reaches 3.6 where it should reach 2.02.
-#
+
+# %% [markdown]
 # ## Erratum: a square that is lost in 120
 #
-# In 119, $x x^\top x x^\top$ contracts to $\lVert x\rVert^2\, x x^\top = \lambda^2\, x x^\top$. Eq. 120 keeps only $\lambda$. With the
-# square, $\beta$ becomes minus $\alpha$ of eq. 121, as it must.
+# From 119 to 120 the long version contracts its last term, under a brace, as
+#
+# $$\frac{1}{\lambda^2 \eta_t + \eta_t^2}\, \nabla_{y_t} \mathcal{L}\; x_t^\top x_t x_t^\top = \frac{\lambda}{\lambda^2 \eta_t + \eta_t^2}\, \nabla_{y_t} \mathcal{L}\; x_t^\top$$
+#
+# and 120 takes the $\lambda$ over: $W_{t+1} = W_t (I - \frac{1}{\lambda^2 + \eta_t} x_t x_t^\top) - (\frac{\lambda}{\lambda^2 \eta_t + \eta_t^2} - \frac{1}{\eta_t})\, \nabla_{y_t} \mathcal{L}\; x_t^\top$.
+# But $x^\top x$ is $\lVert x\rVert^2 = \lambda^2$. With the square, $\beta$ becomes minus $\alpha$ of eq. 121, as it must.
 
 # %%
 def by_120(power, weight=eta):

@@ -33,7 +33,7 @@ def check_attend(attend: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> s
 
 @never_raises
 def check_delta(write: Callable[[Tensor, Tensor, Tensor, float, float], Tensor]) -> str:
-    """Checks `delta_write(W, k, v, alpha, eta)`, the delta rule with retention (eq. 65)."""
+    """Checks `delta_write(W, k, v, alpha, eta)`, the delta rule (eq. 65) with a retention of its own."""
     W, k, v = _draw((3, 4), (4,), (3,))
     alpha, eta, error = 0.5, 0.25, v - W @ k
     before = W.clone()
@@ -45,7 +45,7 @@ def check_delta(write: Callable[[Tensor, Tensor, Tensor, float, float], Tensor])
         "This is the Hebbian rule: v is written in full, not what is wrong about the answer.":
             alpha * W + eta * torch.outer(v, k),
         "The sign is wrong: the error grows with each write.": alpha * W - eta * torch.outer(error, k),
-        "The error is that of the faded matrix: eq. 65 asks the matrix as it was.":
+        "The error is that of the faded matrix: the delta rule asks the matrix as it was.":
             alpha * W + eta * torch.outer(v - alpha * W @ k, k),
         "Nothing fades: alpha is not used.": W + eta * torch.outer(error, k),
         "The error is written in full: eta is not used.": alpha * W + torch.outer(error, k),

@@ -42,7 +42,7 @@ class GradientDescent:
 
 @dataclass(frozen=True)
 class DeltaGradientDescent:
-    """`W <- W (I - eta x x^T) - eta delta x^T` (eq. 86-88, 121).
+    """`W <- W (I - eta x x^T) - eta delta x^T` (eq. 57, 86-88).
 
     What the matrix used to answer at the key `x` is erased, then the step is made.
     """

@@ -100,7 +100,7 @@ def run(n: int, steps: int, alpha: float, beta: float) -> Run:
 
 
 def _write(m: np.ndarray, g: np.ndarray, keep: np.ndarray, beta: float) -> np.ndarray:
-    """One write of every memory; only the three delta forms erase (eq. 49 and its erratum)."""
+    """One write of every memory; only the three delta forms erase (eq. 49, as printed and mended)."""
     new = keep * m + g
     bound = beta / (1 + beta * _dot(g, g))
     erased = np.zeros(len(NAMES))
