@@ -45,6 +45,8 @@ OPTIMIZERS = {
     "nadam": lambda model, params: NAdam(params, lr=3e-3),
     "radam": lambda model, params: RAdam(params, lr=1e-2),
     "rmsprop": lambda model, params: RMSProp(params, lr=3e-3),
+    "rmsprop, all memories": lambda model, params: RMSProp(params, lr=5e-4, centered=True, momentum=0.9),
+    "momentum, dampened": lambda model, params: Momentum(params, lr=0.05, dampening=0.5),
     "lion": lambda model, params: Lion(params, lr=1e-3),
     "adagrad": lambda model, params: AdaGrad(params, lr=0.05),
     "full adagrad": lambda model, params: FullAdaGrad(params, lr=0.05),

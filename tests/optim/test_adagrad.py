@@ -8,9 +8,10 @@ from nlcore.optim.adagrad import LARGEST, over_root
 from tests.optim.test_adam import network, train
 
 
-def test_the_diagonal_is_torchs():
+@pytest.mark.parametrize("settings", [{}, {"lr_decay": 0.1}, {"initial_accumulator_value": 0.5}])
+def test_the_diagonal_is_torchs(settings):
     a, b = network(), network()
-    ours, theirs = AdaGrad(a.parameters(), lr=0.05), torch.optim.Adagrad(b.parameters(), lr=0.05)
+    ours, theirs = AdaGrad(a.parameters(), lr=0.05, **settings), torch.optim.Adagrad(b.parameters(), lr=0.05, **settings)
     torch.testing.assert_close(train(a, ours), train(b, theirs), rtol=0, atol=1e-10)
 
 

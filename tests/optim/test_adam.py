@@ -28,6 +28,12 @@ PAIRS = {
         lambda p: torch.optim.RAdam(p, lr=3e-3, weight_decay=0.1, decoupled_weight_decay=True),
     ),
     "RMSProp": (lambda p: RMSProp(p, lr=1e-3), lambda p: torch.optim.RMSprop(p, lr=1e-3)),
+    "RMSProp, centered": (lambda p: RMSProp(p, lr=1e-3, centered=True), lambda p: torch.optim.RMSprop(p, lr=1e-3, centered=True)),
+    "RMSProp, momentum": (
+        lambda p: RMSProp(p, lr=1e-4, centered=True, momentum=0.9),
+        lambda p: torch.optim.RMSprop(p, lr=1e-4, centered=True, momentum=0.9),
+    ),
+    "Adam, up": (lambda p: Adam(p, lr=1e-4, maximize=True), lambda p: torch.optim.Adam(p, lr=1e-4, maximize=True)),
 }  # fmt: skip
 
 

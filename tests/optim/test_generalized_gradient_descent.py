@@ -61,6 +61,24 @@ def test_the_argmin_is_one(name, count):
     assert rate * slope.norm() < (1e-12 if name in ("dot", "l2") else 1e-6)
 
 
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_step_ends_at_the_argmin(name):
+    layer = nn.Linear(5, 3, bias=False).double()
+    with LayerInputs(layer, surprises=True) as inputs:
+        optimizer = GeneralizedGradientDescent(layer.parameters(), inputs, 2.0, OBJECTIVES[name])
+        (layer(normal(16, 5)) - normal(16, 3, seed=1)).square().mean().backward()
+        before, seen = layer.weight.detach().clone(), inputs.of(layer.weight)
+        found = write_values(OBJECTIVES[name], seen.x, -16 * seen.delta, before, 2.0, 5000)
+        optimizer.step()
+    assert (layer.weight - found).norm() < 1e-3 * (found - before).norm()
+
+
+def test_no_inner_step_is_refused():
+    layer = nn.Linear(5, 3)
+    with pytest.raises(ValueError, match="inner_steps is 0"):
+        GeneralizedGradientDescent(layer.parameters(), LayerInputs(layer, surprises=True), inner_steps=0)
+
+
 @pytest.mark.parametrize("name", ["dot", "l2"])
 def test_one_inner_step_is_exact_for_the_dot_product_and_l2(name):
     given = OBJECTIVES[name], normal(7, 5), normal(7, 3, seed=1), normal(3, 5, seed=2), 0.4

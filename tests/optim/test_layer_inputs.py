@@ -2,11 +2,14 @@
 
 import copy
 import gc
+import io
 import weakref
 
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.utils.prune import random_unstructured
 from torch.utils.checkpoint import checkpoint
 
 from nlcore.optim import DeltaGradientDescent, LayerInputs
@@ -183,3 +186,102 @@ def test_an_expert_without_a_token_has_met_nothing():
     with LayerInputs(model) as inputs:
         model(normal(0, 5)).sum().backward()
         assert inputs.of(model[0].weight) is None
+
+
+def test_a_pass_that_leaves_no_grad_leaves_no_row():
+    model, x = network(), normal(6, 5).requires_grad_()
+    with LayerInputs(model, surprises=True) as inputs:
+        torch.autograd.grad(model(x).sum(), x)
+        torch.autograd.grad(model(x).sum(), [x, model[0].weight])
+        model(x).sum().backward(inputs=[x])
+        assert inputs.of(model[0].weight) is None
+        model(x).sum().backward(inputs=[model[0].weight])
+        assert len(inputs.of(model[0].weight).x) == 6 and inputs.of(model[2].weight) is None
+        inputs.clear()
+        model.zero_grad()
+        penalty = torch.autograd.grad(model(x).square().sum(), x, create_graph=True)[0].square().sum()
+        (model(x).sum() + 0 * penalty).backward()
+        assert len(inputs.of(model[2].weight).x) >= 6
+
+
+@pytest.mark.parametrize("through", ["copy", "pickle"])
+def test_a_copied_pair_takes_the_same_steps_and_a_lone_copy_watches_nothing(through):
+    model = network()
+    optimizer = DeltaGradientDescent(model.parameters(), LayerInputs(model), lr=0.5)
+    pair = model, optimizer
+    for _ in range(2):  # a copy of a copy too
+        pair = copy.deepcopy(pair) if through == "copy" else _through_a_file(pair)
+    other, its = pair
+    for net, rule in ((model, optimizer), pair):
+        net(normal(6, 5)).square().sum().backward()
+        rule.step()
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), other.parameters()))
+    assert all(len(layer._forward_hooks) == len(layer._forward_hooks_with_kwargs) == 1 for layer in linears(other))
+    alone = _through_a_file(model)
+    alone(normal(6, 5)).square().sum().backward()
+    assert not its.inputs._seen and not optimizer.inputs._seen
+    its.inputs.close()
+    assert not any(layer._forward_hooks or layer._forward_hooks_with_kwargs for layer in linears(other))
+    assert all(layer._forward_hooks for layer in linears(model))
+
+
+def _through_a_file(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("computed", [
+    nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.orthogonal,
+    nn.utils.spectral_norm, lambda layer: random_unstructured(layer, "weight", 0.5),
+])
+def test_a_computed_weight_is_left_as_it_was(computed):
+    def made():
+        torch.manual_seed(0)
+        return nn.Sequential(computed(nn.Linear(4, 6)), nn.Linear(6, 2))
+
+    plain, watched, x = made(), made(), torch.ones(3, 4)
+    with LayerInputs(watched) as inputs:
+        for _ in range(3):
+            expected, found = plain(x), watched(x)
+            assert torch.equal(expected, found)
+            found.sum().backward()
+            expected.sum().backward()
+        assert list(inputs._seen) == [watched[1].weight]
+        assert all(torch.equal(p.grad, q.grad) for p, q in zip(plain.parameters(), watched.parameters()))
+
+
+def test_a_layer_called_by_keyword():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(5, 4).double()
+
+        def forward(self, x):
+            return self.layer(input=x)
+
+    net = Net()
+    with LayerInputs(net, surprises=True) as inputs:
+        net(normal(6, 5)).square().sum().backward()
+        assert (writes(inputs, net.layer) - net.layer.weight.grad).abs().max() < 1e-12
+
+
+def test_functional_transforms_work_and_leave_no_row():
+    model, x = network(), normal(6, 5)
+    with LayerInputs(model) as inputs:
+        weights = dict(model.named_parameters())
+        found = vmap(grad(lambda p, row: functional_call(model, p, (row,)).sum()), (None, 0))(weights, x)
+        torch.func.jvp(lambda row: model(row), (x,), (x,))
+        torch.func.jacrev(model)(x)
+        assert not inputs._seen
+    model(x).sum().backward()
+    assert torch.allclose(found["0.weight"].sum(0), model[0].weight.grad)
+
+
+def test_inputs_that_nobody_holds_watch_no_longer():
+    model = network()
+    watched = weakref.ref(LayerInputs(model))
+    gc.collect()
+    assert watched() is None
+    model(normal(6, 5)).sum().backward()

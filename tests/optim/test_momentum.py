@@ -40,6 +40,19 @@ def test_it_is_torch_sgd_over_200_steps(alpha, nesterov, decay):
     assert distance(ours, theirs) < 1e-12 and distance(ours, network()) > 0.1
 
 
+def test_dampening_is_torchs():
+    ours, theirs = network(), network()
+    optimizer = Momentum(ours.parameters(), lr=0.05, dampening=0.4)
+    sgd = torch.optim.SGD(theirs.parameters(), lr=0.05, momentum=0.9, dampening=0.4)
+    for step in range(50):
+        for net, rule in ((ours, optimizer), (theirs, sgd)):
+            backward(net, step)
+            rule.step()
+    assert distance(ours, theirs) < 1e-12 and distance(ours, network()) > 0.1
+    with pytest.raises(ValueError, match="dampening is 0.4"):
+        Momentum(ours.parameters(), nesterov=True, dampening=0.4)
+
+
 def test_the_memory_is_a_decayed_sum_of_past_gradients():
     """Unrolled (eq. 13): gradient t - k counts alpha^k."""
     net, past = network(), []
