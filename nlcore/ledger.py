@@ -56,14 +56,18 @@ LEDGER: tuple[Row, ...] = (
         _RULES + "test_a_named_rule_is_a_setting", "What are the four choices?",
     ),
     Row(
+        1, "65, erratum", "the delta rule's factor stands right of M; print has it on the left, and no alpha",
+        "nlcore.memory.GradientDescent", _RULES + "test_a_named_rule_is_a_setting", "**Erratum, eq. 65.**",
+    ),
+    Row(
         1, "66-67, erratum", "Oja's rule erases on the side of the value: print lacks a transpose",
-        "nlcore.memory.Oja", _RULES + "test_ojas_rule_is_the_delta_rule_of_the_memory_read_backwards",
-        "What keeps a matrix from growing?",
+        "nlcore.memory.Oja", _RULES + "test_ojas_rule_is_a_step_on_the_objective_printed_below_67",
+        "**Erratum, eq. 66-67.**",
     ),
     Row(
         1, "68, erratum", "Omega, with the nabla that print lacks: explicit at M_{t-1}, implicit at the printed M_t",
         "nlcore.memory.Omega", _RULES + "test_omega_is_a_gradient_step_on_the_loss_over_the_last_c_tokens",
-        "What if a write looks back a little?",
+        "**Erratum, eq. 68.**",
     ),
     Row(
         2, "1-3", "gradient descent as steepest descent, as proximal step and as FTRL", "nlcore.memory.follow_the_leader",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from book import source
 from nlcore.ledger import LEDGER, table
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,20 @@ def test_symbol_test_and_anchor_exist(row):
 def test_what_is_planned_has_no_notebook_yet_and_no_half_a_row(row):
     assert not row.symbol and not row.test
     assert notebook(row.chapter) is None, f"chapter {row.chapter} exists, so eq. {row.equations} owes its symbol and test"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py")), ids=lambda path: path.stem)
+def test_beside_every_erratum_stands_what_is_printed_and_where(script):
+    """In the prose around it: the version of the paper, and a displayed equation of it."""
+    prose, sections = "", []
+    for kind, text in source.cells(source.read(script)):
+        if kind == "markdown":
+            prose += text + "\n"
+        else:
+            sections, prose = [*sections, prose], ""
+    for section in (s for s in sections if "**Erratum" in s or "## Erratum" in s):
+        assert "long version" in section and "$$" in section, section[:80]
+    assert "Erratum" not in "".join(sections) or "2512.24695" in "".join(sections)
 
 
 def test_the_equations_of_nine_and_ten_are_done_and_no_row_stands_twice():

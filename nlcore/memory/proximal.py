@@ -60,6 +60,7 @@ def follow_the_leader(gradients: Sequence[Tensor], start: Tensor, eta: float) ->
     """`argmin of sum_t <g_t, W> + ||W - start||^2 / (2 eta)` (eq. 3): all past gradients, from the start.
 
     After T steps of gradient descent at one constant eta, it is where they arrived. If eta changes
-    on the way the two part, since this form weighs every gradient alike.
+    on the way the two part, since this form weighs every gradient alike: give each gradient times its
+    own rate then, and eta = 1.
     """
     return steepest_step(torch.stack(tuple(gradients)).sum(0), start, eta)

@@ -47,6 +47,7 @@ def test_follow_the_leader_parts_from_descent_when_the_rate_changes():
     first, second = gradient(squared, W), gradient(squared, W - 0.1 * gradient(squared, W))
     there = W - 0.1 * first - 0.05 * second
     assert (follow_the_leader((first, second), W, 0.05) - there).norm() == pytest.approx(0.05 * first.norm().item())
+    assert (follow_the_leader((0.1 * first, 0.05 * second), W, 1.0) - there).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("eta", [0.01, 0.3, 10.0])

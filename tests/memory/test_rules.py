@@ -54,6 +54,16 @@ def test_a_named_rule_is_a_setting(objective, rule, formula):
     assert (after(memory, state, k, v).memory[0] - W).abs().max() < 1e-12
 
 
+def test_ojas_rule_is_a_step_on_the_objective_printed_below_67():
+    """`-2 <M k, v> + ||M^T v||^2` by autograd; half of it, since the 2 is part of eta."""
+    memory, state = linear(DotProduct(), Oja())
+    k, v = normal(D_K, seed=1), normal(D_V, seed=2)
+    W = state.memory[0].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(-2 * (W @ k) @ v + (W.mT @ v).square().sum(), W)
+    written, _ = memory.write(state, k, v, Rates(0.3 * ONE, ONE))
+    assert (written.memory[0] - (W - 0.3 * slope / 2)).abs().max() < 1e-12
+
+
 def test_the_decayed_hebbian_memory_is_linear_attention():
     """Eq. 5, token by token: the read after token t is the causal sum with weights alpha^(t - s) k_s . q_t."""
     memory, _ = linear(DotProduct(), GradientDescent())
