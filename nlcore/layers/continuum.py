@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nlcore.layers.norm import rms_norm
+
 ORDERS = ("fast first", "slow first")
 
 
@@ -11,7 +13,7 @@ class ContinuumLevel(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(dim)
+        self.norm = rms_norm(dim)
         self.w_in = nn.Linear(dim, hidden, bias=False)
         self.w_out = nn.Linear(hidden, dim, bias=False)
 

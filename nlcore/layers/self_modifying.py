@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nlcore import probe
 from nlcore.layers.memory_group import MemoryGroup, Tokens, Written, unit
+from nlcore.layers.norm import rms_norm
 from nlcore.memory import State
 
 CONVOLUTION = 4
@@ -87,7 +88,7 @@ class SelfModifyingTitans(nn.Module):
         # Half-lives from 38 to 760 tokens: heads that forget at different speeds.
         self.bias_alpha = nn.Parameter(torch.linspace(4.0, 7.0, heads))
         self.theta = nn.Parameter(torch.full((heads,), -2.0)) if momentum else None
-        self.norm = nn.RMSNorm(self.width)
+        self.norm = rms_norm(self.width)
         self.w_out = nn.Linear(dim, dim, bias=False)
         with torch.no_grad():
             self.convolution[..., -1] += 1  # begins near the identity

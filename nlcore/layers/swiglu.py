@@ -3,13 +3,15 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nlcore.layers.norm import rms_norm
+
 
 class SwiGLU(nn.Module):
     """`x + W_out (silu(W_gate h) * W_up h)` with `h = RMSNorm(x)`."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(dim)
+        self.norm = rms_norm(dim)
         self.w_in = nn.Linear(dim, 2 * hidden, bias=False)
         self.w_out = nn.Linear(hidden, dim, bias=False)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from nlcore.layers import ContinuumMemory, SelfModifyingTitans
+from nlcore.layers.norm import rms_norm
 from nlcore.levels import Level
 from nlcore.models.presets import Preset
 
@@ -28,7 +29,7 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, mixer: nn.Module, channel: nn.Module) -> None:
         super().__init__()
-        self.norm, self.mixer, self.channel = nn.RMSNorm(dim), mixer, channel
+        self.norm, self.mixer, self.channel = rms_norm(dim), mixer, channel
 
     def forward(self, x: Tensor, state: Any) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
         mixed, state, report = self.mixer(self.norm(x), state)
@@ -49,7 +50,7 @@ class LanguageModel(nn.Module):
         self.preset = preset
         self.embedding = nn.Embedding(vocabulary, preset.dim)
         self.blocks = nn.ModuleList(Block(preset.dim, mixer(), channel()) for _ in range(preset.depth))
-        self.norm = nn.RMSNorm(preset.dim)
+        self.norm = rms_norm(preset.dim)
         self._initialise()
 
     def _initialise(self) -> None:

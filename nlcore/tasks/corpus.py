@@ -6,11 +6,11 @@ The built-in one is made from what `domains` lists, and needs no download.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from nlcore.tasks import cache, domains, filters
+from nlcore.tasks import cache, domains, filters, overlap
 from nlcore.tasks.domains import DOMAINS
 
 LIMIT = 4_000_000  # bytes of one built-in domain, so that none drowns the others
@@ -121,8 +121,22 @@ def builtin(names: Sequence[str] = tuple(DOMAINS)) -> Corpus:
             validation += held_out
     if not train:
         raise DataError(f"The built-in text for {', '.join(notes)} is not on this machine: {_advice(notes)}.")
+    validation = _apart(train, validation, notes)
     title = "builtin" if len(notes) == len(DOMAINS) else "builtin:" + ",".join(notes)
     return Corpus(title, drawn(train, "mix"), drawn(validation, "mix"), notes)
+
+
+def _apart(train: Iterable[Document], validation: Iterable[Document], notes: dict[str, dict]) -> list[Document]:
+    """The validation documents without the lines that the training text shares; the notes get how many bytes that is."""
+    known = overlap.blocks(document.content for document in train)
+    rest = []
+    for document in validation:
+        kept = overlap.without(document.content, known)
+        note = notes[document.domain]
+        note["shared_bytes_left_out"] = note.get("shared_bytes_left_out", 0) + len(document.content) - len(kept)
+        if kept.strip():
+            rest.append(replace(document, content=kept))
+    return rest
 
 
 def _advice(notes: dict[str, dict]) -> str:

@@ -4,6 +4,8 @@ Both are of the text's own counts, so they need no training and flatter the coun
 ends below `order1` has learned more than which byte follows which.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 
@@ -12,11 +14,16 @@ def order0(text: bytes) -> float:
     return _entropy(np.bincount(np.frombuffer(text, np.uint8), minlength=256))
 
 
-def order1(text: bytes) -> float:
-    """Entropy H(X_t | X_{t-1}) of a byte when the one before is known, in bits per byte; 0 below two bytes."""
-    data = np.frombuffer(text, np.uint8).astype(np.int64)
-    pairs = np.bincount(256 * data[:-1] + data[1:], minlength=256 * 256).reshape(256, 256)
-    return _entropy(pairs) - _entropy(pairs.sum(1))
+def order1(pieces: Iterable[bytes]) -> float:
+    """Entropy H(X_t | X_{t-1}) of a byte when the one before is known, in bits per byte; 0 without any pair.
+
+    Pairs are counted within each piece, never across two: what is scored may be windows that do not touch.
+    """
+    pairs = np.zeros(256 * 256, np.int64)
+    for piece in pieces:
+        data = np.frombuffer(piece, np.uint8).astype(np.int64)
+        pairs += np.bincount(256 * data[:-1] + data[1:], minlength=256 * 256)
+    return _entropy(pairs) - _entropy(pairs.reshape(256, 256).sum(1))
 
 
 def _entropy(counts: np.ndarray) -> float:

@@ -46,9 +46,11 @@ class HeldOut:
         """Inputs and targets of `count` windows spread evenly over the text: the same ones each time."""
         return sequential(self.tokens, self.batch, self.context, count)
 
-    def text(self, count: int) -> bytes:
-        """The bytes that those windows ask for."""
-        return b"".join(text_of(row.numpy(), self.tokenizer) for _, targets in self.windows(count) for row in targets)
+    def pieces(self, count: int) -> Iterator[bytes]:
+        """For each of those windows the bytes that it asks for, after the one byte before them."""
+        for inputs, targets in self.windows(count):
+            for first, row in zip(inputs[:, :1], targets):
+                yield text_of(first.numpy(), self.tokenizer)[-1:] + text_of(row.numpy(), self.tokenizer)
 
 
 def text_of(tokens: np.ndarray, tokenizer: Tokenizer) -> bytes:

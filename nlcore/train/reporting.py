@@ -46,12 +46,12 @@ class Reporter:
         }
 
     def validate(self, step: int, beat: Beat) -> float:
-        """Bits per byte on the fixed validation windows; a sample goes into samples.jsonl."""
+        """Bits per byte on the same few validation windows each time; `final` takes more. A sample goes into samples.jsonl."""
         parts = self.parts
         found = evaluate.score(parts.model, parts.held_out, self.config.validation_windows, parts.choice, beat)
         prompt, text = evaluate.sample(parts.model, parts.held_out, SAMPLE, parts.choice, step)
         self._append(self.folder.samples, step, {"prompt": prompt, "text": text})
-        self.progress.say(f"step {step:,}   validation {found.bits_per_byte:.3f} bits per byte")
+        self.progress.say(f"step {step:,}   validation {found.bits_per_byte:.3f} bits per byte on {found.bytes:,} bytes")
         return found.bits_per_byte
 
     def report(self, step: int, elapsed: float, figures: Record, rows: list[Record], left: float) -> None:
@@ -92,8 +92,8 @@ class Reporter:
         result = {
             "bits_per_byte": scored.bits_per_byte,
             "bits_per_byte_eta_0": frozen,
-            "order1_entropy": order1(parts.held_out.text(windows)),
-            "order1_entropy_all": order1(text),
+            "order1_entropy": order1(parts.held_out.pieces(windows)),
+            "order1_entropy_all": order1([text]),
             "scored_bytes": scored.bytes,
             "validation_bytes": len(text),
             "tokens_per_second": step * self.config.preset.batch * self.config.preset.context / elapsed,

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from nlcore.tasks import cache, corpus
-from nlcore.tasks.corpus import Corpus, DataError, Document, builtin, split, take
+from nlcore.tasks.corpus import Corpus, DataError, Document, builtin, join, split, take
 from nlcore.tasks.domains import DOMAINS, Domain, Source
 
 LINE = "This line {} of document {} is long enough to be a line.\n"
@@ -31,7 +31,8 @@ def toy(monkeypatch, tmp_path):
     def domain(name: str) -> Domain:
         def sources():
             for path in (tmp_path / "toy" / name).glob("*"):
-                yield Source(path.name, str(path.stat()), path.read_text)
+                facts = path.stat()  # not all of it: reading changes the time of access
+                yield Source(path.name, f"{facts.st_size} {facts.st_mtime_ns}", path.read_text)
 
         return Domain(f"toy {name}", () if name == "a" else ("no-such-package",), sources,
                       lambda sources: ((source.name, source.read()) for source in sources))
@@ -56,6 +57,13 @@ def test_no_document_is_twice_in_it(real):
     documents = real.train + real.validation
     assert len({document.content for document in documents}) == len(documents)
     assert len({(document.domain, document.name) for document in documents}) == len(documents)
+
+
+def test_no_long_run_of_training_text_stands_in_the_validation_text(real):
+    train, text, width = join(real.train), join(real.validation), 256
+    known = {train[at : at + width] for at in range(0, len(train), 64)}  # a run of 319 bytes holds one of them
+    assert not any(text[at : at + width] in known for at in range(len(text) - width + 1))
+    assert all(0 < facts["shared_bytes_left_out"] < 20_000 for facts in real.manifest["domains"].values())
 
 
 def test_no_licence_opens_a_document(real):

@@ -44,10 +44,13 @@ def test_frozen_memories_change_the_score(made):
     assert frozen.bytes == score(made).bytes and frozen.bits_per_byte != score(made).bits_per_byte
 
 
-def test_the_text_of_the_windows_is_what_is_scored():
+def test_the_pieces_hold_exactly_the_pairs_that_are_scored():
     text = bytes(range(65, 65 + 41))
-    held_out = HeldOut(np.frombuffer(text, np.uint8), ByteTokenizer(), 10, 2)
-    assert held_out.text(4) == text[1:] and held_out.text(2) == text[1:11] + text[21:31]
+    held_out = HeldOut(np.frombuffer(text, np.uint8), ByteTokenizer(), 10, 3)
+    for count in (1, 2, 3, 4):
+        scored = [(a, b) for x, y in held_out.windows(count) for a, b in zip(x.flatten().tolist(), y.flatten().tolist())]
+        assert [pair for piece in held_out.pieces(count) for pair in zip(piece, piece[1:])] == scored
+    assert list(held_out.pieces(2)) == [text[0:11], text[20:31]]
 
 
 def test_a_tokens_bytes_are_counted_also_where_a_token_is_many():
