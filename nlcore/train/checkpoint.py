@@ -19,6 +19,7 @@ from torch import Tensor
 from nlcore.train.folder import ROOM, write_json
 
 WEIGHTS, STATE, DIGESTS = "model.safetensors", "state.pt", "digests.json"
+WINDOWS = os.name == "nt"
 NAME = re.compile(r"step-([0-9]{8,})")
 HALF, ASIDE = re.compile(r"\.step-[0-9]{8,}"), re.compile(r"\.(step-[0-9]{8,})\.old")
 """One that is being written, and one that a newer one of the same step is about to replace."""
@@ -189,7 +190,7 @@ def _digest(path: Path) -> str:
 
 def _sync(folder: Path) -> None:
     """Onto the disk, so that a name is never there before its content. Windows has no such call for folders."""
-    if os.name == "nt":
+    if WINDOWS:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,15 +1,19 @@
 """The run folder: whole lines, the lines that count, and one trainer at a time."""
 
+import json
 import subprocess
 import sys
+import time
 
 import pytest
+from filelock import lock_descriptor
 
 from nlcore.train import TrainError
-from nlcore.train.folder import RunFolder, Tail, append, free, is_locked, latest, locked, read_json, records, write_json
+from nlcore.train.folder import RunFolder, Tail, append, free, held, is_locked, latest, locked, read_json, records, write_json
 
 HOLD = """
 import sys
+import time
 from nlcore.train.folder import RunFolder, locked
 with locked(RunFolder(sys.argv[1])):
     print("held", flush=True)
@@ -103,3 +107,32 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path, holder):
     with locked(folder):
         assert is_locked(folder)
     assert not is_locked(folder)
+
+
+def test_a_look_at_the_lock_changes_nothing_and_another_look_is_no_trainer(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    assert not is_locked(folder) and list(tmp_path.iterdir()) == []
+    with locked(folder):
+        pass
+    owner = folder.lock.read_bytes()
+    with open(folder.lock, "rb") as file:
+        assert lock_descriptor(file.fileno(), blocking=False)
+        monkeypatch.setattr(time, "sleep", lambda _: file.close())  # the other reader has seen enough
+        assert not is_locked(folder)
+    assert folder.lock.read_bytes() == owner
+
+
+def test_a_file_is_held_by_one_at_a_time(tmp_path):
+    with held(tmp_path / "a") as file:
+        file.write(b"mine")
+        with pytest.raises(BlockingIOError, match="locked by another"), held(tmp_path / "a", patience=0.0):
+            pass
+    with held(tmp_path / "a", patience=0.0):
+        assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+def test_json_that_cannot_be_written_leaves_the_old_one_alone(tmp_path):
+    write_json(tmp_path / "a.json", {"n": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"n": object()})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"] and json.loads((tmp_path / "a.json").read_text()) == {"n": 1}
