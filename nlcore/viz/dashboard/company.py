@@ -1,32 +1,38 @@
 """Tells whether another kernel's dashboard watches the same run."""
 
-import fcntl
 from pathlib import Path
 
-NAME = "watched"
+from filelock import lock_descriptor
+
+NAMES = tuple(f"watched-{seat}" for seat in range(1, 10))
+"""A watcher's seat is a file in the run folder; beyond the last one, watchers see others and are not seen."""
 
 
 class Company:
-    """A shared lock on a small file in the run folder; the system frees it when the kernel ends, however it ends."""
+    """The lock on a seat of its own; the system frees it when the kernel ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder, self.seat, self.file = folder, "", None
         try:
-            self.file = open(folder / NAME, "ab")
-            fcntl.flock(self.file, fcntl.LOCK_SH)
+            for name in NAMES:
+                file = open(folder / name, "ab")
+                if lock_descriptor(file.fileno(), blocking=False):
+                    self.seat, self.file = name, file
+                    return
+                file.close()
         except OSError:  # a folder that may only be read
-            self.file = None
+            return
 
     def others(self) -> bool:
-        """Whether someone else holds the lock too."""
-        if self.file is None:
-            return False
+        """Whether someone else is in another seat."""
+        return any(self._is_taken(self.folder / name) for name in NAMES if name != self.seat)
+
+    def _is_taken(self, seat: Path) -> bool:
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with open(seat, "rb") as file:
+                return not lock_descriptor(file.fileno(), blocking=False)
+        except OSError:  # nobody has ever sat there
             return False
-        except OSError:
-            return True
-        finally:  # a failed change of the lock drops it
-            fcntl.flock(self.file, fcntl.LOCK_SH)
 
     def leave(self) -> None:
         if self.file is not None:
