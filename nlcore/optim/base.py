@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nlcore import probe
-from nlcore.optim.settings import check_count, check_number, check_shares, plain
+from nlcore.optim.settings import check_count, check_number, check_shares, kept, plain
 
 Memory = dict[str, Any]
 """What an optimizer remembers of one parameter: tensors by name, and `step`, how often it was written."""
@@ -55,20 +55,28 @@ class MemoryOptimizer(Optimizer, ABC):
         self._spoilt_at: Tensor | None = None
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        for letter, name in self.torch_names.items():
-            if letter in param_group:
-                param_group[name] = param_group.pop(letter)
+        self._by_torch_names(param_group)
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
         try:
-            self.check(self.param_groups[-1])
+            self.check(group)
         except Exception:
             self.param_groups.pop()
             raise
+        group |= {name: kept(group[name]) for name in self._settings()}
+
+    def _settings(self) -> set[str]:
+        return self.defaults.keys() - {"differentiable"}  # torch adds it to the defaults of every copy
+
+    def _by_torch_names(self, group: dict[str, Any]) -> None:
+        for letter, name in self.torch_names.items():
+            if letter in group:
+                group[name] = group.pop(letter)
 
     def check(self, group: dict[str, Any]) -> None:
         """Raises ValueError for a group that this optimizer cannot train."""
         letters = {name: letter for letter, name in self.torch_names.items()}
-        for name in self.defaults.keys() - set(self.choices):
+        for name in self._settings() - set(self.choices):
             if name in self.decays:
                 check_shares(name, group[name], self.decays[name])
             elif name in self.counts:
@@ -178,8 +186,7 @@ class MemoryOptimizer(Optimizer, ABC):
     def _fitted(self, state_dict: dict[str, Any]) -> dict[Tensor, Memory]:
         """The memories of a state, copied to where they belong."""
         given, fitted = state_dict.get("param_groups", ()), {}
-        named = self.defaults.keys() - {"differentiable"}  # torch adds it to every copy
-        if "steps" not in state_dict and not (given and all(named <= group.keys() for group in given)):
+        if "steps" not in state_dict and not (given and all(self._settings() <= group.keys() for group in given)):
             raise ValueError(f"this state is not of an optimizer of this course: give what {type(self).__name__}.state_dict() made")
         for own, group in zip(self.param_groups, given):
             for p, number in zip(own["params"], group["params"]):
@@ -201,9 +208,10 @@ class MemoryOptimizer(Optimizer, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        for group in self.param_groups:  # a state from before a setting was there
-            for name, default in self.defaults.items():
-                group.setdefault(name, default)
+        for group in self.param_groups:  # a state from before a setting was there, or had its name
+            self._by_torch_names(group)
+            for name in self._settings():
+                group.setdefault(name, kept(self.defaults[name]))
 
     # torch copies and pickles an optimizer without what subclasses add to it. What hides a method, as a scheduler's
     # wrapper of `step` does, is bound to the original, and hooks are: both stay with it.

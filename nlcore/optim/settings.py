@@ -4,11 +4,13 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
 def plain(value: Any) -> Any:
-    """A number, be it numpy's or a tensor of one element, as Python's own; several as a tuple; all else as it is.
+    """A number, be it numpy's or a tensor of one element, as Python's own; several as a tuple; a dtype by its name
+    as itself; all else as it is.
 
     A tensor on an accelerator is waited for.
     """
@@ -16,9 +18,24 @@ def plain(value: Any) -> Any:
         return tuple(plain(part) for part in value)
     if isinstance(value, Tensor) and value.numel() == 1:
         return value.item()
+    if isinstance(value, str) and value.startswith("torch."):
+        return getattr(torch, value.removeprefix("torch."))
     if isinstance(value, Integral):
         return value if isinstance(value, bool) else int(value)
     return float(value) if isinstance(value, Real) else value
+
+
+def kept(value: Any) -> Any:
+    """What a group keeps of a setting, until `plain` reads it.
+
+    A tensor stays one: a scheduler, or its owner, writes into it. A dtype is kept by name, as torch.distributed's
+    checkpoints take no other.
+    """
+    if isinstance(value, (tuple, list)):
+        return tuple(kept(part) for part in value)
+    if isinstance(value, torch.dtype):
+        return str(value)
+    return value if isinstance(value, Tensor) else plain(value)
 
 
 def check_number(name: str, value: Any) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict, set_optimizer_state_dict
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
-from nlcore.optim import Adam, Momentum
+from nlcore.optim import Adam, Momentum, base
 from tests.optim.every import loss_at, same, small, train
 
 
@@ -90,17 +90,40 @@ def test_what_is_no_rate_is_refused_in_one_sentence(make, wrong):
 def test_numbers_may_be_tensors_or_numpys(make):
     weights = []
     for form in (float, lambda value: torch.tensor(value, dtype=torch.float64), np.float64):
-        weight, optimizer = by_hand(make, lr=form(0.03125))
-        if isinstance(betas := optimizer.defaults.get("betas"), tuple):
-            optimizer.param_groups[0]["betas"] = tuple(map(form, betas))
+        more = {"betas": tuple(map(form, betas)) for betas in [make(small()).defaults.get("betas")] if betas}
+        weight, optimizer = by_hand(make, lr=form(0.03125), **more)
         for step in range(4):
             weight.grad = gradient(weight, step)
             optimizer.step()
         weights.append(weight.detach())
-        if form is not float:
-            continue
         torch.load(_saved(optimizer.state_dict()), weights_only=True)
     assert torch.equal(weights[0], weights[1]) and torch.equal(weights[0], weights[2])
+
+
+def test_many_parameters_at_once_take_the_steps_of_each_alone(make, monkeypatch):
+    alone, together = small(), small()
+    train(alone, make(alone), range(1, 7))
+    monkeypatch.setattr(base, "_together", lambda params: [params])  # as on an accelerator
+    train(together, make(together), range(1, 7))
+    assert all(torch.allclose(p, q, rtol=1e-5, atol=1e-6) for p, q in zip(alone.parameters(), together.parameters()))
+
+
+def test_a_state_from_before_a_setting_loads(make):
+    model = small()
+    optimizer = make(model)
+    train(model, optimizer, range(1, 4))
+    state = copy.deepcopy(optimizer.state_dict())
+    for group in state["param_groups"]:
+        del group["maximize"]
+        for letter, name in optimizer.torch_names.items():
+            group[letter] = group.pop(name)
+    weights = copy.deepcopy(model)
+    resumed = make(weights)
+    resumed.load_state_dict(state)
+    assert resumed.param_groups[0].keys() == optimizer.param_groups[0].keys()
+    train(model, optimizer, range(4, 7))
+    train(weights, resumed, range(4, 7))
+    assert same(model, weights)
 
 
 def _saved(state):
@@ -138,16 +161,20 @@ def test_the_momentum_that_is_steered_is_the_one_that_is_read():
         Momentum([plain[0]], alpha=-1.0)
 
 
-def test_torchs_distributed_state_goes_round(make):
+@pytest.mark.parametrize("form", ["strict", "flatten_optimizer_state_dict", "full_state_dict"])
+def test_torchs_distributed_state_goes_round(make, form):
     model = small()
     optimizer = make(model)
     train(model, optimizer, range(1, 4))
-    state = copy.deepcopy(get_optimizer_state_dict(model, optimizer))
+    if form == "full_state_dict" and not any(isinstance(v, torch.Tensor) for m in optimizer.state.values() for v in m.values()):
+        pytest.skip("torch asks for a tensor in the state, of torch.optim.SGD without momentum too")
+    options = StateDictOptions(**{form: True})
+    state = copy.deepcopy(get_optimizer_state_dict(model, optimizer, options=options))
     assert "steps" not in state
     other = copy.deepcopy(model)
     resumed = make(other)
     other.zero_grad()
-    set_optimizer_state_dict(other, resumed, state)
+    set_optimizer_state_dict(other, resumed, state, options=options)
     train(model, optimizer, range(4, 7))
     train(other, resumed, range(4, 7))
     assert same(model, other) and resumed.steps == optimizer.steps == 6
