@@ -1,14 +1,13 @@
 """Which sizes fit this machine, and about how long each takes: estimates, and named so."""
 
-import os
 import time
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from nlcore import machine
 from nlcore.models import PRESETS, Preset, build, parameter_count
 from nlcore.train.device import choose
 
@@ -49,11 +48,7 @@ def free_memory(where: torch.device) -> int:
     """Bytes free on the device, or on the machine for the CPU."""
     if where.type == "cuda":
         return torch.cuda.mem_get_info(where)[0]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine.free_memory()
 
 
 @cache

@@ -5,7 +5,6 @@
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from nlcore import sizing
+from nlcore import machine, sizing
 from nlcore.models import build, parameter_count
 from nlcore.train import TrainConfig, TrainError
 from nlcore.train.device import Choice, choose, settled, threads
@@ -112,8 +111,7 @@ def _now(choice: Choice) -> float:
 def _peak(choice: Choice) -> int:
     if choice.device.type == "cuda":
         return torch.cuda.max_memory_reserved(choice.device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return machine.peak_memory()
 
 
 def main() -> None:

@@ -17,11 +17,12 @@ BELOW = {
     "ops": set(),
     "probe": set(),
     "levels": set(),
+    "machine": set(),
     "tasks": set(),
     "layers": {"memory", "ops", "probe"},
     "models": {"layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "levels"},
-    "train": {"models", "optim", "tasks", "probe", "levels"},
+    "train": {"models", "optim", "tasks", "probe", "levels", "machine"},
     "viz": {"memory", "levels", "train", "optim", "ops"},
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")

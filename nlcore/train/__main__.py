@@ -1,6 +1,7 @@
 """`python -m nlcore.train`: trains a model from the command line, under torchrun on several processes."""
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
@@ -9,7 +10,9 @@ from nlcore.train.compare import compare
 from nlcore.train.config import DEVICES, DTYPES, TrainError, configure
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
+from nlcore.train.progress import Display
 from nlcore.train.run import new, train
+from nlcore.train.words import refusal, visible
 
 EXAMPLES = """examples:
   python -m nlcore.train --size tiny
@@ -24,7 +27,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message[0].upper()}{message[1:]}: see python -m nlcore.train --help.\n")
+        self.exit(2, visible(f"{message[0].upper()}{message[1:]}: see python -m nlcore.train --help.") + "\n")
 
 
 def parser() -> Parser:
@@ -66,14 +69,18 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     config = configure(**given)
     if compares:
         said = compare(config, run, team) or "The comparison was stopped."
-        team.once(lambda: print(said))
+        team.once(lambda: Display().write(said + "\n"))
     else:
         train(team.once(lambda: new(config, run, team.size)), team=team)
     return 0
 
 
 def program(team: Team) -> int | str:
-    """Runs the command; returns what to exit with, the lead alone with a sentence."""
+    """Runs the command; returns what to exit with, the lead alone with a sentence.
+
+    Whatever bad input can cause ends in a sentence; a fault of the program itself leaves its traceback in log.txt
+    or, where there is no run yet, here.
+    """
     try:
         return main(team=team)
     except KeyboardInterrupt:
@@ -81,11 +88,36 @@ def program(team: Team) -> int | str:
     except ValueError as error:
         sentence = str(error)
     except OSError as error:
-        sentence = f"{error.filename or 'A file'}: {error.strerror}; check its permissions, and the space on the disk."
+        sentence = refusal(error)
+    except MemoryError:
+        sentence = "The machine's memory does not hold this: choose a smaller text, batch or size."
+    except RuntimeError as error:  # of paths, of torch, and of what is nested too deeply
+        sentence = f"{type(error).__name__}: {' '.join(str(error).split())}"
     team.linger()
-    return sentence if team.lead else 1
+    return visible(sentence) if team.lead else 1
+
+
+def open_standard_streams() -> None:
+    """Opens what the shell has closed, so that no file of a run takes its number and with it what others print."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number > 2:
+            os.close(number)
+            return
+
+
+def close_display() -> None:
+    """Leaves nothing unwritten to a terminal that is gone, which Python would report at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        sys.stdout = None
 
 
 if __name__ == "__main__":
+    open_standard_streams()
     with joined() as members:
-        sys.exit(program(members))
+        code = program(members)
+    close_display()
+    sys.exit(code)

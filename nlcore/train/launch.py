@@ -4,27 +4,46 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlcore.train import parallel
-from nlcore.train.config import TrainConfig, TrainError, change
+from nlcore.train import device, parallel
+from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
-from nlcore.train.folder import Record, RunFolder, is_locked, latest, read_json, records, write_json
-from nlcore.train.run import new, read_config
-from nlcore.train.status import LIVE, read_status
+from nlcore.train.folder import Record, RunFolder, is_locked, latest, records, write_json
+from nlcore.train.run import changed, new, read_config
+from nlcore.train.status import LIVE, read_status, stored
+from nlcore.train.words import visible
 
 POLL = 0.2
 LAST_WRITE = "120"
 """Seconds that a team told to end by a signal has for its step and its checkpoint."""
+APART: dict[str, Any] = (
+    {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+)
+"""A key that interrupts the notebook's server does not reach a process started so."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A process that was started for a run."""
+
+    process: subprocess.Popen
+    name: str
+    """Stays in status.json until the next launch, to tell whose words are there."""
+    logged: int
+    """Bytes that log.txt had before."""
 
 
 class Run:
     """A run, seen from outside: everything is read from its folder, and commands go through it."""
 
-    def __init__(self, path: str | Path, process: subprocess.Popen | None = None) -> None:
-        self.folder, self.process = RunFolder(path), process
+    def __init__(self, path: str | Path, launch: Launch | None = None) -> None:
+        self.folder, self.launch = RunFolder(path), launch
+        self.process = launch.process if launch is not None else None
         read_config(self.folder)
 
     def __repr__(self) -> str:
@@ -57,8 +76,21 @@ class Run:
     def status(self) -> Record:
         """state, step, steps, done (share), seconds_left, line (progress in words), sentence, heartbeat, result, ..."""
         if self.process is not None and self.process.poll() is None:
-            return read_json(self.folder.status)
-        return read_status(self.folder)
+            return stored(self.folder)
+        status = read_status(self.folder)
+        mine = self.launch is not None and status.get("launch") == self.launch.name
+        if mine and status.get("state") in LIVE and not is_locked(self.folder):
+            return status | {"state": "failed", "sentence": self._last_words()}
+        return status
+
+    def _last_words(self) -> str:
+        """What this run's own process wrote last."""
+        with open(self.folder.log, "rb") as log:
+            log.seek(self.launch.logged)
+            lines = log.read().decode(errors="replace").splitlines()
+        told = [line.strip() for line in lines if line.strip(" =-")]  # torchrun draws lines
+        code = self.process.returncode
+        return visible(told[-1]) if told else f"The process ended at once, with code {code}: resume the run."
 
     def alive(self) -> bool:
         """Whether its process is there."""
@@ -102,24 +134,25 @@ def start(config: TrainConfig, path: str | Path | None = None, processes: int | 
     return _spawn(new(config, path, processes), processes)
 
 
-def resume(path: str | Path, processes: int | None = None, **choices: Any) -> Run:
+def resume(path: str | Path, processes: int | None = None, accept_data: bool = False, **choices: Any) -> Run:
     """Goes on with a run that has ended, in a process of its own, or several, as many as before or not.
 
     processes: as in `start`.
-    choices: of `run.CHANGEABLE`, to change them; accept_data=True, as in `train`.
-    Raises TrainError if there is no run, it is still training, or the processes cannot share the batch.
+    accept_data, choices: as in `train`.
+    Raises TrainError, before a process starts, if there is no run, it is still training, a choice is None, unknown
+    or makes no sense, or the processes cannot share the batch.
     """
     folder = RunFolder(path)
-    config = change(read_config(folder)[0], **{name: choices.get(name) for name in ("device", "micro_batch")})
+    config = changed(read_config(folder)[0], **choices)
     processes = parallel.fitting(config) if processes is None else processes
     parallel.check(config, processes)
+    device.choose(config.device, config.dtype)
     if is_locked(folder):
         raise TrainError(f"{folder.path} is training already: attach to it, or stop it first.")
-    options = []
-    for name, value in choices.items():
-        flag = "--" + name.replace("_", "-")
-        options += [flag] if value is True else [flag, str(value)]
-    return _spawn(folder, processes, options)
+    fields = config.as_json()
+    values = fields["preset"] | fields
+    options = [f"--{name.replace('_', '-')}={values[name]}" for name in choices]
+    return _spawn(folder, processes, [*options, *(["--accept-data"] if accept_data else [])])
 
 
 def attach(path: str | Path) -> Run:
@@ -128,19 +161,21 @@ def attach(path: str | Path) -> Run:
 
 
 def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Run:
-    before = read_json(folder.status)
-    write_json(folder.status, before | {"state": "starting", "sentence": "", "heartbeat": time.time()})
+    launch = uuid.uuid4().hex
+    fields = {"state": "starting", "sentence": "", "heartbeat": time.time(), "launch": launch}
+    write_json(folder.status, read_status(folder) | fields)
     launcher, environment = ["-m"], dict(os.environ)
     if processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m", "--"]
         environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
     with open(folder.log, "ab") as log:
+        logged = log.seek(0, os.SEEK_END)
         process = subprocess.Popen(
-            [sys.executable, *launcher, "nlcore.train", "--resume", str(folder.path), *options],
+            [sys.executable, *launcher, "nlcore.train", f"--resume={folder.path}", *options],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            start_new_session=True,
+            **APART,
         )
-    return Run(folder.path, process)
+    return Run(folder.path, Launch(process, launch, logged))

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from nlcore import machine
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.device import Choice
 
@@ -96,7 +97,7 @@ class Team:
 class Processes(Team):
     """More than one, as torchrun started them: gloo on the CPU, and NCCL where tensors are on CUDA."""
 
-    parent: int = field(default_factory=os.getppid)
+    orphaned: Callable[[], bool] = field(default_factory=machine.orphaned)
 
     def place(self, choice: Choice) -> Choice:
         if choice.device.type == "mps":
@@ -167,7 +168,7 @@ class Processes(Team):
             raise
 
     def abandoned(self) -> bool:
-        return os.getppid() != self.parent
+        return self.orphaned()
 
     def linger(self) -> None:
         if not self.lead:

@@ -1,8 +1,9 @@
 """One run in this process: makes its folder, takes its lock, resumes what is there, and ends it in order."""
 
 import signal
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
 from nlcore.train.status import Status, read_status
+from nlcore.train.words import quoted
 
 CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
+HANGUP = getattr(signal, "SIGHUP", None)
+"""A closed terminal's signal, where the system has it."""
 
 
 def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1) -> RunFolder:
@@ -61,7 +65,7 @@ def check_vacant(folder: RunFolder) -> None:
     if not folder.is_ours():
         raise TrainError(f"{here} holds files that are not a run's: name a new folder, or an empty one.")
     if folder.begun() or read_status(folder).get("state") != "failed":
-        raise TrainError(f"{here} holds a run already: continue it with --resume {here}, or name another folder.")
+        raise TrainError(f"{here} holds a run already: continue it with --resume {quoted(here)}, or name another folder.")
 
 
 def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
@@ -117,8 +121,8 @@ def _failures(folder: RunFolder, status: Status, progress: Progress) -> Iterator
         sentence = "Interrupted: a resume goes on from the newest checkpoint."
         tell("stopped", sentence, sentence)
         raise
-    except torch.OutOfMemoryError as error:
-        advice = "The device is out of memory: resume with a smaller --micro-batch, or start a smaller size."
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        advice = "The device or the machine is out of memory: resume with a smaller --micro-batch, or start a smaller size."
         tell("failed", advice, advice)
         raise TrainError(advice) from error
     except OSError as error:
@@ -158,11 +162,7 @@ def _attempt(
 ) -> tuple[str, str]:
     """State and sentence that the attempt ends with."""
     config, facts = read_config(folder)
-    fixed = next((name for name, value in choices.items() if value is not None and name not in CHANGEABLE), None)
-    if fixed is not None:
-        option = "--" + fixed.replace("_", "-")
-        raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without {option}.")
-    config = change(config, **choices)
+    config = changed(config, **choices)
     parallel.check(config, team.size)
     choice = team.place(device.choose(config.device, config.dtype))
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
@@ -185,7 +185,20 @@ def _attempt(
             state = trainer.run()
     if state == "done":
         return state, f"Done in {clock(trainer.elapsed)} of training. Everything is in {folder.path}."
-    return state, f"Stopped after step {trainer.step:,}. Go on with: python -m nlcore.train --resume {folder.path}"
+    return state, f"Stopped after step {trainer.step:,}. Go on with: python -m nlcore.train --resume {quoted(folder.path)}"
+
+
+def changed(config: TrainConfig, **choices: Any) -> TrainConfig:
+    """The config of a run that goes on with these choices of `CHANGEABLE`. Raises TrainError for any other value."""
+    for name, value in choices.items():
+        if value is None or isinstance(value, bool):
+            raise TrainError(f"{name} is {value}: give a value, or leave {name} out to keep the run's own.")
+    made = change(config, **choices)
+    fixed = next((name for name in choices if name not in CHANGEABLE), None)
+    if fixed is not None:
+        option = "--" + fixed.replace("_", "-")
+        raise TrainError(f"A run's {fixed} cannot change: start a new run, or resume without {option}.")
+    return made
 
 
 def _check_unfinished(folder: RunFolder, trainer: Trainer, status: Status) -> None:
@@ -223,19 +236,30 @@ def _introduction(
 
 @contextmanager
 def _signals(trainer: Trainer) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the run at the next step; the second does what it always did."""
+    """The first signal to end ends the run at the next step; the second does what it always did.
+
+    A terminal that closes may say so twice, so its signal stays harmless; where it is ignored (nohup), it stays
+    ignored. Only the main thread may handle signals: in another one they are left alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def leave(number: int, frame: object) -> None:
         trainer.leave = True
-        restore()
+        restore(set(before) - {HANGUP})
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    if HANGUP is not None and signal.getsignal(HANGUP) != signal.SIG_IGN:
+        numbers.append(HANGUP)
+    before = {number: signal.signal(number, leave) for number in numbers}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def restore(chosen: Collection[int]) -> None:
+        for number in chosen:
+            # None: a handler that was not set from Python, and cannot be set again.
+            signal.signal(number, signal.SIG_DFL if before[number] is None else before[number])
 
     try:
         yield
     finally:
-        restore()
+        restore(before)

@@ -22,7 +22,7 @@ class Status:
 
     def __init__(self, folder: RunFolder) -> None:
         self.path, self.beaten = folder.status, -math.inf
-        self.fields: Record = _stored(folder) | {"pid": os.getpid(), "host": socket.gethostname()}
+        self.fields: Record = stored(folder) | {"pid": os.getpid(), "host": socket.gethostname()}
 
     def set(self, **fields: Any) -> None:
         """Changes fields and writes the file."""
@@ -39,16 +39,16 @@ class Status:
 
 def read_status(folder: RunFolder) -> Record:
     """What the file says, {} before any launch. The state is "lost" if the process ought to be there and is not."""
-    status = _stored(folder)
+    status = stored(folder)
     if status.get("state") not in LIVE or is_locked(folder) or _starts(status):
         return status
-    status = _stored(folder)  # it may have ended, in order, since the first look
+    status = stored(folder)  # it may have ended, in order, since the first look
     if status.get("state") in LIVE:
         status |= {"state": "lost", "sentence": _lost(folder)}
     return status
 
 
-def _stored(folder: RunFolder) -> Record:
+def stored(folder: RunFolder) -> Record:
     """What the file says; {} where it cannot be read, as a power cut may leave it: the next `set` writes it anew."""
     try:
         return read_json(folder.status)

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from nlcore.train import TrainError, attach, new, resume, start
+from nlcore.train import TrainError, attach, launch, new, resume, start
 from nlcore.train.folder import records
 from tests.train.small import small
 
@@ -57,7 +60,7 @@ def test_a_run_is_paused_goes_on_is_steered_and_stops(long_run):
         run.command("pause")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_leaves_a_checkpoint_and_ends_in_order(long_run, number):
     with pytest.raises(TrainError, match="is training already"):
         resume(long_run.folder.path)
@@ -89,6 +92,78 @@ def test_what_goes_wrong_in_the_process_is_told_by_the_run(tmp_path):
     status = run.wait(60)
     assert status["state"] == "failed" and "does not exist" in status["sentence"]
     assert "does not exist" in run.log_tail()
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        (dict(steps=8, lr=None), "lr is None"),
+        (dict(steps=False), "steps is False"),
+        (dict(micro_batch=True), "micro_batch is True"),
+        (dict(report_every=5), "A run's report_every cannot change"),
+        (dict(seed=1), "A run's seed cannot change"),
+        (dict(colour=1), "There is no choice 'colour'"),
+        (dict(lr="fast"), "lr is fast"),
+        (dict(micro_batch=7), "micro_batch 7 does not divide"),
+        (dict(device="tpu"), "There is no device 'tpu'"),
+        (dict(steps=8, seconds=3), "Both steps and seconds"),
+    ],
+)
+def test_what_a_resume_would_refuse_is_refused_at_once(tmp_path, monkeypatch, choices, said):
+    folder = new(small(), tmp_path / "run")
+    monkeypatch.setattr(launch.subprocess, "Popen", None)  # no process may start
+    with pytest.raises(TrainError, match=said):
+        resume(folder.path, **choices)
+    assert not folder.status.exists()
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """Lets processes run another program in place of training."""
+    started = subprocess.Popen
+
+    def choose(code):
+        def start_other(command, **how):
+            return started([sys.executable, "-c", code], **how)
+
+        monkeypatch.setattr(launch.subprocess, "Popen", start_other)
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit('It is \\x1b[1m refused.')", r"It is \x1b[1m refused."),
+        ("import os; os._exit(9)", "The process ended at once, with code 9: resume the run."),
+    ],
+)
+def test_a_process_that_ends_before_the_lock_is_reported_at_once(tmp_path, program, code, said):
+    program(code)
+    folder = new(small(), tmp_path / "run")
+    folder.log.write_text("of an earlier attempt\n")
+    run = resume(folder.path)
+    run.process.wait()
+    assert run.status()["state"] == "failed" and run.status()["sentence"] == said
+    assert not run.alive()
+
+
+def test_words_of_another_launch_are_not_taken_for_its_own(tmp_path, program):
+    program("import sys; sys.exit('Mine.')")
+    first = resume(new(small(), tmp_path / "run").path)
+    first.process.wait()
+    program("import time; time.sleep(60)")
+    second = resume(first.folder.path)
+    assert first.status()["state"] == "starting" and second.alive()
+    second.process.kill()
+    second.process.wait()
+
+
+def test_a_folder_whose_name_looks_like_an_option(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+    run = start(small(steps=2), "-x")
+    assert run.wait(60)["state"] == "done", run.log_tail()
 
 
 def test_no_run_to_attach_to(tmp_path):

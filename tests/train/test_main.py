@@ -1,13 +1,19 @@
 """The command line: its choices, its sentences, and the comparison."""
 
+import errno
+import os
+import shlex
 import subprocess
 import sys
 
 import pytest
 
+from nlcore.train import __main__ as command
+from nlcore.train import new, train
 from nlcore.train.__main__ import main
 from nlcore.train.compare import compare, table
 from nlcore.train.folder import RunFolder, read_json
+from nlcore.train.parallel import ALONE
 from tests.train.small import TEXT, small
 
 QUICK = ["--data", str(TEXT), "--batch", "1", "--context", "32", "--threads", "1", "--device", "cpu"]
@@ -59,6 +65,88 @@ def test_the_program_prints_the_sentence_without_a_traceback(tmp_path):
         cwd=tmp_path, capture_output=True, text=True,
     )
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1 and "none.txt does not exist" in ended.stderr
+
+
+COMMAND = [sys.executable, "-m", "nlcore.train", "--steps", "2", *QUICK, "--run"]
+
+
+def result(run):
+    status = read_json(RunFolder(run).status)
+    assert status["state"] == "done" and status["step"] == status["result"]["steps"] == 2
+    return status["result"]
+
+
+def test_a_reader_that_goes_away_costs_the_display_only(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([*COMMAND, "run"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    result(tmp_path / "run")
+
+
+def test_without_standard_streams_no_file_of_the_run_takes_their_place(tmp_path):
+    line = shlex.join([*COMMAND, "run"]) + " <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], cwd=tmp_path).returncode == 0
+    result(tmp_path / "run")
+
+
+def test_letters_that_the_terminal_lacks(tmp_path):
+    text = tmp_path / "greek.txt"
+    text.write_text("και το να του η\n" * 2000, encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    ended = subprocess.run([*COMMAND, "run", "--data", text], cwd=tmp_path, env=environment, capture_output=True)
+    assert ended.returncode == 0 and b"\\u03" in ended.stdout, ended.stderr
+    assert set("και") & set(result(tmp_path / "run")["prompt"])
+
+
+def test_advice_can_be_copied_into_a_shell(tmp_path, monkeypatch):
+    monkeypatch.setattr("nlcore.train.loop.Trainer.run", lambda trainer: "stopped")
+    status = train(new(small(), tmp_path / "my run; reboot"))
+    words = shlex.split(status["sentence"].partition("Go on with: ")[2])
+    assert words == ["python", "-m", "nlcore.train", "--resume", str(tmp_path / "my run; reboot")]
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (MemoryError(), "The machine's memory does not hold this"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (RuntimeError("two\nlines \x1b"), r"RuntimeError: two lines \x1b"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "a\ab"), r"a\x07b: it is a folder"),
+        (OSError(errno.ENOSPC, "No space left on device"), "There is no space left on the disk"),
+    ],
+)
+def test_whatever_bad_input_can_cause_ends_in_a_sentence(monkeypatch, raised, said):
+    def refuse(team):
+        raise raised
+
+    monkeypatch.setattr(command, "main", refuse)
+    told = command.program(ALONE)
+    assert told.startswith(said) and "\n" not in told
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "main", lambda team: {}["a name"])
+    with pytest.raises(KeyError):
+        command.program(ALONE)
+    monkeypatch.setattr("nlcore.train.loop.Trainer.run", lambda trainer: [].pop())
+    folder = new(small(), tmp_path / "run")
+    with pytest.raises(IndexError):
+        train(folder)
+    assert "Traceback" in folder.log.read_text() and "log.txt says where" in read_json(folder.status)["sentence"]
+
+
+@pytest.mark.parametrize("path", ["file", "file/run", "loop", "loop/run"])
+def test_a_run_folder_that_cannot_be_one_gets_one_sentence(tmp_path, monkeypatch, path):
+    (tmp_path / "file").write_text("words")
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+    for option in ("--run", "--resume"):
+        monkeypatch.setattr(sys, "argv", ["nlcore.train", option, path])
+        said = command.program(ALONE)
+        assert path in said and "space" not in said and "\n" not in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "loop"]
 
 
 def test_the_comparison_gives_both_the_same_time(tmp_path):
