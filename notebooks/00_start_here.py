@@ -19,8 +19,8 @@
 # each of them learns. A set that changes at one frequency is a **level**.
 
 # %% [markdown]
-# Below, seven memories read the same 52 words. All rows are made of one kind of memory, with other numbers; a word is as bright as that
-# memory recalls it now. Marks under the words show when it was updated.
+# Below, seven memories read the same 52 words. All rows are one kind of memory with other settings; a word is as
+# bright as that memory recalls it now. Marks under the words show when it was updated.
 #
 # **Predict before you play.** After the last word, which row knows most of the text: one that is
 # updated after every word, or one that was updated twice? Which rows know the last word? Write your

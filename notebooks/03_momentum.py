@@ -119,8 +119,9 @@ assert 1 - 0.9**6 < 0.5 < 1 - 0.9**7 and 1 - 0.9**43 < 0.99 < 1 - 0.9**44
 
 # %% [markdown]
 # So it takes 7 and 44. The paper's numbers are right as steps *back*: since its sum begins at $i = 0$, the oldest of
-# 7 gradients is 6 steps old, and what lies beyond 43 steps is indeed less than 1%, as it goes on to say. Either way the point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts,
-# at each step, on the last 44 batches.
+# 7 gradients is 6 steps old, and what lies beyond 43 steps is indeed less than 1%, as it goes on to say. Either way
+# the point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts, at each step, on the last 44
+# batches.
 #
 # Move $\alpha$ below. The reach grows like $1/(1-\alpha)$: 0.99 reaches ten times as far as 0.9.
 
@@ -200,7 +201,8 @@ assert torch.allclose(memory["momentum"], P @ m)  # a fixed P may as well act on
 # ## What if it asks before it writes?
 #
 # The dot product rewards agreement without end. The paper asks instead for an answer (the objective stands without a
-# number above eq. 48): under the key $g$ the memory, a row $m$, shall give the number $P$. Its gradient step, with $\alpha$ kept, is the delta rule:
+# number above eq. 48): under the key $g$ the memory, a row $m$, shall give the number $P$. Its gradient step, with
+# $\alpha$ kept, is the delta rule:
 #
 # $$\tfrac{1}{2} \lVert m\, g - P \rVert^2 \qquad m_{t+1} = m_t\,(\alpha - \eta\, g g^\top) + \eta\, P\, g^\top \qquad W_{t+1} = W_t - m_{t+1}^\top$$
 #
@@ -211,7 +213,8 @@ assert torch.allclose(memory["momentum"], P @ m)  # a fixed P may as well act on
 #
 # $$\lVert m\, g^\top - P \rVert_2^2 \qquad W_{i+1} = W_i + m_{i+1} \qquad m_{i+1} = m_i\,(\alpha_{i+1} - g^\top g) - \eta_t\, P\, g$$
 #
-# Let autograd take the step, at $m = (1, 1)$ and our third gradient, for the value $P$ and for $-P$.
+# Let autograd take the step on half of that objective (the 2 goes into $\eta$), at $m = (1, 1)$ and our third gradient,
+# for the value $P$ and for $-P$.
 
 # %%
 m, g, P, eta = torch.tensor([1.0, 1.0]), G[2], 1.0, 0.1
@@ -412,9 +415,8 @@ for name, loss in targets.items():
 # %% [markdown]
 # Asked for a dot product with 1, the network answers every gradient along $(-1, -1)$, because that is the way down, and
 # ever more of it, because there is no amount at which the loss is content. The weights would walk that way whatever
-# the gradients say. Momentum can afford such a loss, since a linear
-# memory's slope is the gradient itself and $\alpha$ bounds the sum; in a network each layer's slope grows with the other
-# layer. Ours stops where the gradient is given back.
+# the gradients say. Momentum can afford such a loss, since a linear memory's slope is the gradient itself and $\alpha$
+# bounds the sum; in a network each layer's slope grows with the other layer. Ours stops where the gradient is given back.
 
 # %% [markdown]
 # What is such a memory good for? Below, gradients have a part that always lies in the same three of 32

@@ -368,7 +368,8 @@ assert abs(1.5 * 0.6 - 0.5 * 0.6**3 - 0.792) < 1e-15
 # $$\lVert P(g)^\top P(g) - I \rVert_F^2 \qquad O_{i+1} = O_i - \zeta_{i+1} \left( O_i - g_t + 2\, O_i\, (O_i^\top O_i - I) \right)$$
 
 # %% [markdown]
-# Eq. 43's gradient is $4\, O\,(O^\top O - I)$; the 2 is a matter of $\zeta$, but 43 has no $O - g$. It is the pull of another problem, one that also wants to stay near g. **Predict:** where does a
+# Eq. 43's gradient is $4\, O\,(O^\top O - I)$; the 2 is a matter of $\zeta$, but 43 has no $O - g$. It is the pull of another
+# problem, one that also wants to stay near g (as the sentence below 43 says it should). **Predict:** where does a
 # singular value that starts at $s_0$ stop? Set the bracket to zero: $2s^3 - s = s_0$. For $s_0 = 1$ that is 1;
 # for $s_0 = 0$ it is $1/\sqrt{2}$, not 1.
 
@@ -506,7 +507,7 @@ assert 0.44 < found[0.0] < 0.46 and 0.53 < found[0.5] < 0.55
 #   \qquad\qquad M_t^{(2)} = M_{t-1}^{(2)} + \beta_3 \sum_{i = (k-1) f}^{k f} g_i$$
 
 # %% [markdown]
-# (75 has $t$ on both sides, and a zero in place of the sum at other $t$.) The one step of the weights in print, line 10 of
+# Eq. 75 also has $t$ on both sides, and a zero in place of the sum at other $t$; what counts here is the sign. The one step of the weights in print, line 10 of
 # Alg. 1, *subtracts* the answer, so the plus is right there. **Predict:** with gradients that always point one way,
 # which sign walks uphill?
 #

@@ -144,9 +144,9 @@ assert abs(largest(rules["printed rate"], 2.0) - 1 / 3) < 1e-2
 # $$\eta_t' = \frac{\eta_t}{1 + \eta_t} \qquad W_{t+1} = W_t\,(I - \eta_t'\, x_t x_t^\top) - \eta_t'\, \nabla_{y_t} \mathcal{L}(W_t; x_t) \otimes x_t$$
 
 # %% [markdown]
-# (the rate just above eq. 57, and 57). That rate is exact at $\lVert x\rVert = 1$ only, so it does not follow for any
+# (the rate stands just above eq. 57). It is exact at $\lVert x\rVert = 1$ only, so it does not follow for any
 # $\lambda$, which is what the text and Appendix C assume. Layer norm gives $\lVert x\rVert = \sqrt{d}$, which is not 1
-# either. At length 1, where the paper's own q and k are, nothing is wrong.
+# either. At length 1, which Hope gives its q and k, nothing is wrong.
 #
 # The cell solves eq. 56 directly and compares both rates at several lengths.
 
@@ -172,13 +172,14 @@ for length in (0.5, 1.0, 2.0, 16.0):
 # %% [markdown]
 # ## Erratum: the sign and the weight in 114
 #
-# Appendix C defines $u_t = -\nabla_{y_t} \mathcal{L}(W_t; x_t)$ and sets the gradient of eq. 113 to zero. The long version prints (114)
+# Appendix C defines $u_t = -\nabla_{y_t} \mathcal{L}(W_t; x_t)$ and sets the gradient of eq. 113 to zero. The long version
+# prints (114)
 #
 # $$2\,(W_{t+1} x_t - \nabla_{y_t} \mathcal{L}(W_t, x_t))\,x_t^\top + 2 \eta_t\,(W_{t+1} - W_t) = 0$$
 #
 # Two things went wrong. $u$ became $\nabla$, its opposite; and the weight of the second term is $\eta$, where
-# 113 has $1/\eta$. Eq. 115 to 121 inherit both, while 57 has the sign right. **Predict:** where does the printed step move the answer, and
-# what happens when $\eta$ grows?
+# 113 has $1/\eta$. Eq. 115 to 121 inherit both, while 57 has the sign right. **Predict:** where does the printed step
+# move the answer, and what happens when $\eta$ grows?
 
 # %%
 answers = {
