@@ -16,10 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nlcore.train.folder import ROOM, write_json
+from nlcore.train.folder import ROOM, WINDOWS, write_json
 
 WEIGHTS, STATE, DIGESTS = "model.safetensors", "state.pt", "digests.json"
-WINDOWS = os.name == "nt"
 NAME = re.compile(r"step-([0-9]{8,})")
 HALF, ASIDE = re.compile(r"\.step-[0-9]{8,}"), re.compile(r"\.(step-[0-9]{8,})\.old")
 """One that is being written, and one that a newer one of the same step is about to replace."""

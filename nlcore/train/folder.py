@@ -17,6 +17,7 @@ from filelock import lock_descriptor
 from nlcore.train.config import TrainError
 
 Record = dict[str, Any]
+WINDOWS = os.name == "nt"
 PATIENCE = 1.0
 """Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
 LEFT = re.compile(r"\.(config|status)\.json\.[0-9]+")
@@ -171,10 +172,22 @@ def write_json(path: Path, record: Record, durable: bool = False) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Renames; on Windows that is refused in the instant in which a reader has the file open."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if not WINDOWS or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def read_json(path: Path) -> Record:
@@ -219,12 +232,15 @@ def locked(folder: RunFolder) -> Iterator[None]:
 
 
 def is_locked(folder: RunFolder) -> bool:
-    """Whether a living process trains in this folder."""
-    try:
-        with open(folder.lock, "rb") as file:
-            return not any(_free(file) for _ in range(LOOKS))
-    except FileNotFoundError:
+    """Whether a living process trains in this folder. True, too, where the system lets nobody look."""
+    if not folder.lock.exists():
         return False
+    mode = "r+b" if os.access(folder.lock, os.W_OK) else "rb"  # some shared disks lock only what may be written
+    try:
+        with open(folder.lock, mode) as file:
+            return not any(_free(file) for _ in range(LOOKS))
+    except OSError:
+        return True
 
 
 def _free(file: BinaryIO) -> bool:
@@ -253,4 +269,4 @@ def trouble(error: OSError, folder: RunFolder) -> str:
         return f"{folder.path} was renamed or removed during the training: resume the run where its folder is now."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"There is no space left on the disk for {what}: make room, then resume the run."
-    return f"{what}: {error.strerror or error}; see to that, then resume the run."
+    return f"{what}: {error.strerror or error}; see to that, then try again."

@@ -38,7 +38,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
     check(config, processes)
     folder = RunFolder(path) if path is not None else free(f"{config.preset.name}-{config.model}")
     folder.create()
-    with locked(folder):
+    with _in_words(folder), locked(folder):
         check_vacant(folder)
         folder.tidy()
         for old in (folder.tokenizer, folder.status):
@@ -91,7 +91,7 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
     another process holds the folder.
     """
     read_config(folder)
-    with ExitStack() as stack:
+    with _in_words(folder), ExitStack() as stack:
         team.once(lambda: stack.enter_context(locked(folder)))
         team.once(lambda: _begin(folder))
         status, progress = Status(folder), Progress(folder)
@@ -100,6 +100,15 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
         state, sentence = _attempt(folder, status, progress, team, accept_data, choices)
         team.once(lambda: _end(status, progress, state, sentence))
         return team.once(lambda: status.fields)
+
+
+@contextmanager
+def _in_words(folder: RunFolder) -> Iterator[None]:
+    """What the system refuses inside the block is a TrainError."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainError(trouble(error, folder)) from error
 
 
 @contextmanager
@@ -128,7 +137,7 @@ def _failures(folder: RunFolder, status: Status, progress: Progress) -> Iterator
     except OSError as error:
         sentence = trouble(error, folder)
         tell("failed", sentence, sentence)
-        raise TrainError(sentence) from error
+        raise
     except Exception as error:
         tell("failed", f"{type(error).__name__}: {error}; log.txt says where.", traceback.format_exc())
         raise

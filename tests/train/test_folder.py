@@ -1,6 +1,8 @@
 """The run folder: whole lines, the lines that count, and one trainer at a time."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -136,3 +138,30 @@ def test_json_that_cannot_be_written_leaves_the_old_one_alone(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"n": object()})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"] and json.loads((tmp_path / "a.json").read_text()) == {"n": 1}
+
+
+def test_a_reader_that_has_the_file_open_on_windows_only_delays_a_writer(tmp_path, monkeypatch):
+    write_json(tmp_path / "a.json", {"n": 1})
+    replace, refusals = os.replace, [PermissionError("in use")] * 3
+
+    def busy(one, other):
+        if refusals:
+            raise refusals.pop()
+        replace(one, other)
+
+    monkeypatch.setattr(os, "replace", busy)
+    with pytest.raises(PermissionError):
+        write_json(tmp_path / "a.json", {"n": 2})
+    monkeypatch.setattr("nlcore.train.folder.WINDOWS", True)
+    write_json(tmp_path / "a.json", {"n": 3})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"n": 3}
+
+
+def test_a_disk_that_has_no_locks_is_no_traceback_for_a_reader(tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    folder = RunFolder(tmp_path)
+    folder.lock.touch()
+    monkeypatch.setattr("nlcore.train.folder.lock_descriptor", none)
+    assert is_locked(folder)

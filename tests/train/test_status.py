@@ -144,3 +144,17 @@ def test_done_stays_done_when_a_run_that_was_started_again_refuses(tmp_path):
     with locked(folder), pytest.raises(TrainError, match="is being trained"):
         train(folder)
     assert read_status(folder)["state"] == "done"
+
+
+def test_what_the_system_refuses_at_the_start_is_one_sentence(tmp_path, monkeypatch):
+    folder = new(small(), tmp_path / "run")
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "a file")
+
+    monkeypatch.setattr("nlcore.train.status.write_json", refuse)
+    with pytest.raises(TrainError, match="^a file: Permission denied; see to that, then try again.$"):
+        train(folder)
+    monkeypatch.setattr("nlcore.train.run.write_json", refuse)
+    with pytest.raises(TrainError, match="^a file: Permission denied"):
+        new(small(), tmp_path / "other")

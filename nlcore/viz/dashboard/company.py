@@ -29,9 +29,9 @@ class Company:
 
     def _is_taken(self, seat: Path) -> bool:
         try:
-            with open(seat, "rb") as file:
+            with open(seat, "r+b") as file:
                 return not lock_descriptor(file.fileno(), blocking=False)
-        except OSError:  # nobody has ever sat there
+        except OSError:  # nobody has ever sat there, or the folder may only be read
             return False
 
     def leave(self) -> None:
