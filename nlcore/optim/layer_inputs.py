@@ -115,12 +115,13 @@ class _Hook:
                 del layer._forward_hooks[key]
                 layer._forward_hooks_with_kwargs.pop(key, None)
 
+    @torch._disable_dynamo  # torch.compile would leave out what backward tells; so it breaks its graph here
     def __call__(self, layer: nn.Module, given: tuple, named: dict[str, Tensor], output: Tensor) -> Tensor | None:
         inputs = self.inputs()
         weight = layer._parameters.get("weight")  # as an attribute, it might be computed, which may change the layer
         if inputs is None or weight is None or not (torch.is_grad_enabled() and weight.requires_grad and weight.is_leaf):
             return None
-        if torch._C._functorch.peek_interpreter_stack() is not None:  # torch.func's transforms leave no .grad
+        if torch._C._functorch.peek_interpreter_stack() is not None or torch.jit.is_tracing():  # they leave no .grad
             return None
         x = given[0] if given else named["input"]
         return _Tap.apply(output, x, lambda x, delta: inputs.note(weight, x, delta))
@@ -179,3 +180,7 @@ class _Tap(torch.autograd.Function):
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, None, None]:
         ctx.tell(*ctx.saved_tensors, delta)
         return delta, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Tensor | None) -> Tensor:
+        return tangent.mul_(1)  # torch asks of what changes its input in place that this does too

@@ -8,6 +8,7 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.func import functional_call, grad, vmap
 from torch.nn.utils.prune import random_unstructured
 from torch.utils.checkpoint import checkpoint
@@ -274,9 +275,19 @@ def test_functional_transforms_work_and_leave_no_row():
         found = vmap(grad(lambda p, row: functional_call(model, p, (row,)).sum()), (None, 0))(weights, x)
         torch.func.jvp(lambda row: model(row), (x,), (x,))
         torch.func.jacrev(model)(x)
+        with forward_ad.dual_level():
+            tangent = forward_ad.unpack_dual(model(forward_ad.make_dual(x, x))).tangent
         assert not inputs._seen
+    assert torch.allclose(tangent, torch.func.jvp(model, (x,), (x,))[1])
     model(x).sum().backward()
     assert torch.allclose(found["0.weight"].sum(0), model[0].weight.grad)
+
+
+def test_a_compiled_model_is_watched_too():
+    model, x = network(), normal(6, 5)
+    with LayerInputs(model, surprises=True) as inputs:
+        torch.compile(model, backend="eager")(x).square().sum().backward()
+        assert (writes(inputs, model[0]) - model[0].weight.grad).abs().max() < 1e-12
 
 
 def test_inputs_that_nobody_holds_watch_no_longer():
