@@ -119,7 +119,12 @@ def change(config: TrainConfig, **choices: Any) -> TrainConfig:
 
 def _absolute(data: str) -> str:
     """A path stays right when the run is resumed from another folder."""
-    return data if data.partition(":")[0] == "builtin" else str(Path(data).expanduser().resolve())
+    if data.partition(":")[0] == "builtin":
+        return data
+    try:
+        return str(Path(data).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, nobody's home, a zero in the name
+        raise TrainError(f"{data!r} leads nowhere ({error}): name a file or a folder of text, or 'builtin'.") from error
 
 
 def _choose(name: str, value: str, among: tuple[str, ...]) -> None:

@@ -38,6 +38,8 @@ def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
         (["--model", "gpt"], "There is no model 'gpt'"),
         (["--steps", "0"], "steps is 0"),
         (["--steps", "2", "--seconds", "3"], "Both steps and seconds"),
+        (["--data", "~nobody-of-this-name/x"], "leads nowhere"),
+        (["--data", "a\0b"], "leads nowhere"),
         (["--accept-data"], "--accept-data belongs to --resume"),
         (["--resume", "nowhere"], "holds no run"),
         (["--resume", "nowhere", "--compare"], "leave out --run and --compare"),
