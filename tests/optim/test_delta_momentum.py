@@ -49,7 +49,7 @@ def test_exact_is_where_autograd_finds_no_slope():
     assert slope.abs().max() < 1e-12
 
 
-def test_exact_is_the_printed_corrected_form():
+def test_exact_in_units_of_b_erases_and_writes_at_the_bounded_rate():
     """`m <- alpha m (I - b' g g^T) + b' P g` with `b' = b / (1 + b ||g||^2)`, m in units of b."""
     alpha, b, P = 0.9, 0.7, 1.5
     gradients = [draw(9, seed=t) for t in range(8)]
@@ -71,7 +71,7 @@ def test_explicit_forms_are_the_matrix_product(form, rate):
 
 
 def test_literal_is_equation_49_as_printed():
-    """`m <- (alpha - g g^T) m - eta P g, W <- W + m`: beta = 1, eta = lr, m negated."""
+    """`m <- (alpha - g g^T) m - eta P g, W <- W + m`: beta = 1, eta = lr, m times -eta."""
     eta, gradients = 0.05, [0.3 * draw(6, seed=t) for t in range(10)]
     m, weight = torch.zeros(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64)
     for g in gradients:
@@ -81,7 +81,7 @@ def test_literal_is_equation_49_as_printed():
 
 
 def test_literal_is_the_autograd_step_on_the_l2_objective():
-    """Eq. 48 with beta = lr = eta: a gradient step on `(m . g - P)^2 / 2`, then `W <- W - m`."""
+    """The objective above eq. 48, with beta = lr = eta: a gradient step on `(m . g - P)^2 / 2`, then `W <- W - m`."""
     eta, P, gradients = 0.3, 2.0, [0.5 * draw(6, seed=t) for t in range(10)]
     m = torch.zeros(6, dtype=torch.float64)
     for g in gradients:
