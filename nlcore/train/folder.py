@@ -58,12 +58,11 @@ class RunFolder:
             return False
         return isinstance(config, dict) and "preset" in config
 
-    def is_bare(self) -> bool:
-        """Whether it is not there, or nothing is in it but what a trainer that was killed at once leaves behind."""
-        try:
-            return all(LEFT.fullmatch(path.name) or self._is_lock(path) for path in self.path.iterdir())
-        except FileNotFoundError:
-            return True
+    def content(self) -> list[str]:
+        """Names of what is in it, but for what a trainer that was killed at once leaves behind."""
+        if not self.path.exists():
+            return []
+        return sorted(p.name for p in self.path.iterdir() if not (LEFT.fullmatch(p.name) or self._is_lock(p)))
 
     def _is_lock(self, path: Path) -> bool:
         return path == self.lock and path.is_file() and path.read_bytes().strip()[:8] in (b"", b"process ")

@@ -17,7 +17,7 @@ from nlcore.train.folder import Record, RunFolder, free, locked, read_json, reco
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
-from nlcore.train.status import Status, read_status
+from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
 CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device")
@@ -58,13 +58,12 @@ def check_vacant(folder: RunFolder) -> None:
     """Raises TrainError unless a new run may have the folder."""
     here = folder.path
     try:
-        if folder.is_bare():
-            return
+        others = folder.content()
     except OSError as error:
         raise TrainError(f"{here} cannot be read as a folder: {error.strerror}; name another.") from error
-    if not folder.is_ours():
-        raise TrainError(f"{here} holds files that are not a run's: name a new folder, or an empty one.")
-    if folder.begun() or read_status(folder).get("state") != "failed":
+    if others and not folder.is_ours():
+        raise TrainError(f"{here} holds files that are not a run's ({others[0]}): name a new folder, or an empty one.")
+    if others and (folder.begun() or read_status(folder).get("state") in (None, *LIVE)):
         raise TrainError(f"{here} holds a run already: continue it with --resume {quoted(here)}, or name another folder.")
 
 
@@ -113,18 +112,19 @@ def _in_words(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def _failures(folder: RunFolder, status: Status, progress: Progress) -> Iterator[None]:
-    """Writes down why the block failed. A finished run that refuses to go on stays done."""
+    """Writes down why the block failed. A finished run that does not come to train again stays done."""
     finished = _is_finished(status)
 
     def tell(state: str, sentence: str, note: str) -> None:
+        stays = finished and status.fields["state"] == "starting"
         with suppress(OSError):  # a full disk, or a folder that is gone, takes no note
             progress.note(note)
-            status.set(state=state, sentence=sentence)
+            status.set(state="done" if stays else state, sentence=sentence)
 
     try:
         yield
     except ValueError as error:
-        tell("done" if finished and _is_finished(status) else "failed", str(error), str(error))
+        tell("failed", str(error), str(error))
         raise
     except KeyboardInterrupt:
         sentence = "Interrupted: a resume goes on from the newest checkpoint."
@@ -186,9 +186,9 @@ def _attempt(
             trainer.restore(saved)
         elif checkpoint.steps(folder.checkpoints):
             say("No checkpoint of this run is whole, so it begins again from the first step.")
+        _check_unfinished(folder, trainer, status)
         stored = {"config": config.as_json(), "facts": found}
         team.once(lambda: write_json(folder.config, stored, durable=True))
-        _check_unfinished(folder, trainer, status)
         team.once(lambda: progress.say("\n".join(_introduction(folder, config, made, saved, team))))
         with _signals(trainer):
             state = trainer.run()

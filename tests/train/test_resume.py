@@ -85,6 +85,9 @@ def test_a_finished_run_is_left_alone_unless_it_gets_more_steps(tmp_path):
         train(folder)
     status = read_json(folder.status)
     assert status["state"] == "done" and "has finished its 4 steps" in status["sentence"]
+    with pytest.raises(TrainError, match="has finished its 4 steps"):
+        train(folder, steps=3, lr=0.5)
+    assert read_json(folder.config)["config"]["preset"]["steps"] == 4  # what is refused changes nothing
     assert train(folder, steps=6)["result"]["steps"] == 6
     assert read_json(folder.config)["config"]["preset"]["steps"] == 6
 

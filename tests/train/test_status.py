@@ -134,6 +134,19 @@ def test_a_step_that_is_saved_already_is_not_written_again(tmp_path, monkeypatch
     assert steps == [4, 8, 12] and last(folder).state["step"] == 12
 
 
+def test_a_finished_run_that_fails_as_it_trains_again_has_failed(tmp_path, monkeypatch):
+    folder = new(small(steps=4), tmp_path / "run")
+    train(folder)
+
+    def fail():
+        raise TrainError("Step 5 went wrong.")
+
+    fails_after(monkeypatch, 5, fail)
+    with pytest.raises(TrainError, match="Step 5"):
+        train(folder, steps=8)
+    assert read_status(folder)["state"] == "failed"
+
+
 def test_done_stays_done_when_a_run_that_was_started_again_refuses(tmp_path):
     folder = new(small(steps=4), tmp_path / "run")
     train(folder)

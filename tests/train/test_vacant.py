@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -38,7 +40,7 @@ def test_a_folder_that_holds_anything_but_a_run_is_refused_before_a_byte_is_writ
         (tmp_path / name).mkdir() if text is None else (tmp_path / name).write_text(text)
     before = content(tmp_path), sorted(tmp_path.rglob("*"))
     for begin in (new, start):
-        with pytest.raises(TrainError, match="holds files that are not a run's: name a new folder, or an empty one"):
+        with pytest.raises(TrainError, match=rf"holds files that are not a run's \({min(files)}\): name a new folder"):
             begin(small(), tmp_path)
     assert (content(tmp_path), sorted(tmp_path.rglob("*"))) == before
 
@@ -82,6 +84,19 @@ def test_of_many_at_once_one_gets_the_folder(tmp_path):
     (seed, folder), = made
     assert len(refused) == 7 and all("holds a run already" in said or "is being trained" in said for said in refused)
     assert read_json(folder.config)["config"]["seed"] == seed
+
+
+@pytest.mark.parametrize("state", ["starting", "training", "stopped", "failed"])
+def test_only_a_run_that_has_ended_before_its_first_report_can_be_replaced(tmp_path, state):
+    folder = new(small(), tmp_path)
+    write_json(folder.status, {"state": state, "heartbeat": time.time()})
+    with locked(folder) if state == "training" else nullcontext():
+        if state in ("starting", "training"):
+            with pytest.raises(TrainError, match="holds a run already"):
+                new(small(seed=1), tmp_path)
+        else:
+            new(small(seed=1), tmp_path)
+    assert read_json(folder.config)["config"]["seed"] == (state in ("stopped", "failed"))
 
 
 def test_the_folder_of_a_failed_start_can_be_had_but_not_while_another_holds_it(tmp_path):
