@@ -65,8 +65,8 @@ class MemoryOptimizer(Optimizer, ABC):
             raise
         group |= {name: kept(group[name]) for name in self._settings()}
 
-    def _settings(self) -> set[str]:
-        return self.defaults.keys() - {"differentiable"}  # torch adds it to the defaults of every copy
+    def _settings(self) -> list[str]:
+        return [name for name in self.defaults if name != "differentiable"]  # torch adds it to every copy's defaults
 
     def _by_torch_names(self, group: dict[str, Any]) -> None:
         for letter, name in self.torch_names.items():
@@ -76,7 +76,9 @@ class MemoryOptimizer(Optimizer, ABC):
     def check(self, group: dict[str, Any]) -> None:
         """Raises ValueError for a group that this optimizer cannot train."""
         letters = {name: letter for letter, name in self.torch_names.items()}
-        for name in self._settings() - set(self.choices):
+        for name in self._settings():
+            if name in self.choices:
+                continue
             if name in self.decays:
                 check_shares(name, group[name], self.decays[name])
             elif name in self.counts:
@@ -108,8 +110,9 @@ class MemoryOptimizer(Optimizer, ABC):
             before = self._snapshot(groups) if probe.listening() else None
             sums = []
             for group, params in groups:
+                settings = {name: plain(value) for name, value in group.items() if name != "params"}
                 for some in _together(params):
-                    self._update({name: plain(value) for name, value in group.items() if name != "params"}, some)
+                    self._update(settings, some)
                     sums += [p.sum(dtype=wide_dtype(p)) for p in some]  # float16 would overflow
             self._check(sums)
             if before is not None:
@@ -186,7 +189,7 @@ class MemoryOptimizer(Optimizer, ABC):
     def _fitted(self, state_dict: dict[str, Any]) -> dict[Tensor, Memory]:
         """The memories of a state, copied to where they belong."""
         given, fitted = state_dict.get("param_groups", ()), {}
-        if "steps" not in state_dict and not (given and all(self._settings() <= group.keys() for group in given)):
+        if "steps" not in state_dict and not (given and all(group.keys() >= set(self._settings()) for group in given)):
             raise ValueError(f"this state is not of an optimizer of this course: give what {type(self).__name__}.state_dict() made")
         for own, group in zip(self.param_groups, given):
             for p, number in zip(own["params"], group["params"]):
@@ -275,14 +278,14 @@ def _without_autocast(groups: list) -> ExitStack:
     """Inside it every operation on these parameters computes in the dtype that it is given."""
     stack = ExitStack()
     for kind in {p.device.type for _, params in groups for p in params}:
-        if torch.amp.is_autocast_available(kind):
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
             stack.enter_context(torch.autocast(kind, enabled=False))
     return stack
 
 
 def wide_dtype(tensor: Tensor) -> torch.dtype:
     """What a tensor is computed in: its own dtype, for halves float32."""
-    return torch.promote_types(tensor.dtype, torch.float32)
+    return tensor.dtype if tensor.dtype.itemsize >= 4 else torch.float32
 
 
 # One operation on many tensors saves an accelerator its launches. A CPU's cache holds one tensor from the first
