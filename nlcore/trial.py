@@ -18,6 +18,7 @@ from nlcore.models import build, parameter_count
 from nlcore.train import TrainConfig, TrainError
 from nlcore.train.device import Choice, choose, settled, threads
 from nlcore.train.parts import optimizer
+from nlcore.train.words import visible
 
 SECONDS = 90.0
 """A trial that has not ended by then is given up."""
@@ -69,11 +70,14 @@ def measure(config: TrainConfig) -> Trial:
     config = replace(config, micro_batch=None if at_once == preset.batch else at_once)
     command = [sys.executable, "-m", "nlcore.trial"]
     try:
-        done = subprocess.run(command, input=json.dumps(config.as_json()), capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(command, input=json.dumps(config.as_json()), capture_output=True, encoding="utf-8",
+                              errors="replace", timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise TrainError(f"A few steps of {preset.name} take over {SECONDS:.0f} s here: choose a smaller size.") from None
     if done.returncode:
-        raise TrainError(f"The trial of {preset.name} failed: {done.stderr.strip().splitlines()[-1]}")
+        # A process that the system ended, for want of memory for example, says nothing itself.
+        said = done.stderr.strip().splitlines() or [f"its process ended with code {done.returncode}"]
+        raise TrainError(f"The trial of {preset.name} failed: {visible(said[-1])}")
     return Trial(config, str(choice), **json.loads(done.stdout))
 
 

@@ -60,3 +60,10 @@ def test_a_trial_that_fails_says_why(monkeypatch):
     monkeypatch.setattr(trial.subprocess, "run", lambda command, **more: failed)
     with pytest.raises(TrainError, match="The trial of tiny failed: RuntimeError: no kernel image"):
         trial.measure(small())
+
+
+def test_a_trial_that_the_system_ends_is_one_sentence(monkeypatch):
+    killed = type("Done", (), {"returncode": -9, "stderr": ""})
+    monkeypatch.setattr(trial.subprocess, "run", lambda command, **more: killed)
+    with pytest.raises(TrainError, match="The trial of tiny failed: its process ended with code -9"):
+        trial.measure(small())

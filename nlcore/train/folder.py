@@ -166,7 +166,7 @@ def write_json(path: Path, record: Record, durable: bool = False) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:  # as JSON escapes
             file.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
             file.flush()
             if durable:

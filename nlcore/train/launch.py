@@ -117,10 +117,11 @@ class Run:
         return self.status()
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines of log.txt."""
+        """The last lines of log.txt; control characters in them are made visible."""
         if not self.folder.log.exists():
             return ""
-        return "\n".join(self.folder.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        text = self.folder.log.read_text(encoding="utf-8", errors="replace")
+        return visible("\n".join(text.splitlines()[-lines:]))
 
 
 def start(config: TrainConfig, path: str | Path | None = None, processes: int | None = None) -> Run:

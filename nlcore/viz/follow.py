@@ -4,6 +4,7 @@ import time
 
 from nlcore.train.folder import Record
 from nlcore.train.launch import Run
+from nlcore.train.words import visible
 
 EVERY_S = 0.5
 
@@ -25,6 +26,7 @@ def follow(run: Run) -> Record:
 
 
 def _rewrite(shown: str, text: str) -> str:
+    text = visible(text)
     if text != shown:
         print("\r" + text.ljust(len(shown)), end="", flush=True)
     return text

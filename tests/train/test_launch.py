@@ -169,3 +169,9 @@ def test_a_folder_whose_name_looks_like_an_option(tmp_path, monkeypatch):
 def test_no_run_to_attach_to(tmp_path):
     with pytest.raises(TrainError, match="holds no run"):
         attach(tmp_path)
+
+
+def test_a_log_of_someone_else_steers_no_terminal(tmp_path):
+    folder = new(small(), tmp_path / "run")
+    folder.log.write_text("one\n\x1b[2Jtwo\n")
+    assert attach(folder.path).log_tail(1) == r"\x1b[2Jtwo"

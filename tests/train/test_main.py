@@ -102,6 +102,15 @@ def test_letters_that_the_terminal_lacks(tmp_path):
     assert set("και") & set(result(tmp_path / "run")["prompt"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_run_folder_whose_name_is_not_text(tmp_path, capsys):
+    path = tmp_path / os.fsdecode(b"caf\xe9")
+    assert main(["--run", str(path), "--steps", "2", *QUICK]) == 0
+    assert main(["--resume", str(path), "--steps", "3"]) == 0
+    assert read_json(RunFolder(path).status)["checkpoint"].startswith(str(path))
+    assert r"caf\udce9" in capsys.readouterr().out
+
+
 def test_advice_can_be_copied_into_a_shell(tmp_path, monkeypatch):
     monkeypatch.setattr("nlcore.train.loop.Trainer.run", lambda trainer: "stopped")
     status = train(new(small(), tmp_path / "my run; reboot"))
