@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from nlcore.train import device, parallel
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
-from nlcore.train.folder import Record, RunFolder, is_locked, latest, records, write_json
+from nlcore.train.folder import Record, RunFolder, is_locked, latest, locked, records, write_json
 from nlcore.train.run import changed, new, read_config
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
@@ -44,6 +46,7 @@ class Run:
     def __init__(self, path: str | Path, launch: Launch | None = None) -> None:
         self.folder, self.launch = RunFolder(path), launch
         self.process = launch.process if launch is not None else None
+        self._looking = threading.Lock()  # one thread must not take another's lock on the folder for the trainer's
         read_config(self.folder)
 
     def __repr__(self) -> str:
@@ -77,11 +80,20 @@ class Run:
         """state, step, steps, done (share), seconds_left, line (progress in words), sentence, heartbeat, result, ..."""
         if self.process is not None and self.process.poll() is None:
             return stored(self.folder)
-        status = read_status(self.folder)
-        mine = self.launch is not None and status.get("launch") == self.launch.name
-        if mine and status.get("state") in LIVE and not is_locked(self.folder):
-            return status | {"state": "failed", "sentence": self._last_words()}
-        return status
+        with self._looking:
+            status = read_status(self.folder)
+            mine = self.launch is not None and status.get("launch") == self.launch.name
+            if mine and status.get("state") in LIVE and not is_locked(self.folder):
+                status |= {"state": "failed", "sentence": self._last_words()}
+                with suppress(OSError, TrainError), locked(self.folder):
+                    write_json(self.folder.status, status)  # for those who look without knowing the process
+            return status
+
+    def _watch(self) -> None:
+        """Waits for the process, and sees to it that its end is told."""
+        self.process.wait()
+        with suppress(OSError, TrainError):  # nobody is left to be told where the folder is gone
+            self.status()
 
     def _last_words(self) -> str:
         """What this run's own process wrote last."""
@@ -179,4 +191,6 @@ def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Ru
             stderr=log,
             **APART,
         )
-    return Run(folder.path, Launch(process, launch, logged))
+    run = Run(folder.path, Launch(process, launch, logged))
+    threading.Thread(target=run._watch, daemon=True).start()
+    return run

@@ -148,6 +148,13 @@ def test_a_process_that_ends_before_the_lock_is_reported_at_once(tmp_path, progr
     assert not run.alive()
 
 
+def test_others_are_told_too_that_a_process_ended_before_the_lock(tmp_path, program):
+    program("import sys; sys.exit('Refused.')")
+    run = resume(new(small(), tmp_path / "run").path)
+    until(lambda: attach(run.folder.path).status()["state"] == "failed")
+    assert attach(run.folder.path).status()["sentence"] == "Refused."
+
+
 def test_words_of_another_launch_are_not_taken_for_its_own(tmp_path, program):
     program("import sys; sys.exit('Mine.')")
     first = resume(new(small(), tmp_path / "run").path)
