@@ -283,6 +283,13 @@ def test_functional_transforms_work_and_leave_no_row():
     assert torch.allclose(found["0.weight"].sum(0), model[0].weight.grad)
 
 
+def test_weights_computed_for_one_call_leave_no_row():
+    model, x = network(), normal(6, 5)
+    with LayerInputs(model) as inputs:
+        functional_call(model, {name: 2 * p for name, p in model.named_parameters()}, (x,)).sum().backward()
+        assert model[0].weight.grad is not None and not inputs._seen
+
+
 def test_a_compiled_model_is_watched_too():
     model, x = network(), normal(6, 5)
     with LayerInputs(model, surprises=True) as inputs:
