@@ -15,7 +15,7 @@ from typing import Any
 from nlcore.train import device, parallel
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
-from nlcore.train.folder import Record, RunFolder, is_locked, latest, locked, records, write_json
+from nlcore.train.folder import Record, RunFolder, is_locked, latest, records, write_json
 from nlcore.train.run import changed, new, read_config
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
@@ -46,7 +46,7 @@ class Run:
     def __init__(self, path: str | Path, launch: Launch | None = None) -> None:
         self.folder, self.launch = RunFolder(path), launch
         self.process = launch.process if launch is not None else None
-        self._looking = threading.Lock()  # one thread must not take another's lock on the folder for the trainer's
+        self._looking = threading.Lock()  # who has looked can be sure that no late word of the launch follows
         read_config(self.folder)
 
     def __repr__(self) -> str:
@@ -85,8 +85,9 @@ class Run:
             mine = self.launch is not None and status.get("launch") == self.launch.name
             if mine and status.get("state") in LIVE and not is_locked(self.folder):
                 status |= {"state": "failed", "sentence": self._last_words()}
-                with suppress(OSError, TrainError), locked(self.folder):
-                    write_json(self.folder.status, status)  # for those who look without knowing the process
+                if stored(self.folder).get("launch") == self.launch.name:  # nobody has launched it anew since
+                    with suppress(OSError):
+                        write_json(self.folder.status, status)  # for those who look without knowing the process
             return status
 
     def _watch(self) -> None:

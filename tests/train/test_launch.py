@@ -159,6 +159,7 @@ def test_words_of_another_launch_are_not_taken_for_its_own(tmp_path, program):
     program("import sys; sys.exit('Mine.')")
     first = resume(new(small(), tmp_path / "run").path)
     first.process.wait()
+    assert first.status()["sentence"] == "Mine."
     program("import time; time.sleep(60)")
     second = resume(first.folder.path)
     assert first.status()["state"] == "starting" and second.alive()
