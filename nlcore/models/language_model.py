@@ -62,13 +62,14 @@ class LanguageModel(nn.Module):
                 nn.init.normal_(module.weight, std=std / (2 * self.preset.depth) ** 0.5 if "w_out" in name else std)
 
     def forward(self, tokens: Tensor, state: tuple[Any, ...] | None = None) -> Output:
-        """`tokens` (B, T) int64, T at least 1. `state` is that of an earlier call, or None for a fresh one.
+        """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call, or None for a fresh one.
 
-        Raises ValueError for another shape and, on the CPU, for tokens outside the
-        vocabulary; on a GPU that check would make every call wait for the one before.
+        Raises ValueError for another shape or dtype and, on the CPU, for tokens outside the
+        vocabulary; on a GPU that check would make every call wait for the one before, and
+        under `torch.func` transforms, `compile` and `export` there are no values to look at.
         """
-        self._check(tokens)
-        x = self.embedding(tokens)
+        _check(tokens, self.embedding.num_embeddings)
+        x = self.embedding(tokens.long())
         states, reports = [], {}
         for index, block in enumerate(self.blocks):
             before = None if state is None else state[index]
@@ -81,30 +82,20 @@ class LanguageModel(nn.Module):
                 reports[f"block-{index}"] = report
         return Output(self.norm(x) @ self.embedding.weight.mT, tuple(states), reports)
 
-    def _check(self, tokens: Tensor) -> None:
-        if tokens.dim() != 2 or tokens.numel() == 0:
-            raise ValueError(
-                f"tokens have the shape {tuple(tokens.shape)}: give (sequences, tokens), at least one token each"
-            )
-        vocabulary = self.embedding.num_embeddings
-        if tokens.device.type == "cpu" and not 0 <= tokens.min() <= tokens.max() < vocabulary:
-            raise ValueError(
-                f"tokens run from {tokens.min()} to {tokens.max()}, but the model knows 0 to {vocabulary - 1}: "
-                "use the tokenizer it was built for"
-            )
-
     @torch.no_grad()
     def generate(
         self, tokens: Tensor, length: int, temperature: float = 0.8, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Continue `tokens` (B, T), T at least 1, by `length` tokens: (B, T + length).
+        """Continue `tokens` (B, T) of any integer dtype, T at least 1, by `length` tokens: (B, T + length) int64.
 
         The state is carried from token to token. Temperature 0 takes the likeliest.
         Raises ValueError for a temperature below 0.
         """
         if temperature < 0:
             raise ValueError(f"the temperature is {temperature}: choose 0 (the likeliest token) or more")
-        new, state = tokens, None
+        _check(tokens, self.embedding.num_embeddings)
+        tokens = new = tokens.long()
+        state = None
         for _ in range(length):
             output = self(new, state)
             logits, state = output.logits[:, -1].float(), output.state
@@ -133,3 +124,24 @@ class LanguageModel(nn.Module):
     def level_of(self, parameter: str) -> str:
         """The level that owns a parameter of `named_parameters()`: "weights", or "cms-k"."""
         return next((part for part in parameter.split(".") if part.startswith("cms-")), "weights")
+
+
+def _check(tokens: Tensor, vocabulary: int) -> None:
+    """Raises ValueError, in one sentence, for what a model of this vocabulary cannot read."""
+    if tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool:
+        raise ValueError(f"tokens are {tokens.dtype}: give whole numbers, of any integer dtype")
+    if tokens.dim() != 2 or tokens.numel() == 0:
+        raise ValueError(
+            f"tokens have the shape {tuple(tokens.shape)}: give (sequences, tokens), at least one token each"
+        )
+    if tokens.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    try:
+        least, largest = (int(number) for number in tokens.long().aminmax())
+    except RuntimeError:  # under vmap
+        return
+    if not 0 <= least <= largest < vocabulary:
+        raise ValueError(
+            f"tokens run from {least} to {largest}, but the model knows 0 to {vocabulary - 1}: "
+            "use the tokenizer it was built for"
+        )

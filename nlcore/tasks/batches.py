@@ -24,7 +24,7 @@ class Batches:
 
     def __init__(self, tokens: np.ndarray | Tensor, batch: int, context: int, seed: int = 0) -> None:
         self.tokens, self.batch, self.context = np.asarray(tokens), batch, context
-        _check(self.tokens, context)
+        _check("training", self.tokens, context)
         self.load_state_dict({"seed": seed, "epoch": 0, "position": 0})
 
     def __iter__(self) -> Iterator[Batch]:
@@ -68,7 +68,7 @@ def sequential(tokens: np.ndarray | Tensor, batch: int, context: int, windows: i
         DataError: if the tokens do not fill one window.
     """
     tokens = np.asarray(tokens)
-    _check(tokens, context)
+    _check("validation", tokens, context)
     starts = np.arange(0, len(tokens) - context, context)
     rest = (len(tokens) - 1) % context
     if windows is not None and windows < len(starts):
@@ -85,9 +85,9 @@ def _windows(tokens: np.ndarray, starts: list[int] | np.ndarray, length: int) ->
     return both[:, :-1], both[:, 1:]
 
 
-def _check(tokens: np.ndarray, context: int) -> None:
+def _check(text: str, tokens: np.ndarray, context: int) -> None:
     if len(tokens) < context + 1:
+        shorter = f", or a context of at most {len(tokens) - 1}" if len(tokens) > 2 else ""
         raise DataError(
-            f"The text has {len(tokens)} tokens, and one window needs {context + 1}: "
-            f"give more text, or a context of at most {max(len(tokens) - 1, 0)}."
+            f"The {text} text has {len(tokens)} tokens, and one window needs {context + 1}: give more text{shorter}."
         )

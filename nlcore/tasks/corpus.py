@@ -14,7 +14,7 @@ from nlcore.tasks import cache, domains, filters, overlap
 from nlcore.tasks.domains import DOMAINS
 
 LIMIT = 4_000_000  # bytes of one built-in domain, so that none drowns the others
-VALIDATION = 0.1  # share of the bytes of a domain held out, at most
+VALIDATION = 0.1  # share of the bytes of a domain held out, at most; half of it at least
 SEPARATOR = b"\n\n"
 
 
@@ -91,7 +91,8 @@ class Corpus:
 def _totals(domain: str, files: list[dict]) -> dict[str, int]:
     own = [file for file in files if file["domain"] == domain]
     train, validation = (sum(f["bytes"] for f in own if f["split"] == split) for split in ("train", "validation"))
-    return {"files": len(own), "bytes": train + validation, "train_bytes": train, "validation_bytes": validation}
+    names = {file["name"] for file in own}  # one that is cut has two parts
+    return {"files": len(names), "bytes": train + validation, "train_bytes": train, "validation_bytes": validation}
 
 
 def join(documents: Iterable[Document]) -> bytes:
@@ -182,26 +183,28 @@ def take(documents: Sequence[Document], size: float) -> tuple[tuple[Document, ..
 
 
 def split(documents: Sequence[Document]) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
-    """Train and validation documents: whole files, or the last tenth of the only one."""
-    if len(documents) == 1:
-        return _cut(documents[0])
-    total = sum(len(document.content) for document in documents)
-    validation, train = take(drawn(documents, "validation"), VALIDATION * total)
-    if not validation:  # each file is more than a tenth
-        smallest = min(train, key=lambda document: len(document.content))
-        validation, train = (smallest,), tuple(document for document in train if document is not smallest)
-    return train, validation
+    """Train and validation documents: whole files to a tenth of the bytes.
+
+    Where those that fit are less than half of that (a book beside a note), the end of the largest
+    file is held out too.
+    """
+    tenth = VALIDATION * sum(len(document.content) for document in documents)
+    validation, train = take(drawn(documents, "validation"), tenth)
+    missing = tenth - sum(len(document.content) for document in validation)
+    if missing <= tenth / 2:
+        return train, validation
+    largest = max(train, key=lambda document: len(document.content))  # more than is missing, or it would have fitted
+    first, last = _cut(largest, int(len(largest.content) - missing))
+    return tuple(first if document is largest else document for document in train), (*validation, last)
 
 
-def _cut(document: Document) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
-    """Cuts at the end of a line near nine tenths, or between two characters."""
+def _cut(document: Document, near: int) -> tuple[Document, Document]:
+    """Cuts at the end of a line shortly before `near`, or between two characters."""
     content = document.content
-    tenth = int((1 - VALIDATION) * len(content))
-    at = content.rfind(b"\n", max(0, tenth - 1000), tenth) + 1 or tenth
+    at = content.rfind(b"\n", max(0, near - 1000), near) + 1 or near
     while at > 0 and content[at] & 0xC0 == 0x80:  # inside a character of several bytes
         at -= 1
-    first, last = (Document(document.domain, document.name, part) for part in (content[:at], content[at:]))
-    return (first,), (last,)
+    return replace(document, content=content[:at]), replace(document, content=content[at:])
 
 
 def _pack(documents: Iterable[Document], left_out: dict) -> bytes:

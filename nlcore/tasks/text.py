@@ -6,66 +6,106 @@ from pathlib import Path
 from nlcore.tasks.corpus import Corpus, DataError, Document, split
 
 DOMAIN = "text"
+LARGEST = 1 << 30  # bytes in all; text, tokens and copies of both are in memory at once
+RUN = {"config.json", "lock"}
+"""Files by which a folder below is known as that of a training run: what a run wrote is no text to learn from."""
 
 
 def from_path(path: str | Path) -> Corpus:
-    """The text of a file, or of all files below a folder, as it is.
+    """The text of a file, or of all files below a folder, as it is; linked files and folders too, each folder once.
 
-    Several files are split by file, one by its last tenth. Files must be UTF-8. In a folder,
-    hidden, empty and binary files are left out, and the manifest names the binary ones.
+    About a tenth is held out: whole files, or the end of the largest. Files must be UTF-8. In a
+    folder, hidden and empty files are left out, and so are binary files, folders of training runs
+    and what is no file, which the manifest names.
 
     Raises:
-        DataError: if there is no such path, it cannot be read, is empty or binary, or is not UTF-8.
+        DataError: if there is no such path, it cannot be read, is empty or binary, is not UTF-8, or is
+            larger than 1 GiB.
     """
-    path = Path(path).expanduser()
+    shown = _shown(path)
     try:
-        contents, binary = _folder(path) if path.is_dir() else ({path.name: _file(path)}, [])
+        path = Path(path).expanduser()
+        found, left_out = _folder(path) if path.is_dir() else (_file(path), [])
     except OSError as error:
-        raise DataError(f"{error.filename or path} cannot be read: {error.strerror}; check its permissions.") from error
-    documents = [Document(DOMAIN, name, content) for name, content in contents.items()]
-    if not documents:
-        hint = " (only binary files)" if binary else ""
-        raise DataError(f"{path} holds no text{hint}: put UTF-8 text files into it, or name another folder.")
-    train, validation = (tuple(sorted(part, key=lambda document: document.name)) for part in split(documents))
-    note = {"what": f"text of {path.name}", "left_out": binary}
-    return Corpus(path.name, train, validation, {DOMAIN: note})
+        raise DataError(
+            f"{_shown(error.filename or path)} cannot be read: {error.strerror}; check its permissions."
+        ) from error
+    except RuntimeError as error:  # no such user's home, or links in a circle
+        raise DataError(f"{shown} leads nowhere ({error}): name a file or a folder of text.") from error
+    except MemoryError as error:
+        raise DataError(f"{shown} does not fit into this machine's memory: name less text.") from error
+    if not found:
+        hint = f" (left out: {', '.join(left_out)})" if left_out else ""
+        raise DataError(f"{shown} holds no text{hint}: put UTF-8 text files into it, or name another folder.")
+    train, validation = (tuple(sorted(part, key=lambda document: document.name)) for part in split(found))
+    name = _shown(path.name or path.resolve().name)
+    return Corpus(name, train, validation, {DOMAIN: {"what": f"text of {name}", "left_out": left_out}})
 
 
-def _folder(root: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Contents of the text files by name, in order of names, and the names of the binary files."""
-    contents, binary = {}, []
-    for path in _paths(root):
-        name = path.relative_to(root).as_posix()
+def _shown(path: str | Path) -> str:
+    """A path as text that any terminal and file can hold: bytes that are no UTF-8, and control characters, escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+
+
+def _folder(root: Path) -> tuple[list[Document], list[str]]:
+    """The text files, in order of names, and the names of what else is there."""
+    paths, left_out = _paths(root)
+    _bound(root, paths)
+    found = []
+    for path in paths:
         data = path.read_bytes()
         if _is_binary(data):
-            binary.append(name)
+            left_out.append(path)
         elif data.strip():
-            contents[name] = _utf8(path, data)
-    return contents, binary
+            found.append(Document(DOMAIN, _name(path, root), _utf8(path, data)))
+    return found, sorted(_name(path, root) for path in left_out)
 
 
-def _paths(root: Path) -> list[Path]:
+def _name(path: Path, root: Path) -> str:
+    return _shown(path.relative_to(root).as_posix())
+
+
+def _paths(root: Path) -> tuple[list[Path], list[Path]]:
+    """All files below, sorted, and what is not to be read: run folders, and what is no file."""
+
     def refuse(error: OSError) -> None:
         raise error
 
-    paths = []
-    for folder, folders, names in os.walk(root, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in paths if path.is_file())
+    files, others, seen = [], [], set()
+    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        folder = Path(place)
+        if folder != root and RUN <= set(names):
+            others.append(folder)
+            folders.clear()
+            continue
+        facts = folder.stat()
+        again = (facts.st_dev, facts.st_ino) in seen  # by a link, which may lead in a circle
+        seen.add((facts.st_dev, facts.st_ino))
+        folders[:] = [] if again else sorted(name for name in folders if not name.startswith("."))
+        for path in (folder / name for name in names if not again and not name.startswith(".")):
+            (files if path.is_file() else others).append(path)
+    return sorted(files), others
 
 
-def _file(path: Path) -> bytes:
+def _bound(path: Path, files: list[Path]) -> None:
+    size = sum(file.stat().st_size for file in files)
+    if size > LARGEST:
+        raise DataError(f"{_shown(path)} holds {size:,} bytes, and {LARGEST:,} is the most that is read: name less text.")
+
+
+def _file(path: Path) -> list[Document]:
+    shown = _shown(path)
     if not path.exists():
-        raise DataError(f"{path} does not exist: name a file or a folder of text, or 'builtin'.")
+        raise DataError(f"{shown} does not exist: name a file or a folder of text, or 'builtin'.")
     if not path.is_file():
-        raise DataError(f"{path} is neither a file nor a folder: name a file or a folder of text.")
+        raise DataError(f"{shown} is neither a file nor a folder: name a file or a folder of text.")
+    _bound(path, [path])
     data = path.read_bytes()
     if not data.strip():
-        raise DataError(f"{path} is empty: name a file with text in it.")
+        raise DataError(f"{shown} is empty: name a file with text in it.")
     if _is_binary(data):
-        raise DataError(f"{path} is a binary file, not text: name a file of plain UTF-8 text.")
-    return _utf8(path, data)
+        raise DataError(f"{shown} is a binary file, not text: name a file of plain UTF-8 text.")
+    return [Document(DOMAIN, _shown(path.name), _utf8(path, data))]
 
 
 def _is_binary(data: bytes) -> bool:
@@ -78,7 +118,7 @@ def _utf8(path: Path, data: bytes) -> bytes:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not UTF-8 (byte {data[error.start]:#04x} at offset {error.start}): "
+            f"{_shown(path)} is not UTF-8 (byte {data[error.start]:#04x} at offset {error.start}): "
             "save it as UTF-8, for example with iconv -t utf-8."
         ) from error
     return data.removeprefix(b"\xef\xbb\xbf")

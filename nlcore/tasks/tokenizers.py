@@ -14,6 +14,7 @@ from nlcore.tasks.corpus import Corpus, DataError
 KINDS = ("bytes", "bpe")
 LARGEST = 65_536  # tokens are kept in 16 bits
 PIECE = 65_536  # characters encoded as one
+LEARNED = 1024  # characters learned from as one: text without breaks then costs as much a character as any
 TOGETHER = 64  # pieces encoded side by side: enough for all cores, and it bounds memory
 
 
@@ -64,7 +65,7 @@ class BPETokenizer:
         self.vocabulary: int = self._tokenizer.get_vocab_size()
 
     def encode(self, text: str) -> np.ndarray:
-        pieces = list(_pieces(text))
+        pieces = list(_pieces(text, PIECE))
         parts = [np.empty(0, np.uint16)]
         for at in range(0, len(pieces), TOGETHER):
             encodings = self._tokenizer.encode_batch_fast(pieces[at : at + TOGETHER])
@@ -98,7 +99,8 @@ def train_bpe(corpus: Corpus, vocabulary: int) -> BPETokenizer:
         show_progress=False,
         initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
     )
-    tokenizer.train_from_iterator((document.content.decode() for document in corpus.train), trainer)
+    texts = (document.content.decode() for document in corpus.train)
+    tokenizer.train_from_iterator((piece for text in texts for piece in _pieces(text, LEARNED)), trainer)
     return BPETokenizer(tokenizer.to_str())
 
 
@@ -155,11 +157,11 @@ def _checked(tokens: Sequence[int] | np.ndarray | Tensor, vocabulary: int) -> li
     return numbers
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """The text in pieces that end with a line, or where there is none, at their full length."""
+def _pieces(text: str, size: int) -> Iterator[str]:
+    """The text in pieces that end with a line, or where there is none, after `size` characters."""
     at = 0
     while at < len(text):
-        end = text.rfind("\n", at, at + PIECE) + 1
-        end = end if end and at + PIECE < len(text) else at + PIECE
+        end = text.rfind("\n", at, at + size) + 1
+        end = end if end and at + size < len(text) else at + size
         yield text[at:end]
         at = end

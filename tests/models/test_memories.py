@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlcore.models import PRESETS, build, without
-from nlcore.models.memories import frozen_memories
+from nlcore.models.memories import frozen_memories, set_memory_rate
 
 PRESET = replace(PRESETS["tiny"], dim=32, heads=2, hidden=8, context=64)
 TOKENS = torch.arange(96).remainder(7)[None]
@@ -51,3 +51,16 @@ def test_the_model_is_whole_again_after_an_error(model):
 def test_a_level_that_cannot_be_left_out_is_one_sentence(model, level):
     with pytest.raises(ValueError, match="there is no level"), without(model, level):
         pass
+
+
+def test_a_rate_set_before_is_there_again_afterwards(model):
+    groups = [block.mixer.memory for block in model.blocks]
+    for group in groups:
+        group.eta_scale = 0.5
+    with without(model, "memory"):
+        assert {group.eta_scale for group in groups} == {0.0}
+    assert {group.eta_scale for group in groups} == {0.5}
+    set_memory_rate(model, 0.5)
+    with frozen_memories(model):
+        pass
+    assert {block.mixer.eta_scale for block in model.blocks} == {0.5}

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.func import functional_call, grad, vmap
 from torch.utils.checkpoint import checkpoint
 
 from nlcore import probe
+from nlcore.layers.norm import EPS
 from nlcore.levels import Clock
 from nlcore.models import MODELS, PRESETS, build, frozen_memories, language_model, parameter_count, set_memory_rate
 from nlcore.optim import LevelOptimizer
+from nlcore.tasks.tokenizers import ByteTokenizer
 
 SMALL = replace(PRESETS["tiny"], dim=32, depth=2, heads=2, hidden=8, chunks=(4, 8), context=32)
 
@@ -229,3 +232,63 @@ def test_each_level_moves_on_its_clock_alone(model):
     net = make(model, replace(SMALL, periods=(1, 3, 5)))
     periods = {level.name: level.period for level in net.levels() if level.unit == "steps"}
     assert train(net, periods, 10) == {name: list(range(p, 11, p)) for name, p in periods.items()}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32])
+def test_tokens_of_any_integer_dtype_are_read(dtype):
+    net = make("transformer")
+    assert torch.equal(net(tokens().to(dtype)).logits, net(tokens()).logits)
+    assert torch.equal(net.generate(tokens().to(dtype), 2, temperature=0), net.generate(tokens(), 2, temperature=0))
+
+
+def test_a_model_reads_its_tokenizers_own_tokens():
+    net, tokenizer = make("transformer", vocabulary=256), ByteTokenizer()
+    made = net.generate(torch.tensor(tokenizer.encode("Größe"))[None], 3)
+    assert made.shape == (1, 10) and tokenizer.decode(made[0, :7]) == "Größe"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.complex64])
+def test_tokens_that_are_no_whole_numbers_get_one_sentence(dtype):
+    for use in (make("transformer"), lambda x: make("transformer").generate(x, 1)):
+        with pytest.raises(ValueError, match=f"tokens are {dtype}: give whole numbers"):
+            use(tokens().to(dtype))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_per_sample_gradients_and_export_work(model):
+    net, x = make(model), tokens(length=6)
+
+    def loss(parameters, row):
+        return functional_call(net, parameters, (row[None],)).logits.square().sum()
+
+    every = vmap(grad(loss), (None, 0))(dict(net.named_parameters()), x)
+    alone = grad(loss)(dict(net.named_parameters()), x[1])
+    for name, expected in alone.items():
+        torch.testing.assert_close(every[name][1], expected)
+    assert torch.allclose(torch.export.export(net, (x,)).module()(x).logits, net(x).logits)
+
+
+def test_temperature_divides_the_logits():
+    net = make("transformer")
+    net.embedding.weight.data.mul_(40)  # decided enough for a temperature to show
+    many = tokens(length=4, batch=1).expand(20_000, -1)
+    logits = net(many[:1]).logits[0, -1]
+    drawn = net.generate(many, 1, temperature=3.0, generator=torch.Generator().manual_seed(0))[:, -1]
+    shares = torch.bincount(drawn, minlength=50) / len(drawn)
+    torch.testing.assert_close(shares.double(), (logits.double() / 3).softmax(-1), atol=0.02, rtol=0)
+    assert ((logits.double()).softmax(-1) - shares).abs().max() > 0.05
+
+
+def test_what_enters_the_residual_stream_starts_smaller_the_deeper_the_model():
+    for depth in (1, 8):
+        net = make("transformer", replace(SMALL, depth=depth, dim=64))
+        outward = [m.weight for name, m in net.named_modules() if isinstance(m, torch.nn.Linear) and "w_out" in name]
+        for weight in outward:
+            assert weight.std().item() == pytest.approx((2 * depth * weight.shape[1]) ** -0.5, rel=0.1)
+        assert len(outward) == 2 * depth
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_normalisation_has_the_same_eps_in_every_dtype(model):
+    found = [m.eps for m in make(model).modules() if isinstance(m, torch.nn.RMSNorm)]
+    assert found and set(found) == {EPS}

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from nlcore.tasks import cache, corpus
-from nlcore.tasks.corpus import Corpus, DataError, Document, builtin, join, split, take
+from nlcore.tasks.corpus import Corpus, DataError, Document, builtin, drawn, join, split, take
 from nlcore.tasks.domains import DOMAINS, Domain, Source
 
 LINE = "This line {} of document {} is long enough to be a line.\n"
@@ -172,9 +175,21 @@ def test_split_is_by_file_and_at_most_a_tenth():
     assert not set(train) & set(validation)
 
 
-def test_of_a_few_large_files_the_smallest_is_held_out():
-    train, validation = split(documents(500, 300, 400))
-    assert [len(d.content) for d in validation] == [300] and len(train) == 2
+@pytest.mark.parametrize("sizes", [(500, 300, 400), (7000, 17), (7000, 17, 300), (20, 20), (100,) * 9])
+def test_where_whole_files_give_too_little_the_largest_is_cut(sizes):
+    train, validation = split(documents(*sizes))
+    held_out = sum(len(d.content) for d in validation)
+    assert 0.05 <= held_out / sum(sizes) <= 0.101 and all(d.content for d in train + validation)
+    assert sum(len(d.content) for d in train) + held_out == sum(sizes)
+    assert sizes[int(validation[-1].name)] == max(sizes) and len(train) + len(validation) == len(sizes) + 1
+
+
+@pytest.mark.parametrize("seed", ["0", "7"])
+def test_the_order_is_the_same_under_another_hash_seed(seed):
+    """Names alone decide: the order that this fixes is part of the corpus hash."""
+    script = "from nlcore.tasks.corpus import Document, drawn; print(*(d.name for d in drawn([Document('d', str(i), b'') for i in range(9)], 'mix')))"
+    there = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
+    assert there.stdout.split() == [d.name for d in drawn([Document("d", str(i), b"") for i in range(9)], "mix")]
 
 
 def test_one_file_is_cut_at_a_line_near_nine_tenths():

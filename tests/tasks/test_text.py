@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nlcore.tasks.__main__ import table
 from nlcore.tasks.batches import Batches, sequential
 from nlcore.tasks.corpus import DataError, builtin, join
 from nlcore.tasks.source import load
@@ -80,6 +81,32 @@ def short_for_validation(folder: Path) -> None:
     next(sequential(prepare(load(str(folder / "a.txt")), ByteTokenizer()).validation, batch=1, context=64))
 
 
+def nothing_named(folder: Path) -> None:
+    load(" ")
+
+
+def nobodys_home(folder: Path) -> None:
+    load("~nobody-of-this-name/text")
+
+
+def link_to_itself(folder: Path) -> None:
+    (folder / "circle").symlink_to(folder / "circle")
+    load(str(folder / "circle"))
+
+
+def larger_than_is_read(folder: Path) -> None:
+    with open(folder / "a.txt", "wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    load(str(folder / "a.txt"))
+
+
+def larger_than_is_read_in_a_folder(folder: Path) -> None:
+    for name in "ab":
+        with open(folder / name, "wb") as file:
+            file.truncate((1 << 29) + 1)
+    load(str(folder))
+
+
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
@@ -88,15 +115,20 @@ def short_for_validation(folder: Path) -> None:
         (empty_file, "a.txt is empty: "),
         (empty_folder, "holds no text: put UTF-8 text files into it"),
         (binary_file, "a.png is a binary file, not text: "),
-        (only_binary_files, r"holds no text \(only binary files\): "),
+        (only_binary_files, r"holds no text \(left out: a.png\): "),
         (latin1, r"a.txt is not UTF-8 \(byte 0xe0 at offset 4\): save it as UTF-8"),
         (latin1_in_a_folder, r"sub/a.txt is not UTF-8 \(byte 0xe7 at offset 0\)"),
         (utf16, r"a.txt is not UTF-8 \(byte 0xf[ef] at offset 0\)"),
         (neither, "pipe is neither a file nor a folder"),
+        (nothing_named, "No text was named: name a file or a folder"),
+        (nobodys_home, "~nobody-of-this-name/text leads nowhere .*: name a file"),
+        (link_to_itself, "circle (leads nowhere|cannot be read|does not exist)"),
+        (larger_than_is_read, "a.txt holds 1,099,511,627,776 bytes, and 1,073,741,824 is the most"),
+        (larger_than_is_read_in_a_folder, "holds 1,073,741,826 bytes"),
         (unknown_domain, "There is no domain 'rust': choose among python, cpp, javascript, english"),
         (no_domain, "No domain was named: choose among"),
-        (short_for_training, "has 15 tokens, and one window needs 65: give more text, or a context of at most 14"),
-        (short_for_validation, "The text has 34 tokens, and one window needs 65: "),
+        (short_for_training, "The training text has 15 tokens, and one window needs 65: give more text, or a context of at most 14"),
+        (short_for_validation, "The validation text has 34 tokens, and one window needs 65: "),
     ],
 )
 def test_bad_input_gets_one_sentence_that_says_what_to_do(bad, sentence, tmp_path, monkeypatch):
@@ -160,6 +192,51 @@ def test_hidden_empty_and_binary_files_are_left_out_and_the_binary_named(tmp_pat
 def test_a_byte_order_mark_is_no_text(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + b"words\n" * 20)
     assert join(from_path(tmp_path / "a.txt").train).startswith(b"words")
+
+
+def test_linked_files_and_folders_are_read_each_folder_once(tmp_path):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "big.txt").write_text("some words of text\n" * 90)
+    (tmp_path / "text" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "text")
+    (tmp_path / "text" / "broken").symlink_to(tmp_path / "nowhere")
+    made = from_path(tmp_path / "text")
+    assert {document.name for document in made.train + made.validation} == {"more/big.txt"}
+    assert made.manifest["domains"]["text"]["left_out"] == ["broken"]
+
+
+def test_folders_of_runs_are_left_out_and_named(tmp_path):
+    (tmp_path / "a.txt").write_text("some words of text\n" * 90)
+    before = from_path(tmp_path).hash
+    run = tmp_path / "runs" / "tiny-hope-1"
+    (run / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "lock", "metrics.jsonl", "checkpoints/digests.json"):
+        (run / name).write_text("{}\n")
+    made = from_path(tmp_path)
+    assert made.hash == before and made.notes["text"]["left_out"] == ["runs/tiny-hope-1"]
+    assert from_path(tmp_path / "a.txt").notes["text"]["left_out"] == []
+
+
+def test_names_of_any_bytes_are_read_and_can_be_written_everywhere(tmp_path):
+    for name in (b"caf\xe9.txt", b"tab\t\x1b.txt", "Größe.txt".encode(), b"pict\xff.png"):
+        content = b"\0" if name.endswith(b"png") else b"some words of text\n" * 90
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(content)
+    made = from_path(tmp_path)
+    names = {document.name for document in made.train + made.validation}
+    assert names == {"caf\\udce9.txt", "tab\\t\\x1b.txt", "Größe.txt"}
+    table(made.manifest).encode("utf-8")
+    assert made.hash == from_path(tmp_path).hash and made.notes["text"]["left_out"] == ["pict\\udcff.png"]
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xe9"))
+    bad.write_bytes(b"\xe9")
+    with pytest.raises(DataError, match=r"bad\\udce9 is not UTF-8"):
+        from_path(bad)
+
+
+def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("some words of text\n" * 90)
+    assert load(".").name == tmp_path.name
 
 
 def test_data_names_a_corpus(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Text to tokens and back, exactly."""
 
+import os
 import random
 import subprocess
 import sys
@@ -53,8 +54,9 @@ def test_bytes_that_are_no_text_decode_to_a_mark(tokenizer):
     assert tokenizer.decode(half) == "\ufffd"
 
 
-@pytest.mark.parametrize("token", [-1, 65_535])
+@pytest.mark.parametrize("token", [-1, 65_535, "first"])
 def test_a_token_outside_the_vocabulary_is_refused(tokenizer, token):
+    token = tokenizer.vocabulary if token == "first" else token
     with pytest.raises(DataError, match=f"Token {token} is not in the vocabulary of {tokenizer.vocabulary}: "):
         tokenizer.decode([65, token])
 
@@ -80,6 +82,24 @@ def test_bpe_shortens_the_text_and_has_the_size_asked_for():
     assert len(bpe.encode(TEXT)) < len(TEXT.encode()) / 2
 
 
+def test_bpe_encodes_many_pieces_as_it_encodes_each(monkeypatch):
+    bpe = train_bpe(CORPUS, 400)
+    monkeypatch.setattr(tokenizers, "PIECE", 200)
+    monkeypatch.setattr(tokenizers, "TOGETHER", 3)
+    functions = [FUNCTION.format(i) for i in range(30)]
+    assert bpe.decode(tokens := bpe.encode("".join(functions))) == "".join(functions)
+    pieces = list(tokenizers._pieces("".join(functions), 200))
+    assert len(pieces) > 3 and np.array_equal(tokens, np.concatenate([bpe.encode(piece) for piece in pieces]))
+
+
+def test_text_without_breaks_is_learned_from_in_pieces():
+    """What the library learns from one piece without breaks costs more than its length."""
+    text = "ab" * tokenizers.LEARNED
+    bpe = train_bpe(Corpus("dna", (Document("d", "a", text.encode()),), (), {}), 400)
+    longest = max(len(bpe.decode([token])) for token in range(bpe.vocabulary))
+    assert longest == tokenizers.LEARNED  # one piece, and not the whole text
+
+
 def test_bpe_of_a_small_text_has_fewer_tokens():
     small = Corpus("small", (Document("d", "a", b"abab abab"),), (), {})
     assert 256 < train_bpe(small, 1000).vocabulary < 270
@@ -90,7 +110,7 @@ def test_bpe_is_the_same_in_another_process():
     there = subprocess.run(
         [sys.executable, "-c", script],
         cwd=__file__.rsplit("/", 1)[0],
-        env={"PYTHONHASHSEED": "7", "TOKENIZERS_PARALLELISM": "false", "PATH": ""},
+        env=os.environ | {"PYTHONHASHSEED": "7", "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
         check=True,
