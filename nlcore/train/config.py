@@ -121,6 +121,8 @@ def _absolute(data: str) -> str:
     """A path stays right when the run is resumed from another folder."""
     if data.partition(":")[0] == "builtin":
         return data
+    if not data.strip():
+        raise TrainError("No text was named: name a file or a folder of text ('.' for this one), or 'builtin'.")
     try:
         return str(Path(data).expanduser().resolve())
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, nobody's home, a zero in the name

@@ -66,3 +66,9 @@ def test_each_bad_choice_gets_one_sentence(choices, said):
 def test_json_of_another_version_gets_one_sentence(damage):
     with pytest.raises(TrainError, match="not of this version"):
         TrainConfig.from_json(configure().as_json() | damage)
+
+
+@pytest.mark.parametrize("data", ["", " "])
+def test_no_text_is_not_the_folder_one_stands_in(data):
+    with pytest.raises(TrainError, match="No text was named"):
+        configure("tiny", data=data)
