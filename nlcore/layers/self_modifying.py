@@ -55,7 +55,8 @@ class SelfModifyingTitans(nn.Module):
         adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
         eta_max: upper bound of eta, and the write budget. At most 1/2 is proved stable
             for linear memories; up to 1 is for short sequences.
-        pull_to_start: retention towards the learnt start, or plain decay as printed.
+        pull_to_start: retention towards the learnt start, or plain decay as printed, which
+            shrinks the memories towards zero even where nothing is written (eta 0).
 
     Raises ValueError, with one sentence, for sizes that do not fit together.
     """
@@ -109,11 +110,13 @@ class SelfModifyingTitans(nn.Module):
     def forward(
         self, x: Tensor, state: SelfModifyingState | None = None
     ) -> tuple[Tensor, SelfModifyingState, dict[str, Tensor] | None]:
-        """`x` (B, T, dim) to (B, T, dim), the state after it, and a report while `probe` listens.
+        """`x` (B, T, dim), T at least 1, to (B, T, dim), the state after it, and a report while `probe` listens.
 
         Memories are kept and written in float32 or wider, under autocast too.
+        Raises ValueError for no token at all, or for a state narrower than that.
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
+        _check_call(x, state, dtype)
         state = self.start(x.shape[0], dtype) if state is None else state
         inputs, queries, tail = self.inputs(x, state.tail)
         with torch.autocast(x.device.type, enabled=False):
@@ -221,6 +224,13 @@ class _Log:
         self.tokens: list[Tokens] = []
         self.memory: list[Written | None] = []
         self.projections: list[Written | None] = []
+
+
+def _check_call(x: Tensor, state: SelfModifyingState | None, dtype: torch.dtype) -> None:
+    if x.dim() != 3 or x.shape[1] == 0:
+        raise ValueError(f"the input has the shape {tuple(x.shape)}: give (sequences, tokens, width), at least one token")
+    if state is not None and state.tail.dtype != dtype:
+        raise ValueError(f"the state is {state.tail.dtype}, but inputs of {x.dtype} need {dtype}: start(batch, {dtype})")
 
 
 def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float) -> None:

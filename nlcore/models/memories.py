@@ -25,6 +25,9 @@ def set_memory_rate(model: nn.Module, scale: float) -> None:
 def frozen_memories(model: nn.Module) -> Iterator[None]:
     """Inside the block no in-context memory writes (eta = 0); afterwards all is as before.
 
+    Memories that are pulled to their starts stay there. With `pull_to_start=False` nothing holds them:
+    retention alone shrinks them towards zero, from their starts too.
+
     Run `backward` inside it too: checkpointed blocks compute their forward pass again.
     """
     before = {m: m.eta_scale for m in model.modules() if isinstance(m, SelfModifyingTitans)}

@@ -187,3 +187,21 @@ def test_the_report_of_a_write_is_its_change_and_the_norm_after_it():
 def test_bad_sizes_get_one_sentence(options, words):
     with pytest.raises(ValueError, match=words):
         SelfModifyingTitans(**(dict(dim=12, heads=2, hidden=5) | options))
+
+
+def test_no_token_and_a_state_of_another_dtype_get_one_sentence():
+    layer = make()
+    with pytest.raises(ValueError, match="at least one token"):
+        layer(tokens(1, 0))
+    with pytest.raises(ValueError, match=r"the state is torch.float32, but .* need torch.float64: start\(batch, torch.float64\)"):
+        layer(tokens(1, 4), layer.start(1))
+    assert torch.equal(layer(tokens(1, 4), layer.start(1, torch.float64))[0], layer(tokens(1, 4))[0])
+
+
+def test_without_a_pull_memories_shrink_even_where_nothing_is_written():
+    for pulled in (True, False):
+        layer = make(pull_to_start=pulled, chunks=(4, 8))
+        layer.eta_scale = layer.memory.eta_scale = 0.0
+        state = layer(tokens(1, 16))[1]
+        kept = torch.allclose(state.memory.memory[0], state.memory.start[0], rtol=0, atol=1e-12)
+        assert kept == pulled
