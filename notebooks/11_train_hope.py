@@ -281,7 +281,7 @@ print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['proce
 # %% [markdown]
 # ## Exercise 1: who fired? (easy, 5 minutes)
 #
-# Rows of `levels.jsonl` have `level`, `step` and `fired`. At which steps did a level fire?
+# Rows of `levels.jsonl` have `level`, `step` and `fired`, which says whether the level fired since the report before. At the reports of which steps had it?
 #
 # <details><summary>Hint</summary>
 #
@@ -300,7 +300,7 @@ from nlcore.exercises.chapter_11 import check_bits_per_byte, check_cost, check_f
 
 
 def fired(rows, level):
-    """The steps at which `level` fired, in order."""
+    """The steps of the reports before which `level` fired, in order."""
     return []
 
 

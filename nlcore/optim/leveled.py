@@ -14,20 +14,40 @@ from nlcore.levels import Clock
 
 @dataclass(frozen=True)
 class LevelReport:
-    """One level at one step. All norms are over the level's parameters, as Python floats."""
+    """One level since its last report. All norms are over the level's parameters, as Python floats."""
 
-    fired: bool
+    firings: int
+    """How often it fired since its last report, this step included."""
     lr: float
     weight_norm: float
     update_norm: float
-    """Norm of the change made at this step; 0 if the level did not fire."""
+    """Norm of the largest change that a firing made since the last report; 0 if the level did not fire."""
     gradient_norm: float
     """Norm of the gradient gathered since the level last fired; if it fired, of the clipped mean it used."""
     moment_norm: float
     """Norm of AdamW's first moment, the memory of gradients."""
     moment_update: float
-    """Norm of the first moment's change at this step."""
+    """Norm of the largest change of the first moment since the last report."""
     second_moment_norm: float
+
+
+@dataclass
+class Firings:
+    """What a level did since its last report, kept on the device so that counting never waits for it."""
+
+    count: int = 0
+    weights: Tensor | float = 0.0
+    """Norm of the largest change of the weights."""
+    moments: Tensor | float = 0.0
+    """The same, of the first moments."""
+
+    def add(self, weights: Tensor, moments: Tensor) -> None:
+        self.count += 1
+        self.weights = torch.maximum(weights, torch.as_tensor(self.weights).to(weights))
+        self.moments = torch.maximum(moments, torch.as_tensor(self.moments).to(moments))
+
+    def as_numbers(self) -> tuple[int, float, float]:
+        return self.count, float(self.weights), float(self.moments)
 
 
 class LevelOptimizer:
@@ -39,8 +59,9 @@ class LevelOptimizer:
     only when a level fires. With period 1 on every level this is ordinary training,
     bitwise: clip by the global norm, then AdamW.
 
-    Call `step` after `backward`, with gradients left to accumulate in `.grad`; this
-    class clears them as levels fire.
+    Call `step` once after each `backward` (or after the several that make one batch),
+    with gradients left to accumulate in `.grad`; this class clears them as levels fire.
+    The mean is over the calls since the level last fired.
 
     Args:
         levels: AdamW parameter groups by level name.
@@ -48,7 +69,8 @@ class LevelOptimizer:
         lr: learning rate; `step` may give another.
         clip: largest global gradient norm over the levels that fire together.
 
-    Raises ValueError when the clock, or a loaded state, keeps other levels.
+    Raises ValueError when the clock, or a loaded state, keeps other levels, or when a
+    group brings a learning rate of its own: the rate is the level's.
     """
 
     def __init__(
@@ -61,9 +83,14 @@ class LevelOptimizer:
     ) -> None:
         self.clock, self.lr, self.clip = clock, lr, clip
         _check_levels("the clock", clock.periods, levels)
+        _check_rates(levels)
         self.optimizers = {name: torch.optim.AdamW(groups, lr=lr, betas=betas) for name, groups in levels.items()}
         self.scales = dict.fromkeys(levels, 1.0)
         """Multiplies a level's learning rate; steered from outside."""
+        self.calls = dict.fromkeys(levels, 0)
+        """Calls of `step` whose gradients a level has gathered since it last fired."""
+        self.since = {name: Firings() for name in levels}
+        """What each level did since its last report."""
 
     def parameters(self, name: str) -> list[nn.Parameter]:
         return [p for group in self.optimizers[name].param_groups for p in group["params"]]
@@ -75,8 +102,10 @@ class LevelOptimizer:
         and, while `probe` listens, a report on every level.
         """
         due = self.clock.due(step)
+        for name in self.optimizers:  # a state of before `calls` were kept knows only when the level fired
+            self.calls[name] = self.calls.get(name, self.clock.waited(name, step) - 1) + 1
         for name in due:
-            self._average(name, self.clock.waited(name, step))
+            self._average(name)
         norm = nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip)
         reports = {}
         for name in self.optimizers:
@@ -85,48 +114,57 @@ class LevelOptimizer:
         self.clock.mark(due, step)
         return norm, {name: report for name, report in reports.items() if report is not None}
 
-    def _average(self, name: str, steps: int) -> None:
+    def _average(self, name: str) -> None:
         grads = [p.grad for p in self.parameters(name) if p.grad is not None]
-        if steps > 1 and grads:
-            torch._foreach_div_(grads, steps)
+        if self.calls[name] > 1 and grads:
+            torch._foreach_div_(grads, self.calls[name])
+        self.calls[name] = 0
 
     def _step_level(self, name: str, lr: float, fires: bool) -> LevelReport | None:
-        optimizer, before = self.optimizers[name], None
-        if probe.listening():
-            before = self._snapshot(name)
+        optimizer, listens = self.optimizers[name], probe.listening()
+        gradient = self._gradient_norm(name) if listens else 0.0
         if fires:
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            optimizer.step()
-        report = None if before is None else self._report(name, lr, fires, before)
+            self._fire(name)
+        report = self._report(name, lr, gradient) if listens else None
         if fires:
             optimizer.zero_grad(set_to_none=True)
         return report
 
     @torch.no_grad()
-    def _snapshot(self, name: str) -> tuple[list[Tensor], list[Tensor], float]:
-        parameters = self.parameters(name)
-        gradient = _norm([p.grad for p in parameters if p.grad is not None])
-        return [p.detach().clone() for p in parameters], [m.clone() for m in self._moments(name, "exp_avg")], gradient
+    def _fire(self, name: str) -> None:
+        """AdamW's step, measured: a report may come many firings later, and is to know the largest of them."""
+        weights = [p.detach() for p in self.parameters(name)]
+        before, old = [w.clone() for w in weights], {p: m.clone() for p, m in self._moments(name, "exp_avg").items()}
+        self.optimizers[name].step()
+        moments = self._moments(name, "exp_avg")
+        if moments:  # else no parameter had a gradient, and nothing changed
+            self.since[name].add(
+                nn.utils.get_total_norm(torch._foreach_sub(weights, before)),
+                nn.utils.get_total_norm([m - old[p] if p in old else m for p, m in moments.items()]),
+            )
 
-    def _moments(self, name: str, which: str) -> list[Tensor]:
+    def _gradient_norm(self, name: str) -> float:
+        return _norm([p.grad for p in self.parameters(name) if p.grad is not None])
+
+    def _moments(self, name: str, which: str) -> dict[nn.Parameter, Tensor]:
         states = self.optimizers[name].state
-        return [states[p][which] for p in self.parameters(name) if which in states.get(p, {})]
+        return {p: states[p][which] for p in self.parameters(name) if which in states.get(p, {})}
 
     @torch.no_grad()
-    def _report(self, name: str, lr: float, fired: bool, before: tuple[list[Tensor], list[Tensor], float]) -> LevelReport:
-        weights, moments = self.parameters(name), self._moments(name, "exp_avg")
-        old_weights, old_moments, gradient = before
-        old_moments = old_moments or [torch.zeros_like(m) for m in moments]
+    def _report(self, name: str, lr: float, gradient: float) -> LevelReport:
+        firings, update, moment_update = self.since[name].as_numbers()
+        self.since[name] = Firings()
         return LevelReport(
-            fired=fired,
+            firings=firings,
             lr=lr,
-            weight_norm=_norm(weights),
-            update_norm=_norm([a - b for a, b in zip(weights, old_weights)]),
+            weight_norm=_norm([p.detach() for p in self.parameters(name)]),
+            update_norm=update,
             gradient_norm=gradient,
-            moment_norm=_norm(moments),
-            moment_update=_norm([a - b for a, b in zip(moments, old_moments)]),
-            second_moment_norm=_norm(self._moments(name, "exp_avg_sq")),
+            moment_norm=_norm(self._moments(name, "exp_avg").values()),
+            moment_update=moment_update,
+            second_moment_norm=_norm(self._moments(name, "exp_avg_sq").values()),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,6 +174,8 @@ class LevelOptimizer:
             "gathered": {name: [p.grad for p in self.parameters(name)] for name in self.optimizers},
             "clock": self.clock.state_dict(),
             "scales": dict(self.scales),
+            "calls": dict(self.calls),
+            "since": {name: list(firings.as_numbers()) for name, firings in self.since.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -148,6 +188,8 @@ class LevelOptimizer:
                 parameter.grad = None if gathered is None else gathered.to(parameter.device)
         self.clock.load_state_dict(state["clock"])
         self.scales = dict(state["scales"])
+        self.calls = state.get("calls", {})
+        self.since = {name: Firings(*state.get("since", {}).get(name, ())) for name in self.optimizers}
 
 
 def _check_levels(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
@@ -158,6 +200,16 @@ def _check_levels(what: str, given: Iterable[str], expected: Iterable[str]) -> N
         )
 
 
-def _norm(tensors: list[Tensor]) -> float:
+def _check_rates(levels: dict[str, list[dict[str, Any]]]) -> None:
+    for name, groups in levels.items():
+        if any("lr" in group for group in groups):
+            raise ValueError(
+                f"a parameter group of level {name} has a learning rate of its own: leave it out, "
+                "or set `scales` to give the level another rate"
+            )
+
+
+def _norm(tensors: Iterable[Tensor]) -> float:
     """Norm over all the tensors together; 0 for none."""
-    return nn.utils.get_total_norm(tensors).item() if tensors else 0.0
+    there = list(tensors)
+    return nn.utils.get_total_norm(there).item() if there else 0.0

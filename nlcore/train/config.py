@@ -1,7 +1,9 @@
 """What a run is asked to do: one frozen object, kept as JSON in the run's folder."""
 
 import math
+import os
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,21 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
 LARGEST_RATE = 1000.0
 """Of a learning rate and of a factor on it: far beyond use, and what is computed from both stays a float."""
+
+LARGEST_SEED, MOST_THREADS, MOST_STEPS = 2**64 - 1, 1024, 10**12
+MOST_TOKENS = 2**28
+"""In a batch."""
+BOUNDS = {
+    "batch": (1, MOST_TOKENS // 2),
+    "context": (2, MOST_TOKENS),
+    "steps": (1, MOST_STEPS),
+    "dim": (1, 2**16),
+    "depth": (1, 1000),
+    "heads": (1, 2**12),
+    "hidden": (1, 2**16),
+    "vocabulary": (1, 2**24),
+}
+"""Of a preset's whole numbers: least and most. The most is far beyond use; what exceeds it is a slip of the keyboard."""
 
 
 class TrainError(ValueError):
@@ -54,21 +71,30 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _choose("model", self.model, tuple(MODELS))
+        if not isinstance(self.data, str):
+            raise TrainError(f"data is {self.data!r}: name a file or a folder of text, or 'builtin'.")
         _choose("device", self.device, DEVICES)
         _choose("dtype", self.dtype, DTYPES)
         _choose("tokenizer", self.preset.tokenizer, KINDS)
         every = ("report_every", "validate_every", "checkpoint_every")
         for name in (*every, "keep", "validation_windows", "final_windows"):
-            _whole(name, getattr(self, name), 1)
-        for name, least in (("batch", 1), ("context", 2), ("steps", 1)):
-            _whole(name, getattr(self.preset, name), least)
-        for name in ("seed", "threads"):
-            _whole(name, getattr(self, name), 0)
+            _whole(name, getattr(self, name), 1, MOST_STEPS)
+        for name, (least, most) in BOUNDS.items():
+            _whole(name, getattr(self.preset, name), least, most)
+        _whole_list("chunks", self.preset.chunks, 2, 2)
+        _whole_list("periods", self.preset.periods, 1, 64)
+        if self.preset.batch * self.preset.context > MOST_TOKENS:
+            raise TrainError(
+                f"A batch of {self.preset.batch:,} windows of {self.preset.context:,} is more than {MOST_TOKENS:,} tokens: "
+                "choose a smaller batch or context."
+            )
+        _whole("seed", self.seed, 0, LARGEST_SEED)
+        _whole("threads", self.threads, 0, MOST_THREADS)
         _positive("lr", self.preset.lr, LARGEST_RATE)
         if self.seconds is not None:
             _positive("seconds", self.seconds, math.inf)
         if self.micro_batch is not None:
-            _whole("micro_batch", self.micro_batch, 1)
+            _whole("micro_batch", self.micro_batch, 1, MOST_TOKENS)
             if self.preset.batch % self.micro_batch:
                 raise TrainError(
                     f"micro_batch {self.micro_batch} does not divide the batch of {self.preset.batch}: "
@@ -85,7 +111,9 @@ class TrainConfig:
         try:
             preset = {name: tuple(v) if isinstance(v, list) else v for name, v in stored["preset"].items()}
             return cls(**stored | {"preset": Preset(**preset)})
-        except (KeyError, TypeError, AttributeError) as error:
+        except TrainError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise TrainError(f"This run's config.json is not of this version ({error}): start a new run.") from error
 
 
@@ -101,7 +129,7 @@ def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
 
 def change(config: TrainConfig, **choices: Any) -> TrainConfig:
     """The same config but for some choices, as in `configure`."""
-    chosen = {name: value for name, value in choices.items() if value is not None}
+    chosen = {name: plain(value) for name, value in choices.items() if value is not None}
     if "steps" in chosen and "seconds" in chosen:
         raise TrainError("Both steps and seconds were given: choose one of them.")
     if "steps" in chosen:
@@ -113,8 +141,24 @@ def change(config: TrainConfig, **choices: Any) -> TrainConfig:
     unknown = next((name for name in chosen if name not in sizes | own), None)
     if unknown is not None:
         raise TrainError(f"There is no choice {unknown!r}: choose among {', '.join(sorted(sizes | own))}.")
-    preset = replace(config.preset, **{name: value for name, value in chosen.items() if name in sizes})
+    try:
+        preset = replace(config.preset, **{name: value for name, value in chosen.items() if name in sizes})
+    except (TypeError, ValueError) as error:
+        raise TrainError(f"These sizes do not make a model: {error}.") from error
     return replace(config, preset=preset, **{name: value for name, value in chosen.items() if name in own})
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy's or torch's own kind, a path or a list of them as Python's; anything else as it is."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _absolute(data: str) -> str:
@@ -134,12 +178,21 @@ def _choose(name: str, value: str, among: tuple[str, ...]) -> None:
         raise TrainError(f"There is no {name} {value!r}: choose one of {', '.join(among)}.")
 
 
-def _whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise TrainError(f"{name} is {value}: give a whole number, {least} or more.")
+def _whole(name: str, value: int, least: int, most: int) -> None:
+    if type(value) is not int or value < least:
+        raise TrainError(f"{name} is {value!r}: give a whole number, {least} or more.")
+    if value > most:
+        raise TrainError(f"{name} is {value}: give a whole number from {least} to {most}.")
+
+
+def _whole_list(name: str, values: tuple[int, ...], fewest: int, most: int) -> None:
+    if not isinstance(values, tuple) or not fewest <= len(values) <= most:
+        raise TrainError(f"{name} is {values!r}: give {fewest} to {most} whole numbers.")
+    for value in values:
+        _whole(name, value, 1, MOST_STEPS)
 
 
 def _positive(name: str, value: float, most: float) -> None:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and 0 < value <= most):
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0 < value <= most:
         limit = "" if math.isinf(most) else f" and at most {most:g}"
         raise TrainError(f"{name} is {value}: give a number above 0{limit}.")

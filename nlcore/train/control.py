@@ -1,12 +1,11 @@
 """Commands to a run: numbered lines in control.jsonl, read by the trainer between steps."""
 
-import fcntl
-import json
 import time
 from dataclasses import asdict, dataclass
 
-from nlcore.train.config import LARGEST_RATE, TrainError
-from nlcore.train.folder import Record, RunFolder, Tail, append, records, write_line
+from nlcore.train.config import LARGEST_RATE, TrainError, plain
+from nlcore.train.folder import RunFolder, held
+from nlcore.train.records import CONTROL, Record, Tail, append, fits, parse, records, text
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pause": (),
@@ -19,6 +18,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 """Each command and what it needs. The last three are settings, the others are done once."""
 SETTINGS = ("lr_scale", "period", "level_lr")
+WAIT = 5.0
+"""Seconds that a sender waits for the others: each holds the lock for an instant."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Command:
     """lr_scale and level_lr: factor on the learning rate, 0 or more; period: whole steps, 1 or more."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "value", plain(self.value))
         if self.command not in COMMANDS:
             raise TrainError(f"There is no command {self.command!r}: choose one of {', '.join(COMMANDS)}.")
         needs = COMMANDS[self.command]
         if {name for name in ("level", "value") if getattr(self, name) is not None} != set(needs):
             raise TrainError(f"The command {self.command} takes {' and '.join(needs) or 'nothing'}: give exactly that.")
-        if "level" in needs and not isinstance(self.level, str):
+        if "level" in needs and not text(self.level):
             raise TrainError(f"The level of {self.command} is {self.level!r}: give a level's name.")
         if "value" in needs:
             _check_value(self.command, self.value)
@@ -54,29 +56,30 @@ def _check_value(command: str, value: object) -> None:
 def send(folder: RunFolder, command: str, level: str | None = None, value: float | None = None) -> int:
     """Appends a command under the next free number, and returns the number. Writers wait for one another.
 
-    Raises TrainError, and writes nothing, for a command that makes no sense.
+    Raises TrainError, and writes nothing, for a command that makes no sense, or if it cannot be written.
     """
-    Command(0, command, level, value)
-    with open(folder.control, "a+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        numbers = [line["number"] for line in records(folder.control) if isinstance(line.get("number"), int)]
-        number = max(numbers, default=0) + 1
-        given = {"level": level, "value": value}
-        line = {"number": number, "time": time.time(), "command": command}
-        write_line(file, line | {name: given[name] for name in COMMANDS[command]})
+    given = Command(0, command, level, value)
+    try:
+        with held(folder.sending, WAIT):
+            # Both files, since control.jsonl may have been emptied.
+            numbers = [line["number"] for file in (folder.control, folder.applied) for line in records(file)]
+            number = max(numbers, default=0) + 1
+            line = {"number": number, "time": time.time(), "command": command}
+            append(folder.control, line | {name: getattr(given, name) for name in COMMANDS[command]})
+    except OSError as error:
+        raise TrainError(f"The command was not sent, since {folder.control} cannot be written now ({error}).") from error
     return number
 
 
-def parse(line: str) -> Command:
-    """Reads a line of control.jsonl. Raises TrainError if it is no command."""
+def read_command(line: str) -> Command | str:
+    """The command that a line of control.jsonl holds, or a sentence that says why it is none."""
+    found = parse(line)
+    if not fits(found, CONTROL):
+        return f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON."
     try:
-        record = json.loads(line)
-        number, command = record["number"], record["command"]
-        if type(number) is not int or not isinstance(command, str):
-            raise TypeError
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainError(f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON.") from error
-    return Command(number, command, record.get("level"), record.get("value"))
+        return Command(found["number"], found["command"], found.get("level"), found.get("value"))
+    except TrainError as error:
+        return str(error)
 
 
 class Inbox:
@@ -101,11 +104,11 @@ class Inbox:
     def due(self, step: int) -> tuple[list[Command], list[str]]:
         """Commands to carry out before `step`, in order, and a sentence for each line that is none."""
         wrong, fresh = [], False
-        for line in self.tail.lines():
-            try:
-                fresh |= self._take(parse(line), step)
-            except TrainError as error:
-                wrong.append(str(error))
+        for command in map(read_command, self.tail.lines()):
+            if isinstance(command, Command):
+                fresh |= self._take(command, step)
+            else:
+                wrong.append(command)
         # A new command ends the repetition: what still waits is older, and must not overrule it.
         ready = [command for at, command in self.waiting if fresh or at <= step]
         self.waiting = [(at, command) for at, command in self.waiting if not fresh and at > step]

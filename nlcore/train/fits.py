@@ -1,6 +1,7 @@
 """Whether a checkpoint's content is that of a run: looked at as a whole before any of it is used."""
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -67,6 +68,8 @@ def _optimizer(state: dict[str, Any], own: LevelOptimizer, step: int) -> bool:
         and all(type(period) is int and period >= 1 for period in clock["periods"].values())
         and all(type(fired) is int and 0 <= fired <= step for fired in clock["fired"].values())
         and all(_is_number(scale) and scale >= 0 for scale in scales.values())
+        and all(type(calls) is int and calls >= 0 for calls in state.get("calls", {}).values())
+        and all(map(_is_number, itertools.chain(*state.get("since", {}).values())))
         and all(_level(state["optimizers"][name], state["gathered"][name], own, name) for name in levels)
     )
 

@@ -1,4 +1,4 @@
-"""The run folder: where each file is, lines that are whole or absent, and one trainer at a time."""
+"""The run folder: where each file is, files written as a whole, and one trainer at a time."""
 
 import errno
 import json
@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from filelock import lock_descriptor
 
 from nlcore.train.config import TrainError
+from nlcore.train.records import Record, read_json
 
-Record = dict[str, Any]
 WINDOWS = os.name == "nt"
 PATIENCE = 1.0
 """Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
@@ -45,6 +45,8 @@ class RunFolder:
         self.tokenizer = self.path / "tokenizer.json"
         self.checkpoints = self.path / "checkpoints"
         self.lock = self.path / "lock"
+        self.sending = self.path / "sending"
+        """Held for the instant in which a command gets its number."""
 
     def begun(self) -> bool:
         """Whether a run has left anything here that is worth keeping."""
@@ -96,69 +98,6 @@ def free(name: str, root: str | Path = "runs") -> RunFolder:
             raise TrainError(f"{folder.path} cannot be made: {error.strerror}; name a folder with --run.") from error
 
 
-def append(path: Path, record: Record) -> None:
-    """Appends one whole line; a line that a killed writer left cut is closed first."""
-    with open(path, "a+b", buffering=0) as file:
-        write_line(file, record)
-
-
-def write_line(file: BinaryIO, record: Record) -> None:
-    """The same, on a file opened for reading and appending without a buffer: one write, so lines never mix."""
-    line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
-    size = file.seek(0, os.SEEK_END)
-    if size:
-        file.seek(size - 1)
-        line = line if file.read(1) == b"\n" else b"\n" + line
-    file.write(line)
-
-
-class Tail:
-    """Reads the whole lines appended to a file since it last looked; a file not there yet has none."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.offset = path, 0
-
-    def lines(self) -> list[str]:
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.offset)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        whole = data[: data.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return [line for line in whole.decode(errors="replace").split("\n") if line.strip()]
-
-
-def records(path: Path) -> list[Record]:
-    """All records of a file of lines, in order; lines that were cut are skipped."""
-    found = []
-    for line in Tail(path).lines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            found.append(record)
-    return found
-
-
-def latest(lines: list[Record], *keys: str) -> list[Record]:
-    """The lines that count: of one step (and the same `keys`) the last one written.
-
-    An attempt that resumes goes over steps that the one before it had done already; what the
-    older attempt wrote from there on is left out.
-    """
-    kept: dict[tuple, Record] = {}
-    attempt = 0
-    for line in lines:
-        if line["attempt"] > attempt:
-            attempt = line["attempt"]
-            kept = {key: old for key, old in kept.items() if old["step"] < line["step"]}
-        kept[(line["step"], *(line[key] for key in keys))] = line
-    return list(kept.values())
-
-
 def write_json(path: Path, record: Record, durable: bool = False) -> None:
     """Writes a JSON file in one step: a reader sees the old one or the new one. Leaves nothing else if it fails.
 
@@ -187,16 +126,6 @@ def _replace(temporary: Path, path: Path) -> None:
             if not WINDOWS or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-def read_json(path: Path) -> Record:
-    """Reads a JSON file; empty if it is not there. Raises TrainError if it is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise TrainError(f"{path} is not whole: remove it, or start a new run.") from error
 
 
 @contextmanager

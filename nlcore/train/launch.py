@@ -15,7 +15,8 @@ from typing import Any
 from nlcore.train import device, parallel
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
-from nlcore.train.folder import Record, RunFolder, is_locked, latest, records, write_json
+from nlcore.train.folder import RunFolder, is_locked, write_json
+from nlcore.train.records import Record, latest, records
 from nlcore.train.run import changed, new, read_config
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible

@@ -10,7 +10,8 @@ from nlcore.tasks import join
 from nlcore.tasks.entropy import order1
 from nlcore.train import evaluate
 from nlcore.train.config import TrainConfig
-from nlcore.train.folder import Record, RunFolder, append
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import Record, append
 from nlcore.train.parts import Parts
 from nlcore.train.progress import Progress, line
 from nlcore.train.status import Status

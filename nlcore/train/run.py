@@ -13,7 +13,8 @@ import torch
 from nlcore.train import checkpoint, device, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
-from nlcore.train.folder import Record, RunFolder, free, locked, read_json, records, trouble, write_json
+from nlcore.train.folder import RunFolder, free, locked, trouble, write_json
+from nlcore.train.records import FACTS, Record, fits as is_shaped, read_json, records
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
@@ -75,7 +76,10 @@ def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
     stored = read_json(folder.config)
     if not stored:
         raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
-    return TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+    config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+    if facts != {} and not is_shaped(facts, FACTS):
+        raise TrainError(f"The facts in {folder.config} are damaged: put back a copy of that file, or start a new run.")
+    return config, facts
 
 
 def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **choices: Any) -> Record:

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from nlcore.train.config import TrainError
-from nlcore.train.folder import Record, RunFolder, is_full, is_locked, read_json, write_json
+from nlcore.train.folder import RunFolder, is_full, is_locked, write_json
+from nlcore.train.records import STATUS, Record, fits, read_json
 
 LIVE = ("starting", "training", "validating", "paused")
 """States of a run whose process is there; the others are "done", "stopped", "failed" and "lost"."""
@@ -51,9 +52,10 @@ def read_status(folder: RunFolder) -> Record:
 def stored(folder: RunFolder) -> Record:
     """What the file says; {} where it cannot be read, as a power cut may leave it: the next `set` writes it anew."""
     try:
-        return read_json(folder.status)
+        found = read_json(folder.status)
     except TrainError:
         return {}
+    return found if fits(found, STATUS) else {}
 
 
 def _starts(status: Record) -> bool:

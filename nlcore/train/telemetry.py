@@ -13,7 +13,11 @@ ROW = dict.fromkeys(
     "level memory unit period fired writes update_norm weight_norm surprise eta alpha lr gradient_norm"
     " second_moment_norm blocks".split()
 )
-"""Every row has these fields; those that a level does not have are None."""
+"""Every row has these fields; those that a level does not have are None.
+
+Of an outer level, `writes` is how often it fired since its last row, `fired` whether it did, and `update_norm` its
+largest update in that time. Of an in-context memory they are of the row's own step, at which it fires many times.
+"""
 
 
 def rows(
@@ -60,7 +64,7 @@ def _in_context(level: Level, name: str, reports: Reports) -> dict[str, Any]:
 
 
 def _outer(level: Level, period: int, report: LevelReport) -> list[dict[str, Any]]:
-    both = {"unit": "steps", "period": period, "fired": report.fired, "writes": int(report.fired)}
+    both = {"unit": "steps", "period": period, "fired": report.firings > 0, "writes": report.firings}
     weights = {
         "level": level.name,
         "update_norm": figure(report.update_norm),

@@ -2,7 +2,7 @@
 
 import time
 
-from nlcore.train.folder import Record
+from nlcore.train.records import Record
 from nlcore.train.launch import Run
 from nlcore.train.words import visible
 
@@ -17,10 +17,10 @@ def follow(run: Run) -> Record:
     shown = ""
     while run.alive():
         status = run.status()
-        shown = _rewrite(shown, status.get("line") or status["state"])
+        shown = _rewrite(shown, status.get("line") or status.get("state", ""))
         time.sleep(EVERY_S)
     status = run.status()
-    _rewrite(shown, status["sentence"])
+    _rewrite(shown, status.get("sentence") or "The run has not begun: `nlcore.train.resume` starts it.")
     print()
     return status
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from nlcore.train.folder import Record
+from nlcore.train.records import Record
 from nlcore.train.launch import Run, attach
 from nlcore.viz import score
 from nlcore.viz.theme import COLOURS, MARKERS, looks, tidy
@@ -78,7 +78,7 @@ def _learning(axes: Axes, run: Run, colour: str, marker: str, x: str = "step", p
 
 
 def _columns(lines: list[Record], *fields: str) -> tuple[np.ndarray, ...]:
-    there = [line for line in lines if line.get(fields[-1]) is not None]
+    there = [line for line in lines if all(line.get(field) is not None for field in fields)]
     return tuple(np.array([line[field] for line in there]) for field in fields)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlcore.train.folder import Record
+from nlcore.train.records import Record
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,11 @@ class Score:
     steps: np.ndarray
     """(S,) steps of the outer optimizer."""
     size: np.ndarray
-    """(L, S) norm of the update over norm of the weights; NaN where a level did not change."""
+    """(L, S) norm of the largest update since the report before, over norm of the weights; NaN if there was none."""
 
     @property
     def fired(self) -> np.ndarray:
-        """(L, S) whether a level changed at a step."""
+        """(L, S) whether a level changed since the report before."""
         return np.isfinite(self.size)
 
 
@@ -43,7 +43,7 @@ def level_score(rows: list[Record], first: int = 1, last: int | None = None) -> 
 
 
 def over_steps(rows: list[Record], field: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For each level that has `field`: the steps (n,) at which it fired, and the field's mean there (n,)."""
+    """For each level that has `field`: the reports (n,) before which it fired, and the field's mean there (n,)."""
     found: dict[str, dict[int, list[float]]] = {}
     for row in rows:
         if row["fired"] and row[field] is not None:

@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 
 from bench.lab import notebook_of
 from nlcore.train import attach
-from nlcore.train.folder import RunFolder, read_json, records
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import read_json, records
 
 PATIENCE_S = 90
 TINY = """from nlcore.train import configure, start

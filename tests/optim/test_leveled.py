@@ -146,12 +146,85 @@ def test_reports_only_while_somebody_listens_and_measures_the_true_change():
     backward(net, 2)
     with probe.listen():
         norm, reports = leveled.step(2)
-    assert norm > 0 and reports["fast"].fired and reports["slow"].fired
+    assert norm > 0 and (reports["fast"].firings, reports["slow"].firings) == (2, 1)
     for name, report in reports.items():
         change = sum((p - q).square().sum() for p, q in zip(net[name].parameters(), before[name].parameters())) ** 0.5
-        assert report.update_norm == pytest.approx(change.item(), rel=1e-5)
+        assert report.update_norm == pytest.approx(change.item(), rel=1e-5) or name == "fast"
         assert report.moment_norm > 0 and report.moment_update > 0 and report.lr == 1e-2
     backward(net, 3)
     with probe.listen():
         quiet = leveled.step(3)[1]["slow"]
-    assert not quiet.fired and quiet.update_norm == 0 and quiet.gradient_norm > 0
+    assert not quiet.firings and quiet.update_norm == 0 and quiet.gradient_norm > 0
+
+
+@pytest.mark.parametrize("every", [1, 2, 7, 10, 380])
+def test_no_firing_is_lost_however_rarely_somebody_listens(every):
+    net, largest, counted = network(), [], 0
+    leveled = optimizer(net, {"fast": 1, "slow": 16})
+    for step in range(1, 381):
+        backward(net, step)
+        before = copy.deepcopy(net["slow"])
+        with probe.listen() if step % every == 0 or step == 380 else contextlib.nullcontext():
+            reports = leveled.step(step)[1]
+        changes = [(p - q).detach() for p, q in zip(net["slow"].parameters(), before.parameters())]
+        largest.append(nn.utils.get_total_norm(changes).item())
+        if reports:
+            counted += reports["slow"].firings
+            assert reports["slow"].update_norm == pytest.approx(max(largest), rel=1e-5)
+            assert (reports["slow"].moment_update > 0) == (reports["slow"].firings > 0)
+            largest = []
+    assert counted == 23
+
+
+def test_a_period_changed_at_an_odd_step_still_shows_in_reports_at_even_ones():
+    net, counted = network(), {}
+    leveled = optimizer(net, {"fast": 1, "slow": 16})
+    for step in range(1, 125):
+        if step == 45:
+            leveled.clock.set_period("slow", 8)
+        backward(net, step)
+        with probe.listen() if step % 2 == 0 else contextlib.nullcontext():
+            reports = leveled.step(step)[1]
+        if reports:
+            counted[step] = reports["slow"].firings
+    assert [step for step, count in counted.items() if count] == [16, 32, *range(46, 125, 8)]
+    assert set(counted.values()) == {0, 1}
+
+
+def test_what_was_counted_is_kept_through_a_state_and_an_older_state_loads_too():
+    nets = [network() for _ in range(3)]
+    one, other, older = (optimizer(net, {"fast": 1, "slow": 4}) for net in nets)
+    for step in range(1, 7):
+        backward(nets[0], step)
+        one.step(step)
+    state = one.state_dict()
+    for net, leveled, kept in ((nets[1], other, state), (nets[2], older, {k: v for k, v in state.items() if k not in ("calls", "since")})):
+        net.load_state_dict(nets[0].state_dict())
+        leveled.load_state_dict(kept)
+    reports = []
+    for net, leveled in zip(nets, (one, other, older)):
+        for step in (7, 8):
+            backward(net, step)
+            with probe.listen() if step == 8 else contextlib.nullcontext():
+                found = leveled.step(step)[1]
+        reports.append(found)
+    assert reports[0] == reports[1] and same(nets[0], nets[1]) and same(nets[0], nets[2])
+    assert (reports[0]["fast"].firings, reports[0]["slow"].firings) == (8, 2)
+    assert reports[2]["fast"].firings == 2
+
+
+@pytest.mark.parametrize("steps", [(0, 1, 2), (1, 5, 6), (1, 2, 3)])
+def test_the_mean_is_over_backward_passes_not_over_step_numbers(steps):
+    weight = nn.Parameter(torch.zeros(1))
+    leveled = LevelOptimizer({"level": [{"params": [weight]}]}, Clock({"level": 1}), lr=0.1, clip=100.0)
+    norms = []
+    for step in steps:
+        (3 * weight).sum().backward()
+        norms.append(leveled.step(step)[0].item())
+    assert [norm for norm in norms if norm] == pytest.approx([3.0] * sum(step > 0 for step in steps))
+
+
+def test_a_groups_own_rate_is_refused_rather_than_thrown_away():
+    group = {"params": [nn.Parameter(torch.zeros(1))], "lr": 0.5}
+    with pytest.raises(ValueError, match="level slow has a learning rate of its own"):
+        LevelOptimizer({"slow": [group]}, Clock({"slow": 1}), lr=0.1)

@@ -6,7 +6,8 @@ import torch
 
 from nlcore.train import TrainConfig, checkpoint, configure
 from nlcore.train.checkpoint import Checkpoint
-from nlcore.train.folder import RunFolder, latest, records
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import latest, records
 
 TEXT = Path(__file__).parents[2] / "LICENSE"
 SIZES = dict(dim=16, depth=1, heads=2, hidden=8, chunks=(4, 8), periods=(1, 2, 4), context=32, batch=2, lr=1e-2)

@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nlcore.models import PRESETS
 from nlcore.train import TrainConfig, TrainError, change, configure
+from nlcore.train.control import Command
 
 
 def test_a_size_gives_its_preset_and_choices_change_it():
@@ -53,6 +55,18 @@ def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
         (dict(batch=8, micro_batch=3), "micro_batch 3 does not divide the batch of 8"),
         (dict(keep=0), "keep is 0"),
         (dict(report_every=0), "report_every is 0"),
+        (dict(seed=2**64), "seed is 18446744073709551616: give a whole number from 0 to"),
+        (dict(threads=10**6), "threads is 1000000: give a whole number from 0 to 1024"),
+        (dict(batch=10**11), "batch is 100000000000: give a whole number from 1 to"),
+        (dict(batch=2**20, context=2**20), "tokens: choose a smaller batch or context"),
+        (dict(depth=10**9), "depth is 1000000000: give a whole number from 1 to 1000"),
+        (dict(steps=True), "steps is True: give a whole number"),
+        (dict(dim="abc"), "dim is 'abc': give a whole number"),
+        (dict(heads=0), "heads is 0"),
+        (dict(hidden=0), "hidden is 0"),
+        (dict(chunks=()), "chunks is (): give 2 to 2 whole numbers"),
+        (dict(periods=()), "These sizes do not make a model: the CMS periods are ()"),
+        (dict(lr="fast"), "lr is fast: give a number above 0"),
         (dict(colour="red"), "There is no choice 'colour'"),
     ],
 )
@@ -72,3 +86,26 @@ def test_json_of_another_version_gets_one_sentence(damage):
 def test_no_text_is_not_the_folder_one_stands_in(data):
     with pytest.raises(TrainError, match="No text was named"):
         configure("tiny", data=data)
+
+
+def test_numbers_and_paths_of_any_kind_become_pythons_own(tmp_path):
+    config = configure(seed=np.arange(3)[1], steps=np.int64(10), lr=np.float32(0.5), chunks=[4, np.int32(8)], data=tmp_path)
+    assert (config.seed, config.preset.steps, config.preset.lr, config.preset.chunks) == (1, 10, 0.5, (4, 8))
+    assert {type(config.seed), type(config.preset.steps), type(config.preset.lr)} == {int, float}
+    assert config.data == str(tmp_path)
+    assert TrainConfig.from_json(json.loads(json.dumps(config.as_json()))) == config
+    assert type(Command(0, "lr_scale", None, np.linspace(0, 1, 3)[1]).value) is float
+
+
+@pytest.mark.parametrize("preset", [{"dim": "abc"}, {"heads": 0}, {"depth": 10**9}, {"chunks": []}, {"periods": [1] * 100_000}])
+def test_a_config_with_a_wrong_size_gets_one_sentence(preset):
+    stored = configure().as_json()
+    with pytest.raises(TrainError) as caught:
+        TrainConfig.from_json(stored | {"preset": stored["preset"] | preset})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stored", [None, [], 5, {"data": None}, {"data": 5}])
+def test_a_config_that_is_none_gets_one_sentence(stored):
+    with pytest.raises(TrainError):
+        TrainConfig.from_json(configure().as_json() | stored if isinstance(stored, dict) else stored)

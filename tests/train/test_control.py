@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from nlcore.train import TrainError
-from nlcore.train.control import COMMANDS, Command, Inbox, parse, send
-from nlcore.train.folder import RunFolder, records
+from nlcore.train.control import COMMANDS, Command, Inbox, read_command, send
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import records
 
 SEND_MANY = """
 import sys
@@ -42,8 +43,7 @@ def test_a_command_that_makes_no_sense_is_refused_and_not_written(tmp_path, comm
 
 @pytest.mark.parametrize("line", ["{", "[]", "3", "{}", '{"number": "1", "command": "pause"}', '{"number": 1}'])
 def test_a_line_that_is_no_command_gets_one_sentence(line):
-    with pytest.raises(TrainError, match="it needs a number and a command, in JSON"):
-        parse(line)
+    assert "it needs a number and a command, in JSON" in read_command(line)
 
 
 def test_every_command_comes_through_as_it_was_sent(tmp_path):

@@ -7,7 +7,8 @@ import torch
 
 from nlcore.train import checkpoint, device, new, parts, train
 from nlcore.train.finite import Guard, NonFinite
-from nlcore.train.folder import RunFolder, read_json
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import read_json
 from nlcore.train.loop import Trainer
 from tests.train.small import small
 

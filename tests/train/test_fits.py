@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from nlcore.train import checkpoint, load, new, train
 from nlcore.train.checkpoint import DIGESTS, STATE, WEIGHTS
-from nlcore.train.folder import RunFolder, read_json, write_json
+from nlcore.train.folder import RunFolder, write_json
+from nlcore.train.records import read_json
 from tests.train.small import equal_runs, last, small
 
 

@@ -11,7 +11,8 @@ import pytest
 from filelock import lock_descriptor
 
 from nlcore.train import TrainError
-from nlcore.train.folder import RunFolder, Tail, append, free, held, is_locked, latest, locked, read_json, records, write_json
+from nlcore.train.folder import RunFolder, free, held, is_locked, locked, write_json
+from nlcore.train.records import read_json
 
 HOLD = """
 import sys
@@ -35,51 +36,13 @@ def holder(tmp_path):
     process.communicate()
 
 
-def test_lines_come_back_in_order(tmp_path):
-    for number in range(3):
-        append(tmp_path / "a", {"n": number, "text": "line\nbreak ü"})
-    assert [line["n"] for line in records(tmp_path / "a")] == [0, 1, 2]
-    assert records(tmp_path / "a")[0]["text"] == "line\nbreak ü"
-    assert records(tmp_path / "missing") == []
-
-
-def test_a_cut_last_line_is_skipped_and_the_next_line_is_whole(tmp_path):
-    path = tmp_path / "a"
-    append(path, {"n": 1})
-    with open(path, "ab") as file:
-        file.write('{"n": 2, "text": "ü'.encode()[:-1])
-    assert records(path) == [{"n": 1}]
-    append(path, {"n": 3})
-    assert records(path) == [{"n": 1}, {"n": 3}]
-
-
-def test_a_tail_gives_each_line_once_and_waits_for_its_end(tmp_path):
-    path, tail = tmp_path / "a", Tail(tmp_path / "a")
-    assert tail.lines() == []
-    path.write_text("one\ntwo\nthr")
-    assert tail.lines() == ["one", "two"] and tail.lines() == []
-    path.write_text("one\ntwo\nthree\n")
-    assert tail.lines() == ["three"]
-
-
-def test_of_one_step_the_latest_line_counts_and_a_resume_takes_back_what_it_does_again():
-    def line(step, attempt, level="a"):
-        return {"step": step, "attempt": attempt, "level": level}
-
-    first = [line(step, 1) for step in (2, 4, 6, 8)]
-    assert latest([*first, line(4, 2)]) == [line(2, 1), line(4, 2)]
-    assert latest([*first, line(4, 2), line(6, 2)])[1:] == [line(4, 2), line(6, 2)]
-    both = [line(2, 1, "a"), line(2, 1, "b")]
-    assert latest(both, "level") == both and latest(both) == both[1:]
-
-
 def test_json_is_replaced_in_one_step_and_leaves_nothing_behind(tmp_path):
     write_json(tmp_path / "a.json", {"n": 1})
     write_json(tmp_path / "a.json", {"n": 2})
     assert read_json(tmp_path / "a.json") == {"n": 2} and read_json(tmp_path / "none") == {}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     (tmp_path / "a.json").write_text('{"n"')
-    with pytest.raises(TrainError, match="is not whole"):
+    with pytest.raises(TrainError, match="is damaged"):
         read_json(tmp_path / "a.json")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nlcore.train import new, resume, train
 from nlcore.train.control import send
-from nlcore.train.folder import records
+from nlcore.train.records import records
 from tests.train.small import equal_runs, last, small
 
 KILLS = int(os.environ.get("NLCORE_KILLS", "1"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nlcore.train import TrainError, attach, launch, new, resume, start
-from nlcore.train.folder import records
+from nlcore.train.records import records
 from tests.train.small import small
 
 LONG = dict(steps=100_000, validate_every=100_000, checkpoint_every=100_000)

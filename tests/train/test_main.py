@@ -12,7 +12,8 @@ from nlcore.train import __main__ as command
 from nlcore.train import new, train
 from nlcore.train.__main__ import main
 from nlcore.train.compare import compare, table
-from nlcore.train.folder import RunFolder, read_json
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import read_json
 from nlcore.train.parallel import ALONE
 from tests.train.small import TEXT, small
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from nlcore.train import TrainError, attach, new, resume, start, train
-from nlcore.train.folder import RunFolder, latest, read_json, records
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import latest, read_json, records
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import Team, fitting
 from tests.train.small import TEXT, last, losses, small

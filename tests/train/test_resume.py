@@ -4,7 +4,7 @@ import pytest
 
 from nlcore.train import TrainError, checkpoint, new, train
 from nlcore.train.control import send
-from nlcore.train.folder import read_json, records
+from nlcore.train.records import read_json, records
 from nlcore.train.loop import Trainer
 from tests.train.small import equal_runs, last, small
 

@@ -7,7 +7,8 @@ import pytest
 
 from nlcore.tasks import DataError
 from nlcore.train import TrainError, new, train
-from nlcore.train.folder import RunFolder, locked, read_json, records
+from nlcore.train.folder import RunFolder, locked
+from nlcore.train.records import read_json, records
 from tests.train.small import losses, small
 
 

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from nlcore.train import TrainError, attach, checkpoint, new, train
-from nlcore.train.folder import RunFolder, locked, read_json, records, write_json
+from nlcore.train.folder import RunFolder, locked, write_json
+from nlcore.train.records import read_json, records
 from nlcore.train.loop import Trainer
 from nlcore.train.status import Status, read_status
 from tests.train.small import last, small

@@ -2,7 +2,7 @@
 
 from nlcore.train import new, train
 from nlcore.train.control import send
-from nlcore.train.folder import records
+from nlcore.train.records import records
 from tests.train.small import small
 
 

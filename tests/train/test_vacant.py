@@ -11,7 +11,8 @@ from nlcore.tasks import DataError
 from nlcore.train import TrainError, change, new, start, train
 from nlcore.train.__main__ import main
 from nlcore.train.compare import compare
-from nlcore.train.folder import RunFolder, free, locked, read_json, write_json
+from nlcore.train.folder import RunFolder, free, locked, write_json
+from nlcore.train.records import read_json
 from tests.train.small import small
 
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.train.config import configure
-from nlcore.train.folder import append
+from nlcore.train.records import append
 from nlcore.train.run import new
 from nlcore.viz import plots
 from nlcore.viz.theme import COLOURS, looks
@@ -25,8 +25,8 @@ def run(tmp_path):
         append(folder.metrics, at | {"loss": 5 / step, "elapsed": 30.0 * step} | validation)
         for level, period in PERIODS.items():
             fired = step % period == 0
-            figures = {"update_norm": 0.1 * fired, "weight_norm": 2.0, "fired": fired, "memory": None}
-            append(folder.levels, at | {"level": level} | figures)
+            figures = {"update_norm": 0.1 * fired, "weight_norm": 2.0, "fired": fired, "writes": int(fired)}
+            append(folder.levels, at | {"level": level, "unit": "steps", "period": period} | figures)
     yield folder.path
     plt.close("all")
 

@@ -69,6 +69,10 @@ class Bins:
         count = self.count[:, : self.used]
         return np.where(count > 0, self.total[:, : self.used] / np.maximum(count, 1), np.nan)
 
+    def sum(self) -> np.ndarray:
+        """(S, n); 0 where a column has no value."""
+        return self.total[:, : self.used]
+
     def largest(self) -> np.ndarray:
         """(S, n); NaN where a column has no value."""
         return self.most[:, : self.used]

@@ -7,11 +7,11 @@ from itertools import groupby
 
 import numpy as np
 
-from nlcore.train.folder import Record
+from nlcore.train.records import Record
 from nlcore.viz.dashboard.bins import Bins
 
 FIGURES = ("change", "weight_norm", "surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm", "fired")
-"""What is kept of each row. `change` is the update's norm over the row's own norm, where it fired."""
+"""What is kept of each row. `change` is the update's norm over the row's own norm, where it fired; `fired` how often."""
 METRICS = ("loss", "validation_bits_per_byte", "tokens_per_second", "lr", "gradient_norm")
 Row = tuple[str, str | None]
 """A level and, for an in-context one, the memory."""
@@ -29,7 +29,7 @@ class Levels:
     largest: dict[str, np.ndarray]
     """By figure, (R, n)."""
     fired: np.ndarray
-    """(R, n) whether the row fired at any reported step of the column."""
+    """(R, n) how often the row fired in the column, at reported steps and between them."""
 
 
 class LevelHistory:
@@ -60,9 +60,9 @@ class LevelHistory:
     def view(self) -> Levels:
         """All that is kept, as arrays."""
         shape = (len(self.rows), len(FIGURES), self.bins.used)
-        mean, largest = (values.reshape(shape) for values in (self.bins.mean(), self.bins.largest()))
-        by_figure = [{name: values[:, i] for i, name in enumerate(FIGURES)} for values in (mean, largest)]
-        return Levels(tuple(self.rows), self.bins.steps(), *by_figure, fired=by_figure[1]["fired"] > 0)
+        tables = (values.reshape(shape) for values in (self.bins.mean(), self.bins.largest(), self.bins.sum()))
+        mean, largest, total = ({name: values[:, i] for i, name in enumerate(FIGURES)} for values in tables)
+        return Levels(tuple(self.rows), self.bins.steps(), mean, largest, fired=total["fired"])
 
 
 def compute(records: Iterable[Record], columns: int = 512) -> Levels:
@@ -74,9 +74,9 @@ def compute(records: Iterable[Record], columns: int = 512) -> Levels:
 
 def _figures(record: Record) -> np.ndarray:
     """(FIGURES,); NaN for what a row does not have."""
-    fired, norm, update = record["fired"], record["weight_norm"], record["update_norm"]
+    fired, norm, update = record["writes"], record["weight_norm"], record["update_norm"]
     change = update / norm if fired and norm and update is not None else None
-    return np.array([change, *(record[name] for name in FIGURES[1:])], dtype=float)
+    return np.array([change, *(record[name] for name in FIGURES[1:-1]), fired], dtype=float)
 
 
 class MetricHistory:

@@ -1,9 +1,8 @@
 """A file of lines that grows: the lines that count, a bounded part at a time."""
 
-import json
 from pathlib import Path
 
-from nlcore.train.folder import Record
+from nlcore.train.records import SHAPES, Record, opened, record
 
 PART = 1 << 20
 """Bytes read at once."""
@@ -21,7 +20,7 @@ class Lines:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.more = path, False
+        self.path, self.shape, self.more = path, SHAPES[path.name], False
         self.begins: dict[int, int] = {}
         """The step from which an attempt's lines replace those of older attempts."""
         self._rewind()
@@ -34,30 +33,30 @@ class Lines:
         lines, again = self._read()
         found: list[Record] = []
         for line in lines:
-            record = _record(line)
-            if record is None:
+            read = record(line, self.shape)
+            if read is None:
                 self.spoilt += 1
-            elif self._goes_back(record):
+            elif self._goes_back(read):
                 self._rewind()
                 self.more = True
                 return [], True
-            elif all(record["step"] < begin for attempt, begin in self.begins.items() if attempt > record["attempt"]):
-                self.step, self.attempt = record["step"], record["attempt"]
-                found.append(record)
+            elif all(read["step"] < begin for attempt, begin in self.begins.items() if attempt > read["attempt"]):
+                self.step, self.attempt = read["step"], read["attempt"]
+                found.append(read)
         return found, again
 
     def _read(self) -> tuple[list[bytes], bool]:
         self.more, again = False, False
-        try:
-            with open(self.path, "rb") as file:
-                size = file.seek(0, 2)
-                if size < self.offset:  # another file under the same name
-                    self._rewind()
-                    self.begins, again = {}, True
-                file.seek(self.offset)
-                data = file.read(PART)
-        except FileNotFoundError:
+        file = opened(self.path)
+        if file is None:
             return [], False
+        with file:
+            size = file.seek(0, 2)
+            if size < self.offset:  # another file under the same name
+                self._rewind()
+                self.begins, again = {}, True
+            file.seek(self.offset)
+            data = file.read(PART)
         whole = data.rfind(b"\n") + 1
         if not whole and len(data) == PART:  # no line of ours is that long
             whole, data = PART, b"spoilt"
@@ -65,17 +64,9 @@ class Lines:
         self.more = self.offset < size and whole > 0
         return [line for line in data[:whole].split(b"\n") if line.strip()], again
 
-    def _goes_back(self, record: Record) -> bool:
+    def _goes_back(self, read: Record) -> bool:
         """Notes where an attempt begins; True if lines that were taken already are replaced by it."""
-        if record["attempt"] <= self.attempt or record["attempt"] in self.begins:
+        if read["attempt"] <= self.attempt or read["attempt"] in self.begins:
             return False
-        self.begins[record["attempt"]] = record["step"]
-        return record["step"] <= self.step
-
-
-def _record(line: bytes) -> Record | None:
-    try:
-        record = json.loads(line)
-        return record if isinstance(record["step"], int) and isinstance(record["attempt"], int) else None
-    except (ValueError, TypeError, KeyError):
-        return None
+        self.begins[read["attempt"]] = read["step"]
+        return read["step"] <= self.step

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nlcore.train import Run, TrainError
-from nlcore.train.folder import Record, RunFolder
+from nlcore.train.folder import RunFolder
+from nlcore.train.records import Record
 from nlcore.viz.dashboard.bins import Bins
 from nlcore.viz.dashboard.history import FIGURES, METRICS, LevelHistory, MetricHistory
 from nlcore.viz.dashboard.lines import Lines
@@ -214,7 +215,7 @@ def _table(bins: Bins, figures: tuple[str, ...], rows: list[int], whole: bool) -
     begin = 0 if whole else min(bins.touched, bins.used)
     if begin == bins.used and not whole:
         return None
-    mean, largest = bins.mean()[:, begin:], bins.largest()[:, begin:]
+    mean, largest, total = (values[:, begin:] for values in (bins.mean(), bins.largest(), bins.sum()))
     kept = bins.count[:, : bins.used].any(axis=1)
     data = []
     for row in rows:
@@ -222,7 +223,8 @@ def _table(bins: Bins, figures: tuple[str, ...], rows: list[int], whole: bool) -
         data.append(
             {
                 "mean": {name: _numbers(mean[i]) for name, i in series.items() if name != "fired"},
-                "most": {name: _numbers(largest[i]) for name, i in series.items() if name in ("change", "fired")},
+                "most": {name: _numbers(largest[i]) for name, i in series.items() if name == "change"},
+                "sum": {name: _numbers(total[i]) for name, i in series.items() if name == "fired"},
             }
         )
     bins.touched = bins.used

@@ -71,7 +71,7 @@ def _score(axes: Axes, message: Message, wide: float) -> None:
     left = np.concatenate([[0.0], right[:-1]])
     wide_cells = (0.94 if len(right) <= APART else 1.0) * (right - left)
     for index, (row, change) in enumerate(zip(rows, changes)):
-        fired = np.array(table["data"][index]["most"].get("fired", []), dtype=float) > 0
+        fired = np.array(table["data"][index]["sum"].get("fired", []), dtype=float) > 0
         bright = np.clip((np.log10(np.where(change > 0, change, np.nan)) - low) / (high - low), 0, 1)[fired]
         cells = list(zip(left[fired], wide_cells[fired]))
         axes.broken_barh(cells, (index - 0.42, 0.84), facecolors=_ramp(row, np.nan_to_num(bright)), linewidth=0, antialiased=False)

@@ -51,7 +51,7 @@ function ticks(low, high, count) {
 function merge(old, news) { // columns from news.from on replace those of old
   const join = (a = [], b = []) => Array.from({ length: news.from }, (_, i) => a[i] ?? null).concat(b);
   return { width: news.width, steps: join(old?.steps, news.steps), data: news.data.map((row, i) => {
-    const now = { mean: {}, most: {} };
+    const now = { mean: {}, most: {}, sum: {} };
     for (const kind in now) for (const name in row[kind]) now[kind][name] = join(old?.data[i]?.[kind][name], row[kind][name]);
     return now;
   }) };
@@ -120,9 +120,9 @@ function render({ model, el }) {
     const box = $.score.getBoundingClientRect(), x = event.clientX - box.left, row = data.rows[rowAt(event)], table = data.levels;
     const column = row && table ? table.steps.findIndex((step) => step >= x / (box.width - RIGHT) * span()) : -1;
     if (column < 0) return $.stage.onpointerleave();
-    const { change, fired } = table.data[rowAt(event)].most;
+    const { most: { change }, sum: { fired } } = table.data[rowAt(event)], times = fired?.[column];
     $.hair.hidden = false; $.hair.style.left = `${x}px`;
-    put("readout", `step ${whole(table.steps[column])} · ${row.label} · ${fired?.[column] ? `update ${show(change?.[column])} of its norm` : "did not fire"}`);
+    put("readout", `step ${whole(table.steps[column])} · ${row.label} · ${times ? `${times > 1 ? `fired ${whole(times)} times, largest update` : "update"} ${show(change?.[column])} of its norm` : "did not fire"}`);
   };
 
   // --- controls ---
@@ -223,19 +223,22 @@ function render({ model, el }) {
     const common = range((table?.data ?? []).map((row) => row.most.change));
     const edges = (table?.steps ?? []).map((step) => Math.round(step / wide * (width - RIGHT) * ratio) / ratio);
     data.rows.forEach((row, i) => {
-      const { change = [], fired = [] } = table?.data[i]?.most ?? {}, colours = row.lut ??= ramp(row.colour ?? "#000000");
+      const { change = [] } = table?.data[i]?.most ?? {}, { fired = [] } = table?.data[i]?.sum ?? {}, colours = row.lut ??= ramp(row.colour ?? "#000000");
       const [a, b] = own ? range([change]) : common, y = i * ROW;
       edges.forEach((right, column) => {
         const left = edges[column - 1] ?? 0, room = right - left, wide = room > 4 ? room - 1 : room;
         if (!fired[column]) return;
         const t = change[column] ? Math.min(1, Math.max(0, (Math.log10(change[column]) - a) / (b - a))) : 0;
         context.fillStyle = colours[Math.round(64 * t)]; context.fillRect(left, y + 2, wide, ROW - 4);
-        if (wide > 2.5) { context.fillStyle = "#fff"; context.fillRect(Math.round(left + wide / 2) - 1, y + ROW - 6, 2, 2); }
+        if (wide <= 2.5) return;
+        const times = fired[column], gap = wide / times; // a notch for each firing, or a line where they would touch
+        context.fillStyle = "#fff";
+        for (let n = 0; n < Math.min(times, wide); n++) context.fillRect(Math.round(left + (n + 0.5) * gap) - 1, y + ROW - 6, 2, 2);
       });
     });
     if (data.rows.length) { context.strokeStyle = "#fff"; context.strokeRect(0.5, index() * ROW + 0.5, width - 1, ROW - 1); }
     put("low", own ? "smallest" : show(10 ** common[0])); put("high", own ? "largest" : show(10 ** common[1]));
-    put("meaning", `update's norm ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is ${table?.width > 1 ? `the largest of ${table.width} reports` : `one step in ${data.state.report_every}`}`);
+    put("meaning", `update's norm ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is ${table?.width > 1 ? `the largest of ${table.width} reports` : data.state.report_every > 1 ? `the largest of ${data.state.report_every} steps, a notch for each firing` : "one step"}`);
     $.ramp.style.background = `linear-gradient(90deg, ${(data.rows[index()]?.lut ?? ramp("#000000")).filter((_, i) => i % 8 === 0).join()})`;
   }
   function traces() {

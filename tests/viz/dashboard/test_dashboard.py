@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nlcore.train import configure, new
-from nlcore.train.folder import RunFolder, append, locked, read_json, records, write_json
+from nlcore.train.folder import RunFolder, locked, write_json
+from nlcore.train.records import append, read_json, records
 from nlcore.viz.dashboard import dashboard as module
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard import Dashboard
@@ -32,7 +33,7 @@ def make_run(path: Path, corpus: str = "aaaa") -> RunFolder:
     """A run's folder as a trainer leaves it before the first report."""
     folder = new(configure("tiny", steps=100), path)
     levels = [dict(zip(("name", "period", "unit"), level)) for level in LEVELS]
-    facts = {"corpus": {"name": corpus, "hash": corpus * 16}, "levels": levels, "parameters": 1000, "device": "cpu", "dtype": "float32"}
+    facts = {"corpus": {"name": corpus, "hash": corpus * 16, "train_bytes": 9, "validation_bytes": 1}, "levels": levels, "parameters": 1000, "threads": 1, "device": "cpu", "dtype": "float32"}
     write_json(folder.config, read_json(folder.config) | {"facts": facts})
     write_json(folder.status, {"state": "training", "step": 0, "sentence": "", "heartbeat": time.time()})
     return folder
@@ -45,7 +46,8 @@ def report(folder: RunFolder, step: int, attempt: int = 1) -> None:
     empty = dict.fromkeys(("surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm"))
     for level, period, unit in [*LEVELS, ("weights momentum", 1, "steps")]:
         memory = "memory" if unit == "tokens" else None
-        row = {"level": level, "memory": memory, "unit": unit, "period": period, "fired": unit == "tokens" or step % period == 0}
+        fired = unit == "tokens" or step % period == 0
+        row = {"level": level, "memory": memory, "unit": unit, "period": period, "fired": fired, "writes": int(fired)}
         append(folder.levels, line | row | empty | {"update_norm": 0.5, "weight_norm": 2.0})
 
 
@@ -229,10 +231,30 @@ def test_nothing_to_compare_with(training, watch, tmp_path):
     eventually(lambda: "Nothing to compare with" in said(dashboard))
 
 
-def test_an_error_is_shown_and_the_dashboard_goes_on(training, watch, capfd):
+def test_a_record_of_another_shape_is_left_out_and_counted(training, watch):
+    report(training, 5)
+    text = training.levels.read_text()
+    training.levels.write_text(text.replace("weight_norm", "weight_nors").replace("period", "Period", 1))
+    for file in (training.metrics, training.samples, training.applied, training.surprise):
+        append(file, {"step": 5, "attempt": 1, "loss": "seven"})
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: "5 unreadable lines in the run folder left out." in said(dashboard))
+    eventually(lambda: columns(dashboard.panel) == [5, 10])
+
+
+def test_an_error_is_shown_and_the_dashboard_goes_on(training, watch, capfd, monkeypatch):
     dashboard = watch(training.path)
     eventually(lambda: not isinstance(dashboard.live, str))
-    append(training.metrics, {"step": 5, "attempt": 1, "loss": "seven"})
+    look, met = dashboard.live.look, []
+
+    def fail_once():
+        if not met:
+            met.append(True)
+            raise KeyError("seven")
+        look()
+
+    monkeypatch.setattr(dashboard.live, "look", fail_once)
     eventually(lambda: any("met an error and goes on" in s for m in dashboard.panel.got for s in m.get("sentences", [])))
     report(training, 10)
     eventually(lambda: columns(dashboard.panel) == [10])
@@ -261,6 +283,6 @@ def test_a_page_without_widgets_reads_a_sentence(training, watch, monkeypatch):
 
 def test_the_script_is_small_and_needs_no_network(root):
     script = (root / "nlcore/viz/static/dashboard.js").read_text()
-    assert len(script.encode()) < 20_000
+    assert len(script.encode()) < 20 * 1024
     page = "".join(p.read_text() for p in (root / "nlcore/viz/static").glob("dashboard.*"))
     assert "http" not in page and "import(" not in page

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nlcore.train.folder import append, latest, records
+from nlcore.train.records import append, latest, records
 from nlcore.viz.dashboard import lines
 from nlcore.viz.dashboard.lines import Lines
 

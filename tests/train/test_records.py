@@ -1,0 +1,97 @@
+"""Reading what a run's files hold: whole records of the right shape, whatever else is in the file."""
+
+import json
+import os
+
+import pytest
+
+from nlcore.train import TrainError
+from nlcore.train.records import SHAPES, Tail, append, latest, parse, read_json, records
+
+SAMPLE = {"step": 2, "attempt": 1, "prompt": "line\nbreak ü", "text": ""}
+DEEP = "[" * 100_000
+LONE = '{"step": 2, "attempt": 1, "prompt": "\\ud800", "text": ""}'
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "samples.jsonl"
+
+
+def test_lines_come_back_in_order(path):
+    for step in range(3):
+        append(path, SAMPLE | {"step": step, "more": [step]})
+    assert records(path) == [SAMPLE | {"step": step, "more": [step]} for step in range(3)]
+
+
+def test_a_cut_last_line_is_skipped_and_the_next_line_is_whole(path):
+    append(path, SAMPLE)
+    with open(path, "ab") as file:
+        file.write('{"step": 3, "prompt": "ü'.encode()[:-1])
+    assert records(path) == [SAMPLE]
+    append(path, SAMPLE | {"step": 5})
+    assert [line["step"] for line in records(path)] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "null", "5", "[1]", "{}", "{", DEEP, LONE, "\0", '{"step": 2}', *(
+        json.dumps(SAMPLE | change)
+        for change in ({"step": "2"}, {"step": True}, {"step": 2.0}, {"attempt": None}, {"prompt": 3}, {"step": 10**30})
+    )],
+)
+def test_a_line_of_another_shape_costs_itself_alone(path, line):
+    append(path, SAMPLE)
+    with open(path, "a") as file:
+        file.write(line + "\n")
+    append(path, SAMPLE | {"step": 4})
+    assert [found["step"] for found in records(path)] == [2, 4]
+
+
+def test_a_field_that_may_be_none_may_be_missing(tmp_path):
+    append(tmp_path / "metrics.jsonl", {"step": 1, "attempt": 1, "loss": 2.0})
+    assert records(tmp_path / "metrics.jsonl")[0]["lr"] is None
+
+
+def test_a_tail_gives_each_line_once_and_waits_for_its_end(path):
+    tail = Tail(path)
+    assert tail.lines() == []
+    path.write_text("one\ntwo\nthr")
+    assert tail.lines() == ["one", "two"] and tail.lines() == []
+    path.write_text("one\ntwo\nthree\n")
+    assert tail.lines() == ["three"]
+    path.write_text("new\n")  # emptied and begun again
+    assert tail.lines() == ["new"]
+
+
+def test_of_one_step_the_latest_line_counts_and_a_resume_takes_back_what_it_does_again():
+    def line(step, attempt, level="a"):
+        return {"step": step, "attempt": attempt, "level": level}
+
+    first = [line(step, 1) for step in (2, 4, 6, 8)]
+    assert latest([*first, line(4, 2)]) == [line(2, 1), line(4, 2)]
+    assert latest([*first, line(4, 2), line(6, 2)])[1:] == [line(4, 2), line(6, 2)]
+    both = [line(2, 1, "a"), line(2, 1, "b")]
+    assert latest(both, "level") == both and latest(both) == both[1:]
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path)], ids=["folder", "pipe"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_no_file_has_no_lines(tmp_path, name, make):
+    make(tmp_path / name)
+    assert records(tmp_path / name) == []
+
+
+@pytest.mark.parametrize("text", ["", "null", "[1]", "5", DEEP, '{"n"', "\0"])
+def test_a_file_that_holds_no_object_gets_one_sentence(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(TrainError, match="is damaged"):
+        read_json(tmp_path / "a.json")
+    assert not isinstance(parse(text), dict)
+
+
+def test_a_folder_in_the_place_of_a_file_gets_one_sentence(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(TrainError, match="no file that can be read"):
+        read_json(tmp_path / "a.json")
+    assert read_json(tmp_path / "none.json") == {}
