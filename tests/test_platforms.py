@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 WITHOUT = """
 import os, signal, sys
 import filelock, torch  # they have their own ways on each system
@@ -29,3 +31,10 @@ def test_a_run_and_its_dashboard_without_what_windows_lacks(tmp_path):
     (tmp_path / "text").write_text("some words of text\n" * 400)
     ended = subprocess.run([sys.executable, "-c", WITHOUT + CODE], cwd=tmp_path, capture_output=True, text=True)
     assert ended.stdout.split() == ["done", "True"], ended.stderr
+
+
+@pytest.mark.parametrize("part", ["nlcore.train", "nlcore.train.__main__", "nlcore.viz.dashboard"])
+def test_nothing_imports_what_windows_has_not(part):
+    code = f"import torch, filelock, sys; sys.modules |= dict.fromkeys(['fcntl', 'resource', 'pwd', 'grp']); import {part}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
