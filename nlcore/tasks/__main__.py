@@ -12,6 +12,8 @@ def table(manifest: dict) -> str:
         what = facts["what"] + (" (absent)" if facts.get("absent") else "")
         what += f" (missing here: {', '.join(facts['missing'])})" if facts.get("missing") else ""
         what += f" (left out: {', '.join(facts['left_out'])})" if facts.get("left_out") else ""
+        if shared := facts.get("shared_bytes_left_out"):
+            what += f" ({shared:,} bytes of validation left out: they stand in the training text too)"
         sizes = f"{facts['train_bytes']:>14,}{facts['validation_bytes']:>14,}"
         lines.append(f"{name:12}{facts['files']:>8,}{sizes}  {what}")
     return "\n".join([*lines, f"hash {manifest['hash']}"])

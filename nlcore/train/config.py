@@ -187,7 +187,8 @@ def _whole(name: str, value: int, least: int, most: int) -> None:
 
 def _whole_list(name: str, values: tuple[int, ...], fewest: int, most: int) -> None:
     if not isinstance(values, tuple) or not fewest <= len(values) <= most:
-        raise TrainError(f"{name} is {values!r}: give {fewest} to {most} whole numbers.")
+        few = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        raise TrainError(f"{name} is {str(values)[:60]}: give {few} whole numbers.")
     for value in values:
         _whole(name, value, 1, MOST_STEPS)
 

@@ -76,7 +76,10 @@ def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
     stored = read_json(folder.config)
     if not stored:
         raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
-    config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+    try:
+        config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+    except TrainError as error:
+        raise TrainError(f"{folder.config} cannot be used: {error}") from error
     if facts != {} and not is_shaped(facts, FACTS):
         raise TrainError(f"The facts in {folder.config} are damaged: put back a copy of that file, or start a new run.")
     return config, facts

@@ -64,7 +64,7 @@ def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
         (dict(dim="abc"), "dim is 'abc': give a whole number"),
         (dict(heads=0), "heads is 0"),
         (dict(hidden=0), "hidden is 0"),
-        (dict(chunks=()), "chunks is (): give 2 to 2 whole numbers"),
+        (dict(chunks=()), "chunks is (): give 2 whole numbers"),
         (dict(periods=()), "These sizes do not make a model: the CMS periods are ()"),
         (dict(lr="fast"), "lr is fast: give a number above 0"),
         (dict(colour="red"), "There is no choice 'colour'"),
