@@ -16,7 +16,7 @@ from nlcore.train import device, parallel
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
-from nlcore.train.records import Record, latest, records
+from nlcore.train.records import Record, latest, opened, records
 from nlcore.train.run import changed, new, read_config
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
@@ -132,9 +132,11 @@ class Run:
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of log.txt; control characters in them are made visible."""
-        if not self.folder.log.exists():
+        file = opened(self.folder.log)
+        if file is None:
             return ""
-        text = self.folder.log.read_text(encoding="utf-8", errors="replace")
+        with file:
+            text = file.read().decode(errors="replace")
         return visible("\n".join(text.splitlines()[-lines:]))
 
 

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from nlcore.train import TrainError
+from nlcore.train import TrainError, attach, new
 from nlcore.train.records import SHAPES, Tail, append, latest, parse, read_json, records
+from tests.train.small import small
 
 SAMPLE = {"step": 2, "attempt": 1, "prompt": "line\nbreak ü", "text": ""}
 DEEP = "[" * 100_000
@@ -80,6 +81,16 @@ def test_of_one_step_the_latest_line_counts_and_a_resume_takes_back_what_it_does
 def test_what_is_no_file_has_no_lines(tmp_path, name, make):
     make(tmp_path / name)
     assert records(tmp_path / name) == []
+
+
+@pytest.mark.parametrize("name", [*SHAPES, "log.txt", "status.json"])
+def test_a_run_is_read_though_a_folder_stands_where_a_file_should(tmp_path, name):
+    folder = new(small(), tmp_path / "run")
+    (folder.path / name).unlink(missing_ok=True)
+    (folder.path / name).mkdir()
+    run = attach(folder.path)
+    assert run.metrics() == run.levels() == run.surprise() == run.samples() == run.applied() == []
+    assert run.log_tail() == "" and isinstance(run.status(), dict)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "5", DEEP, '{"n"', "\0"])
