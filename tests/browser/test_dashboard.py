@@ -158,7 +158,7 @@ def fits_and_follows_the_theme(page: Page, shots: Path) -> None:
         page.locator(".lm-Menu-itemLabel").get_by_text(f"JupyterLab {theme}", exact=True).click()
         page.locator(f"body[data-jp-theme-light={'false' if dark else 'true'}]").wait_for(state="attached")
         for width in (1280, 1920):
-            page.set_viewport_size({"width": width, "height": 1500})
+            page.set_viewport_size({"width": width, "height": 1600})
             expect(page.locator("[data-part=status]")).to_be_in_viewport()
             page.wait_for_timeout(600)  # a frame or two at the new size
             page.screenshot(path=shots / f"{theme.lower()}-{width}.png")

@@ -238,7 +238,7 @@ function render({ model, el }) {
     });
     if (data.rows.length) { context.strokeStyle = "#fff"; context.strokeRect(0.5, index() * ROW + 0.5, width - 1, ROW - 1); }
     put("low", own ? "smallest" : show(10 ** common[0])); put("high", own ? "largest" : show(10 ** common[1]));
-    put("meaning", `update's norm ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is ${table?.width > 1 ? `the largest of ${table.width} reports` : data.state.report_every > 1 ? `the largest of ${data.state.report_every} steps` : "one step"}`);
+    put("meaning", `update ÷ norm of what it changes, logarithmic${own ? ", by row" : ""}; a cell is the largest of ${(table?.width ?? 1) * data.state.report_every} steps`);
     $.ramp.style.background = `linear-gradient(90deg, ${(data.rows[index()]?.lut ?? ramp("#000000")).filter((_, i) => i % 8 === 0).join()})`;
   }
   function traces() {
