@@ -281,7 +281,8 @@ print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['proce
 # %% [markdown]
 # ## Exercise 1: who fired? (easy, 5 minutes)
 #
-# Rows of `levels.jsonl` have `level`, `step` and `fired`, which says whether the level fired since the report before. At the reports of which steps had it?
+# A row of `levels.jsonl` is one level at one report. It has `level`, `step` and `fired`, which says whether that
+# level has fired since the report before. At which steps do the reports say so of a given level?
 #
 # <details><summary>Hint</summary>
 #
@@ -300,7 +301,7 @@ from nlcore.exercises.chapter_11 import check_bits_per_byte, check_cost, check_f
 
 
 def fired(rows, level):
-    """The steps of the reports before which `level` fired, in order."""
+    """The steps at whose reports `level` had fired, in order."""
     return []
 
 

@@ -78,8 +78,7 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
 def program(team: Team) -> int | str:
     """Runs the command; returns what to exit with, the lead alone with a sentence.
 
-    Whatever bad input can cause ends in a sentence; a fault of the program itself leaves its traceback in log.txt
-    or, where there is no run yet, here.
+    Whatever bad input can cause ends in a sentence; a run that is under way keeps the traceback in its log.txt.
     """
     try:
         return main(team=team)

@@ -3,11 +3,11 @@
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from nlcore.models import MODELS, PRESETS, Preset
+from nlcore.optim.settings import plain
 from nlcore.tasks.tokenizers import KINDS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -129,7 +129,7 @@ def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
 
 def change(config: TrainConfig, **choices: Any) -> TrainConfig:
     """The same config but for some choices, as in `configure`."""
-    chosen = {name: plain(value) for name, value in choices.items() if value is not None}
+    chosen = {name: _plain(value) for name, value in choices.items() if value is not None}
     if "steps" in chosen and "seconds" in chosen:
         raise TrainError("Both steps and seconds were given: choose one of them.")
     if "steps" in chosen:
@@ -148,17 +148,11 @@ def change(config: TrainConfig, **choices: Any) -> TrainConfig:
     return replace(config, preset=preset, **{name: value for name, value in chosen.items() if name in own})
 
 
-def plain(value: Any) -> Any:
-    """A number of numpy's or torch's own kind, a path or a list of them as Python's; anything else as it is."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
+def _plain(value: Any) -> Any:
+    """A path, or numbers of any kind, as Python's own."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+    return value if isinstance(value, str) else plain(value)
 
 
 def _absolute(data: str) -> str:

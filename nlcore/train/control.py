@@ -3,9 +3,10 @@
 import time
 from dataclasses import asdict, dataclass
 
-from nlcore.train.config import LARGEST_RATE, TrainError, plain
+from nlcore.optim.settings import plain
+from nlcore.train.config import LARGEST_RATE, TrainError
 from nlcore.train.folder import RunFolder, held
-from nlcore.train.records import CONTROL, Record, Tail, append, fits, parse, records, text
+from nlcore.train.records import CONTROL, Record, Tail, append, has_shape, parse, records, text
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pause": (),
@@ -74,7 +75,7 @@ def send(folder: RunFolder, command: str, level: str | None = None, value: float
 def read_command(line: str) -> Command | str:
     """The command that a line of control.jsonl holds, or a sentence that says why it is none."""
     found = parse(line)
-    if not fits(found, CONTROL):
+    if not has_shape(found, CONTROL):
         return f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON."
     try:
         return Command(found["number"], found["command"], found.get("level"), found.get("value"))

@@ -1,6 +1,5 @@
 """The run folder: where each file is, files written as a whole, and one trainer at a time."""
 
-import errno
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from filelock import lock_descriptor
 
 from nlcore.train.config import TrainError
 from nlcore.train.records import Record, read_json
+from nlcore.train.words import refusal
 
 WINDOWS = os.name == "nt"
 PATIENCE = 1.0
@@ -192,9 +192,6 @@ def is_full(path: Path) -> bool:
 
 def trouble(error: OSError, folder: RunFolder) -> str:
     """What the system's refusal means to the run in this folder, and what to do, in one sentence."""
-    what = error.filename or folder.path
     if not folder.path.exists():
         return f"{folder.path} was renamed or removed during the training: resume the run where its folder is now."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"There is no space left on the disk for {what}: make room, then resume the run."
-    return f"{what}: {error.strerror or error}; see to that, then try again."
+    return refusal(error, folder.path)

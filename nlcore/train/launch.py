@@ -17,7 +17,7 @@ from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
 from nlcore.train.records import Record, latest, opened, records
-from nlcore.train.run import changed, new, read_config
+from nlcore.train.run import changed, in_words, new, read_config
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
 
@@ -178,14 +178,14 @@ def attach(path: str | Path) -> Run:
 
 
 def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Run:
-    launch = uuid.uuid4().hex
-    fields = {"state": "starting", "sentence": "", "heartbeat": time.time(), "launch": launch}
-    write_json(folder.status, read_status(folder) | fields)
     launcher, environment = ["-m"], dict(os.environ)
     if processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m", "--"]
         environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
-    with open(folder.log, "ab") as log:
+    launch = uuid.uuid4().hex
+    fields = {"state": "starting", "sentence": "", "heartbeat": time.time(), "launch": launch}
+    with in_words(folder), open(folder.log, "ab") as log:
+        write_json(folder.status, read_status(folder) | fields)
         logged = log.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             [sys.executable, *launcher, "nlcore.train", f"--resume={folder.path}", *options],

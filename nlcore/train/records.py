@@ -55,7 +55,9 @@ def truth(value: Any) -> bool:
 
 STAMP: dict[str, Check] = {"step": whole, "attempt": whole}
 """Every line of a run's own files says when it was written."""
-METRICS = STAMP | {"loss": figure, "elapsed": figure, "tokens": figure, "lr": figure, "tokens_per_second": figure}
+METRICS = STAMP | dict.fromkeys(
+    "loss elapsed tokens lr tokens_per_second gradient_norm validation_bits_per_byte".split(), figure
+)
 LEVELS = STAMP | {
     "level": text,
     "memory": _or_none(text),
@@ -94,7 +96,7 @@ STATUS = {
     **dict.fromkeys(("state", "sentence", "line", "checkpoint"), _or_none(text)),
     **dict.fromkeys(("step", "steps", "attempt", "command", "pid"), _or_none(whole)),
     **dict.fromkeys(("done", "seconds_left", "loss", "tokens_per_second"), figure),
-    "result": _or_none(lambda value: fits(value, RESULT)),
+    "result": _or_none(lambda value: has_shape(value, RESULT)),
 }
 LEVEL = {"name": text, "period": whole, "unit": _one_of("steps", "tokens")}
 CORPUS = {"name": text, "hash": text, "train_bytes": whole, "validation_bytes": whole}
@@ -102,8 +104,8 @@ FACTS = {
     **dict.fromkeys(("parameters", "threads"), whole),
     "processes": _or_none(whole),
     **dict.fromkeys(("device", "dtype"), text),
-    "levels": _list_of(lambda value: fits(value, LEVEL)),
-    "corpus": lambda value: fits(value, CORPUS),
+    "levels": _list_of(lambda value: has_shape(value, LEVEL)),
+    "corpus": lambda value: has_shape(value, CORPUS),
 }
 """What a run has found out about itself at its first step."""
 
@@ -116,7 +118,7 @@ def parse(line: str | bytes) -> Any:
         return None
 
 
-def fits(found: Any, shape: dict[str, Check]) -> bool:
+def has_shape(found: Any, shape: dict[str, Check]) -> bool:
     """Whether a value is an object of this shape."""
     return isinstance(found, dict) and all(check(found.get(name)) for name, check in shape.items())
 
@@ -124,7 +126,7 @@ def fits(found: Any, shape: dict[str, Check]) -> bool:
 def record(line: str | bytes, shape: dict[str, Check]) -> Record | None:
     """The record that a line holds, with every field of its shape; None if it is not of this shape."""
     found = parse(line)
-    return dict.fromkeys(shape) | found if fits(found, shape) else None
+    return dict.fromkeys(shape) | found if has_shape(found, shape) else None
 
 
 def opened(path: Path) -> BinaryIO | None:

@@ -14,10 +14,10 @@ from nlcore.train import checkpoint, device, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.folder import RunFolder, free, locked, trouble, write_json
-from nlcore.train.records import FACTS, Record, fits as is_shaped, read_json, records
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
+from nlcore.train.records import FACTS, Record, has_shape, read_json, records
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
@@ -39,7 +39,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
     check(config, processes)
     folder = RunFolder(path) if path is not None else free(f"{config.preset.name}-{config.model}")
     folder.create()
-    with _in_words(folder), locked(folder):
+    with in_words(folder), locked(folder):
         check_vacant(folder)
         folder.tidy()
         for old in (folder.tokenizer, folder.status):
@@ -80,7 +80,7 @@ def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
         config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
     except TrainError as error:
         raise TrainError(f"{folder.config} cannot be used: {error}") from error
-    if facts != {} and not is_shaped(facts, FACTS):
+    if facts != {} and not has_shape(facts, FACTS):
         raise TrainError(f"The facts in {folder.config} are damaged: put back a copy of that file, or start a new run.")
     return config, facts
 
@@ -97,7 +97,7 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
     another process holds the folder.
     """
     read_config(folder)
-    with _in_words(folder), ExitStack() as stack:
+    with in_words(folder), ExitStack() as stack:
         team.once(lambda: stack.enter_context(locked(folder)))
         team.once(lambda: _begin(folder))
         status, progress = Status(folder), Progress(folder)
@@ -109,7 +109,7 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
 
 
 @contextmanager
-def _in_words(folder: RunFolder) -> Iterator[None]:
+def in_words(folder: RunFolder) -> Iterator[None]:
     """What the system refuses inside the block is a TrainError."""
     try:
         yield
@@ -163,9 +163,8 @@ def _begin(folder: RunFolder) -> None:
         checkpoint.tidy(folder.checkpoints)
     status = Status(folder)
     files = (folder.metrics, folder.levels, folder.surprise, folder.samples, folder.applied)
-    counted = [line.get("attempt") for file in files for line in records(file)]
-    attempts = [n for n in (status.fields.get("attempt"), *counted) if type(n) is int]
-    status.set(state="starting", attempt=max(attempts, default=0) + 1, sentence="", line="")
+    counted = [line["attempt"] for file in files for line in records(file)]
+    status.set(state="starting", attempt=max([status.fields.get("attempt") or 0, *counted]) + 1, sentence="", line="")
 
 
 def _end(status: Status, progress: Progress, state: str, sentence: str) -> None:

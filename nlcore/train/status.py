@@ -8,7 +8,7 @@ from typing import Any
 
 from nlcore.train.config import TrainError
 from nlcore.train.folder import RunFolder, is_full, is_locked, write_json
-from nlcore.train.records import STATUS, Record, fits, read_json
+from nlcore.train.records import STATUS, Record, has_shape, read_json
 
 LIVE = ("starting", "training", "validating", "paused")
 """States of a run whose process is there; the others are "done", "stopped", "failed" and "lost"."""
@@ -55,7 +55,7 @@ def stored(folder: RunFolder) -> Record:
         found = read_json(folder.status)
     except TrainError:
         return {}
-    return found if fits(found, STATUS) else {}
+    return found if has_shape(found, STATUS) else {}
 
 
 def _starts(status: Record) -> bool:

@@ -13,6 +13,7 @@ TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 """Directions of characters that change the order in which others are shown."""
 REFUSALS = {
     errno.ENOSPC: "there is no space left on the disk: make room, and try again",
+    errno.EDQUOT: "there is no space left on the disk: make room, and try again",
     errno.EACCES: "permission was denied: change its permissions, or name another",
     errno.EPERM: "permission was denied: change its permissions, or name another",
     errno.EROFS: "it lies on a disk that cannot be written: name another folder",
@@ -47,9 +48,12 @@ def quoted(path: str | Path) -> str:
     return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)
 
 
-def refusal(error: OSError) -> str:
-    """What the system refused and what to do, in one sentence that names the file where the system names it."""
+def refusal(error: OSError, where: str | Path | None = None) -> str:
+    """What the system refused and what to do, in one sentence that names the file, or `where` if the system names none.
+
+    Of a renaming, that is the name it was to get: the other one is a temporary file's.
+    """
     what = error.strerror or str(error) or type(error).__name__
     advice = REFUSALS.get(error.errno, f"{what}: see to that, and try again")
-    name = f"{os.fsdecode(error.filename)}: {advice}" if error.filename is not None else advice[0].upper() + advice[1:]
-    return f"{name}."
+    name = next((name for name in (error.filename2, error.filename, where) if name is not None), None)
+    return f"{os.fsdecode(name)}: {advice}." if name is not None else f"{advice[0].upper()}{advice[1:]}."

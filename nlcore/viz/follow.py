@@ -2,8 +2,8 @@
 
 import time
 
-from nlcore.train.records import Record
 from nlcore.train.launch import Run
+from nlcore.train.records import Record
 from nlcore.train.words import visible
 
 EVERY_S = 0.5

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from nlcore.train.records import Record
 from nlcore.train.launch import Run, attach
+from nlcore.train.records import Record
 from nlcore.viz import score
 from nlcore.viz.theme import COLOURS, MARKERS, looks, tidy
 

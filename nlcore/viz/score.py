@@ -36,7 +36,7 @@ def level_score(rows: list[Record], first: int = 1, last: int | None = None) -> 
     steps = sorted({row["step"] for row in kept})
     found: dict[tuple[str, int], list[float]] = {}
     for row in kept:
-        if row["fired"] and row["weight_norm"]:
+        if row["fired"] and row["weight_norm"] and row["update_norm"] is not None:
             found.setdefault((row["level"], row["step"]), []).append(row["update_norm"] / row["weight_norm"])
     means = [[np.mean(found.get((level, step), np.nan)) for step in steps] for level in levels]
     return Score(levels, np.array(steps), np.array(means, dtype=float))

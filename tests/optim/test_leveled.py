@@ -141,7 +141,7 @@ def test_reports_only_while_somebody_listens_and_measures_the_true_change():
     net = network()
     leveled = optimizer(net, {"fast": 1, "slow": 2})
     backward(net, 1)
-    assert leveled.step(1)[1] == {}
+    assert leveled.step(1, lr=0.0)[1] == {}  # "fast" fires, and stands still
     before = copy.deepcopy(net)
     backward(net, 2)
     with probe.listen():
@@ -149,7 +149,7 @@ def test_reports_only_while_somebody_listens_and_measures_the_true_change():
     assert norm > 0 and (reports["fast"].firings, reports["slow"].firings) == (2, 1)
     for name, report in reports.items():
         change = sum((p - q).square().sum() for p, q in zip(net[name].parameters(), before[name].parameters())) ** 0.5
-        assert report.update_norm == pytest.approx(change.item(), rel=1e-5) or name == "fast"
+        assert report.update_norm == pytest.approx(change.item(), rel=1e-5)
         assert report.moment_norm > 0 and report.moment_update > 0 and report.lr == 1e-2
     backward(net, 3)
     with probe.listen():

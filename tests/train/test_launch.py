@@ -183,3 +183,11 @@ def test_a_log_of_someone_else_steers_no_terminal(tmp_path):
     folder = new(small(), tmp_path / "run")
     folder.log.write_text("one\n\x1b[2Jtwo\n")
     assert attach(folder.path).log_tail(1) == r"\x1b[2Jtwo"
+
+
+@pytest.mark.parametrize("name", ["log.txt", "status.json"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_a_process_starts(tmp_path, name):
+    folder = new(small(), tmp_path / "run")
+    (folder.path / name).mkdir()
+    with pytest.raises(TrainError, match=f"{name}: it is a folder"):
+        resume(folder.path)

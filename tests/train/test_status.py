@@ -92,7 +92,7 @@ def test_a_full_disk_is_called_one_and_the_checkpoint_before_is_there(tmp_path, 
         write(path, weights, state)
 
     monkeypatch.setattr(checkpoint, "_write", full)
-    with pytest.raises(TrainError, match="no space left on the disk for .*: make room, then resume"):
+    with pytest.raises(TrainError, match="run: there is no space left on the disk: make room"):
         train(folder)
     status = read_status(folder)
     assert status["state"] == "failed" and "no space left on the disk" in status["sentence"]
@@ -108,7 +108,7 @@ def test_where_the_full_disk_takes_no_note_the_reader_says_it(tmp_path, monkeypa
 
     fails_after(monkeypatch, 5, lambda: monkeypatch.setattr("nlcore.train.status.write_json", full))
     monkeypatch.setattr("nlcore.train.status.HEARTBEAT", 0.0)
-    with pytest.raises(TrainError, match="no space left on the disk for a file"):
+    with pytest.raises(TrainError, match="^a file: there is no space left on the disk"):
         train(folder)
     monkeypatch.setattr("nlcore.train.folder.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 0))
     status = read_status(folder)
@@ -167,8 +167,8 @@ def test_what_the_system_refuses_at_the_start_is_one_sentence(tmp_path, monkeypa
         raise PermissionError(errno.EACCES, "Permission denied", "a file")
 
     monkeypatch.setattr("nlcore.train.status.write_json", refuse)
-    with pytest.raises(TrainError, match="^a file: Permission denied; see to that, then try again.$"):
+    with pytest.raises(TrainError, match="^a file: permission was denied"):
         train(folder)
     monkeypatch.setattr("nlcore.train.run.write_json", refuse)
-    with pytest.raises(TrainError, match="^a file: Permission denied"):
+    with pytest.raises(TrainError, match="^a file: permission was denied"):
         new(small(), tmp_path / "other")

@@ -101,7 +101,7 @@ class Live(Curves):
             self.events.clear()
         for line in lines:
             self.events.append({name: line[name] for name in ("number", "step", "sentence", "applied")})
-            if line["applied"]:
+            if line["applied"] and line["value"] is not None:
                 self._set(line)
         self.fresh |= bool(lines)
 
