@@ -62,7 +62,10 @@ class Run:
         return read_config(self.folder)[1]
 
     def metrics(self) -> list[Record]:
-        """A record a report: step, tokens, loss (nats a token), lr, tokens_per_second, gradient_norm, ..."""
+        """A record a report: step, tokens, loss (nats a token), lr, tokens_per_second, gradient_norm, ...
+
+        `validation_bits_per_byte` is None but at a validation.
+        """
         return latest(records(self.folder.metrics))
 
     def levels(self) -> list[Record]:
