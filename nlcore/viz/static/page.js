@@ -1,0 +1,113 @@
+// What all views share: nodes, inks that can be read on any page, the stored picture, and plotly.
+
+function node(tag, parent, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") made.textContent = value;
+    else if (value !== undefined) made.setAttribute(name, value);
+  }
+  // On each control itself: from above it does not keep the lab from taking its arrow keys.
+  if (["input", "button", "select"].includes(tag)) made.dataset.lmSuppressShortcuts = "true";
+  made.append(...children);
+  parent?.append(made);
+  return made;
+}
+
+// ---- ink: every colour of a level is fit to be read on the page it stands on ----
+
+const channels = (colour) => colour.startsWith("#")
+  ? [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)) : colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+const mixed = (from, to, share) => from.map((value, i) => Math.round(value + (to[i] - value) * share));
+const css = (rgb, alpha = 1) => `rgba(${rgb.join()},${alpha})`;
+
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((value) => (value <= 10 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+function contrast(one, other) {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+// The page as a view meets it: its ink, softer ink, grid, ground and raised ground, as [r, g, b].
+function inks(root) {
+  const style = getComputedStyle(root);
+  const of = (name) => { // a variable may be any CSS colour: let the browser say what it is
+    const probe = node("i", root, { style: `color: var(--nl-${name}); display: none` });
+    const rgb = channels(getComputedStyle(probe).color);
+    probe.remove();
+    return rgb;
+  };
+  return { text: of("text"), soft: of("soft"), line: of("line"), ground: of("ground"), raised: of("raised"), font: style.fontFamily };
+}
+
+// `colour` as near as possible to itself with so much contrast to the page: 4.5 for text, 3 for lines and marks.
+// Black is the page's own ink, and "reference" the soft one.
+function readable(colour, ink, least = 4.5) {
+  if (colour === "reference") return ink.soft;
+  if (colour === "#000000") return ink.text;
+  const own = channels(colour), end = luminance(ink.ground) > 0.4 ? [0, 0, 0] : [255, 255, 255];
+  for (let share = 0; share < 1; share += 0.04) {
+    const found = mixed(own, end, share);
+    if (contrast(found, ink.ground) >= least) return found;
+  }
+  return end;
+}
+
+// Calls `draw` when the view's size or the page's theme changes; returns how to stop.
+function follow(root, draw) {
+  const sizes = new ResizeObserver(draw), themes = new MutationObserver(draw);
+  sizes.observe(root);
+  themes.observe(document.body, { attributes: true }); // the lab marks its theme there
+  themes.observe(document.documentElement, { attributes: true }); // and the book here
+  return () => { sizes.disconnect(); themes.disconnect(); };
+}
+
+// ---- the stored picture, for which a live view stands in ----
+
+// A cell shows a picture, then what the picture says (.nl-words), then the view. While the view lives, the two
+// before it are hidden; with the view gone they are there again. Front ends nest outputs differently, so the way
+// up ends at the first ancestor that has the words beside it.
+function standIn(el) {
+  let hidden = [];
+  const hide = () => {
+    for (let at = el; at && at !== document.body; at = at.parentElement) {
+      const words = at.previousElementSibling;
+      if (!words?.querySelector(".nl-words")) continue;
+      hidden = [words, words.previousElementSibling?.querySelector("img") ? words.previousElementSibling : null].filter(Boolean);
+      for (const one of hidden) one.style.display = "none";
+      return at.parentElement;
+    }
+    return null;
+  };
+  const wait = setTimeout(() => { // the front end has put the view on the page by now
+    const around = hide();
+    if (around) watch.observe(around, { childList: true });
+  });
+  const watch = new MutationObserver(hide); // a picture that is drawn anew comes back shown
+  return () => {
+    clearTimeout(wait);
+    watch.disconnect();
+    for (const one of hidden) one.style.display = "";
+  };
+}
+
+// ---- plotly: the installed package's own script, which the kernel sends once for all views of a page ----
+
+function plotly(model) {
+  window.nlPlotly ??= new Promise((done, fail) => {
+    const take = (message, buffers) => {
+      if (message.kind !== "plotly") return;
+      model.off("msg:custom", take);
+      // As a module of its own, whatever loader of modules the front end has.
+      const code = ["const module = {exports: {}}, exports = module.exports, define = undefined;\n", buffers[0], "\nexport default module.exports;"];
+      const address = URL.createObjectURL(new Blob(code, { type: "text/javascript" }));
+      import(address).then((found) => done(found.default), fail).finally(() => URL.revokeObjectURL(address));
+    };
+    model.on("msg:custom", take);
+    model.send({ need: "plotly" });
+    setTimeout(() => fail(new Error("the kernel did not send plotly")), 60000);
+  });
+  return window.nlPlotly.catch((error) => { window.nlPlotly = undefined; throw error; });
+}
