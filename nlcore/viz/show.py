@@ -1,5 +1,6 @@
-"""Shows a matplotlib figure in a notebook with words for those who cannot see it."""
+"""Shows a picture in a notebook, and says in words what it shows."""
 
+import html
 import io
 
 from IPython import get_ipython
@@ -7,18 +8,47 @@ from IPython.display import publish_display_data
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+# An output after the words holds a live view. A page that finds no kernel for it says so in bare text: the
+# picture says more, so it stands there alone.
+NO_COMPLAINT = (
+    "<style>.jp-OutputArea-child:has(.nl-words) + .jp-OutputArea-child .jupyter-widgets:not(:has(*))"
+    "{display:none}</style>"
+)
+
 
 def show(figure: Figure, alt: str, name: str | None = None) -> None:
-    """Displays `figure` as one PNG and closes it; a script, which has no display, shows nothing.
+    """Displays `figure` and closes it; a script, which has no display, shows nothing.
 
-    alt: what the picture shows, in a sentence; the book puts it on the page.
-    name: `make book` keeps the picture as figures/<name>.png; none by default.
+    alt, name: as in `publish`.
     """
     if get_ipython() is None:
         plt.close(figure)
         return
+    publish(png(figure), alt, name)
+
+
+def publish(picture: bytes, alt: str, name: str | None = None, *, display_id: str | None = None, moves: str = "") -> None:
+    """Two outputs: a PNG, and below it, folded, what it shows, since notebooks give a picture no alt text.
+
+    alt: what the picture shows, in a sentence or two; the book makes it the picture's alt text.
+    name: `make book` keeps the picture as figures/<name>.png; none by default.
+    display_id: of the picture, so that `replace` can put another in its place; none by default.
+    moves: how to bring the picture to life, where it stands for a live view; "" where it does not.
+    """
+    publish_display_data(*_picture(picture, alt, name), transient={"display_id": display_id} if display_id else {})
+    hint = f" <small>{html.escape(moves)}</small>" + NO_COMPLAINT if moves else ""
+    words = f"<details><summary>What the picture shows</summary>{html.escape(alt)}</details>{hint}"
+    publish_display_data({"text/html": f'<div class="nl-words">{words}</div>'})
+
+
+def replace(picture: bytes, alt: str, display_id: str) -> None:
+    """Puts another PNG where one was published under `display_id`."""
+    publish_display_data(*_picture(picture, alt, None), transient={"display_id": display_id}, update=True)
+
+
+def _picture(picture: bytes, alt: str, name: str | None) -> tuple[dict, dict]:
     about = {"alt": alt} | ({"name": name} if name else {})
-    publish_display_data({"image/png": png(figure), "text/plain": alt}, {"image/png": about})
+    return {"image/png": picture, "text/plain": alt}, {"image/png": about}
 
 
 def png(figure: Figure) -> bytes:
