@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/made-from
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+# The sources of the chapters stay out of the file browser, where each would be listed twice.
+HIDE := $(patsubst %,'--ContentsManager.hide_globs=%',[0-9][0-9]_*.py __pycache__ *.pyc .DS_Store *~)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 SIZE ?= tiny
@@ -22,7 +24,7 @@ help:  ## show this list
 
 lab: environment  ## open JupyterLab on the first notebook (this machine only, token kept)
 	@echo "Opening $(FIRST) in JupyterLab. Stop it with Ctrl-C, twice."
-	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(AS_ROOT) $(FIRST)
+	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(HIDE) $(AS_ROOT) $(FIRST)
 
 test: environment browser  ## run all tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

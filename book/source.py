@@ -12,12 +12,18 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+INSTALL = Path(__file__).parent / "install_cell.py"
+FOLDED = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+"""A line in JupyterLab, and not in the book, where nothing runs."""
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook that the percent file at `path` describes, without outputs."""
-    parsed = jupytext.read(path, fmt="py:percent")
-    notebook = nbformat.v4.new_notebook(cells=parsed.cells, metadata=METADATA)
+    """The notebook that the percent file at `path` describes, without outputs; after its title, the cell that installs."""
+    parsed = jupytext.read(path, fmt="py:percent").cells
+    if parsed and parsed[0].cell_type == "markdown":
+        install = nbformat.v4.new_code_cell(INSTALL.read_text(encoding="utf-8").rstrip(), metadata=FOLDED)
+        parsed.insert(1, install)
+    notebook = nbformat.v4.new_notebook(cells=parsed, metadata=METADATA)
     for cell, name in zip(notebook.cells, _ids(notebook)):
         cell.id = name
     return notebook

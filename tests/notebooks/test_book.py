@@ -51,7 +51,7 @@ def copied(built, tmp_path):
 def test_a_built_notebook_has_its_sources_cells_and_its_outputs(built):
     folder, notebook = built
     assert source.cells(notebook) == source.cells(source.read(folder / "01_small.py"))
-    assert notebook.cells[1].outputs[0].text == "seen 42 static\n"
+    assert notebook.cells[2].outputs[0].text == "seen 42 static\n"
     assert "widgets" not in notebook.metadata and "jupytext" not in notebook.metadata
     assert all("execution" not in cell.metadata for cell in notebook.cells)
 
