@@ -1,24 +1,56 @@
-"""Controls of explorers: labelled, with units in the label, on a grid that a keyboard can walk."""
+"""Controls of explorers, as data: a label with its unit, and stops that a keyboard can walk."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from ipywidgets import Dropdown, FloatSlider, IntSlider, Layout, SelectionSlider
-
-WIDE = {"style": {"description_width": "initial"}, "layout": Layout(width="370px")}
+from dataclasses import dataclass
+from typing import Any, Literal
 
 
-def slider(label: str, value: float, low: float, high: float, step: float) -> FloatSlider | IntSlider:
-    """A number from `low` to `high`; whole if all of them are."""
-    kind = IntSlider if all(isinstance(number, int) for number in (value, low, high, step)) else FloatSlider
-    return kind(value, min=low, max=high, step=step, description=label, **WIDE)
+@dataclass(frozen=True)
+class Control:
+    """One control, which stands on one of its stops."""
+
+    label: str
+    words: tuple[str, ...]
+    """What each stop is called: the value's text, for eyes and for screen readers."""
+    values: tuple[Any, ...]
+    """What each stop hands to `compute`."""
+    first: int
+    """The stop it stands on at first, and after Reset."""
+    kind: Literal["slider", "choice", "player"] = "slider"
+    stride: int = 1
+    """Stops that a player moves by at a time."""
 
 
-def stops(label: str, value: Any, options: Sequence[Any]) -> SelectionSlider:
+def slider(label: str, value: float, low: float, high: float, step: float) -> Control:
+    """A number from `low` to `high` in steps; whole if all of them are."""
+    count = round((high - low) / step)
+    whole = all(isinstance(number, int) for number in (value, low, high, step))
+    values = [low + i * step if whole else round(low + i * step, 10) for i in range(count + 1)]
+    return _control(label, value, values)
+
+
+def stops(label: str, value: Any, options: Sequence[Any]) -> Control:
     """A slider over given values, as powers of two or a logarithmic grid; pairs are (words, value)."""
-    return SelectionSlider(options=list(options), value=value, description=label, **WIDE)
+    return _control(label, value, options)
 
 
-def choice(label: str, value: Any, options: Sequence[Any]) -> Dropdown:
+def choice(label: str, value: Any, options: Sequence[Any]) -> Control:
     """One of a few things by name; pairs are (words, value)."""
-    return Dropdown(options=list(options), value=value, description=label, **WIDE)
+    return _control(label, value, options, kind="choice")
+
+
+def player(label: str, value: int, last: int, stride: int = 1) -> Control:
+    """A slider over 0 to `last` with a button that moves it by `stride`, some five times a second."""
+    return _control(label, value, range(last + 1), kind="player", stride=stride)
+
+
+def _control(label: str, value: Any, options: Sequence[Any], **more: Any) -> Control:
+    pairs = [option if isinstance(option, tuple) else (_text(option), option) for option in options]
+    words, values = zip(*pairs)
+    if value not in values:
+        raise ValueError(f"{label}: {value!r} is not one of its stops, {', '.join(words)}")
+    return Control(label, words, values, values.index(value), **more)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}".replace("-", "−")

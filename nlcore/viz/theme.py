@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+GREY = "#6b6b6b"  # 4.5 to 1 on white
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,14 @@ class Look:
 
     def line(self) -> dict[str, str]:
         """Keyword arguments for matplotlib's `plot`."""
-        return {"color": self.colour, "linestyle": self.dash, "marker": self.marker}
+        reference = self.dash == "reference"
+        colour = GREY if self.colour == "reference" else self.colour
+        return {"color": colour, "linestyle": REFERENCE_DASH if reference else self.dash, "marker": self.marker}
+
+
+REFERENCE = Look("reference", "reference", "X")
+"""Of what is no level and no rule: a soft ink, and a dash that no level has."""
+REFERENCE_DASH = (0, (9, 2.5, 1.5, 2.5, 1.5, 2.5))
 
 
 def looks(levels: Sequence[str]) -> dict[str, Look]:

@@ -1,40 +1,102 @@
-"""An explorer from a computation, its controls and its chart."""
+"""An explorer: a pure computation, its controls, and the chart of what it finds."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from dataclasses import asdict
+from typing import Any, Generic, TypeVar
 
-import ipywidgets
+import traitlets
 
-from nlcore.viz.chart.live import ChartView
+from nlcore.viz.chart.data import Data, describe
 from nlcore.viz.chart.plot import Chart
 from nlcore.viz.chart.static import draw
+from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
+from nlcore.viz.latest import Latest
+from nlcore.viz.view import View, script, style
 
 Arrays = TypeVar("Arrays")
 
 
-def explorer(
-    compute: Callable[..., Arrays],
-    controls: Mapping[str, ipywidgets.Widget],
-    chart: Callable[[Arrays], Chart],
-    *,
-    alt: str,
-    try_this: str,
-    name: str | None = None,
-) -> Demo[Arrays]:
-    """A Demo whose view is `chart(compute(**values))`: live in a notebook, a picture in a stored one.
+class ExplorerView(View):
+    """Controls and a chart. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
 
-    compute: pure; the values are the controls', by name.
-    alt, try_this, name: as in Demo.
+    _esm = script("page", "controls", "chart", "explorer")
+    _css = style("page", "controls", "chart")
+    controls = traitlets.Dict().tag(sync=True)
+    """By name, as `Control`, without values."""
+    try_this = traitlets.Unicode().tag(sync=True)
+    asked = traitlets.Dict().tag(sync=True)
+    """{"number": of the request, "at": name -> stop}."""
+    answer = traitlets.Dict().tag(sync=True)
+    """{"number": of the request, "chart": as `describe`, or "error": a sentence}."""
+
+
+class Explorer(Demo, Generic[Arrays]):
+    """A Demo whose view is `chart(compute(**values))`.
+
+    compute: pure; the values are the controls', by name. It runs in a background thread, and what it
+        raises becomes one sentence under the chart.
+    controls: by name. chart: draws what was found.
+    try_this: what to move, and what to look for, in a sentence or two.
+    alt, name: as in Demo.
     """
-    view = ChartView(chart(compute(**{key: control.value for key, control in controls.items()})))
-    return Demo(
-        compute,
-        controls,
-        view.widget,
-        draw=lambda arrays: view.draw(chart(arrays)),
-        picture=lambda arrays: draw(chart(arrays)),
-        alt=alt,
-        try_this=try_this,
-        name=name,
-    )
+
+    def __init__(
+        self,
+        compute: Callable[..., Arrays],
+        controls: Mapping[str, Control],
+        chart: Callable[[Arrays], Chart],
+        *,
+        alt: str,
+        try_this: str,
+        name: str,
+    ) -> None:
+        self.compute, self.controls, self.chart = compute, dict(controls), chart
+        self.first = {name: control.first for name, control in controls.items()}
+        view = ExplorerView(
+            controls={name: facts(control) for name, control in controls.items()},
+            try_this=try_this,
+            asked={"number": 0, "at": self.first},
+            answer={"number": 0, "chart": self.answer(self.first)},
+        )
+        super().__init__(view, lambda: draw(chart(compute(**self.values(self.first)))), alt=alt, name=name)
+        self._latest = Latest(self._work)
+        view.observe(self._ask, names="asked")
+
+    def values(self, at: Mapping[str, int]) -> dict[str, Any]:
+        """What `compute` gets when each control stands on the stop that `at` names."""
+        return {name: control.values[at[name]] for name, control in self.controls.items()}
+
+    def answer(self, at: Mapping[str, int]) -> list[Data]:
+        """The chart at these stops, as plain data."""
+        return describe(self.chart(self.compute(**self.values(at))))
+
+    def wait(self, seconds: float = 30) -> bool:
+        """Waits until what was asked for is computed; False if that took longer than `seconds`."""
+        return self._latest.wait(seconds)
+
+    def _ask(self, change: Mapping[str, Any]) -> None:
+        self._latest.ask((change["new"], _hand_over()))
+
+    def _work(self, request: tuple[dict[str, Any], Callable]) -> None:
+        asked, hand_over = request
+        try:
+            found: Data = {"chart": self.answer(asked["at"])}
+        except Exception as error:  # a thread has no cell to show a traceback in
+            found = {"error": f"This could not be drawn: {error}"}
+        hand_over(setattr, self.view, "answer", {"number": asked["number"]} | found)
+
+
+def facts(control: Control) -> Data:
+    """A control as the page gets it."""
+    return {name: value for name, value in asdict(control).items() if name != "values"}
+
+
+def _hand_over() -> Callable:
+    """How a background thread has something called in this one, since a widget that two change at once loses
+    changes; outside a kernel, it just calls it."""
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        return lambda call, *arguments: call(*arguments)

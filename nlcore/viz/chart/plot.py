@@ -1,6 +1,6 @@
 """What a chart says, as data; how it is drawn is not its concern."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,13 +18,15 @@ class Line:
     """Its place in the legend; "" leaves it out."""
     x: np.ndarray
     y: np.ndarray
-    """(n,), as x; NaN leaves a gap."""
+    """(n,), as x; NaN leaves a gap. Do not clip: a line that leaves the frame for good says so there."""
     look: Look = Look(COLOURS[0], "solid", "o")
     style: Literal["line", "points", "both", "bars"] = "line"
     band: tuple[np.ndarray, np.ndarray] | None = None
     """Lower and upper bound, (n,) each: an interval shaded around the line."""
-    size: float = 6.0
-    """Of its markers, in pixels."""
+    size: float | np.ndarray = 6.0
+    """Of its markers, in pixels; (n,) where each has its own."""
+    strong: bool = False
+    """Drawn thicker: the one that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Heat:
     y: np.ndarray | None = None
     """Centres of columns and rows, in the plot's units; by default their numbers."""
     range: Range | None = None
-    """Of z at the ends of the colours; by default that of z. For a diverging heat give one symmetric around 0."""
-    diverging: bool = False
-    """Blue below 0, white at 0, red above; else dark to bright."""
+    """Of z at the ends of the colours; by default that of z. For "diverging" give one symmetric around 0."""
+    ramp: Literal["bright", "diverging", "pale"] = "bright"
+    """Dark to bright; blue below 0, white at 0, red above; or greys that lines can be drawn on."""
     contours: int = 0
     """So many levels, as filled contours, instead of cells."""
 
@@ -63,8 +65,10 @@ class Plot:
     x_ticks: dict[float, str] | None = None
     """Position -> words, in place of numbers; {} for none."""
     y_ticks: dict[float, str] | None = None
-    levels: tuple[float, ...] = ()
-    """Heights of thin horizontal lines of reference."""
+    references: dict[float, str] = field(default_factory=dict)
+    """Height of a thin horizontal line -> what it stands for, in a few words."""
+    note: str = ""
+    """Words in the middle of the frame, where a picture that is empty needs them."""
     square: bool = False
     """One unit is as long across as it is up."""
     width: float = 1.0
@@ -74,3 +78,24 @@ class Plot:
 Chart = tuple[Plot, ...]
 """Plots side by side. What a redraw may change: every number and word, the ranges, and `name`s; not
 how many plots, lines and heats there are, nor their looks and styles."""
+
+
+def departure(line: Line, plot: Plot) -> tuple[float, bool, float] | None:
+    """Where a line leaves the frame for good, (x, whether above, its last value); None if it does not.
+
+    A line of which nothing is left before the frame's end, as after an overflow, left where it was last seen.
+    """
+    if line.style not in ("line", "both") or plot.y_range is None:
+        return None
+    x, y = (np.asarray(values, dtype=float) for values in (line.x, line.y))
+    there = np.flatnonzero(~np.isnan(y))
+    if plot.x_range is not None:
+        there = there[(x[there] >= plot.x_range[0]) & (x[there] <= plot.x_range[1])]
+    if not len(there):
+        return None
+    low, high = plot.y_range
+    inside = there[(y[there] >= low) & (y[there] <= high)]
+    after = there[there > inside[-1]] if len(inside) else there
+    if not len(after):
+        return None
+    return float(x[after[0]]), bool(y[after[0]] > high), float(y[after[-1]])

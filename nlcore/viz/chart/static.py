@@ -2,36 +2,43 @@
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nlcore.viz.chart.plot import Chart, Heat, Line, Plot
-from nlcore.viz.theme import tidy
+from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, departure
+from nlcore.viz.theme import GREY, REFERENCE_DASH, tidy
 
-GREY = "#7a7a7a"
-WIDTH, HEIGHT = 10.0, 3.8
-"""Inches."""
+WIDTH, HEIGHT = 10.0, 3.7
+"""Inches; each row of a legend adds to the height."""
+ENTRY = 0.22
+RAMPS = {"bright": "cividis", "diverging": "RdBu_r", "pale": "Greys"}
+PALE = (0.03, 0.32)
+"""The share of the greys that lines can be drawn on."""
 
 
 def draw(chart: Chart) -> Figure:
-    """The chart's plots in one row."""
-    shares = [plot.width for plot in chart]
+    """The chart's plots in one row, each with its legend above it."""
     width = WIDTH if len(chart) > 1 else WIDTH * 0.8
+    rows = max(-(-sum(bool(line.name) for line in plot.lines) // _columns(chart)) for plot in chart)
     figure, row = plt.subplots(
-        1, len(chart), figsize=(width, HEIGHT), layout="constrained", squeeze=False, width_ratios=shares
-    )
+        1, len(chart), figsize=(width, HEIGHT + ENTRY * rows), layout="constrained", squeeze=False,
+        width_ratios=[plot.width for plot in chart],
+    )  # fmt: skip
     for axes, plot in zip(row[0], chart):
-        _plot(figure, axes, plot)
+        _plot(figure, axes, plot, _columns(chart))
     return figure
 
 
-def _plot(figure: Figure, axes: Axes, plot: Plot) -> None:
+def _columns(chart: Chart) -> int:
+    return {1: 3, 2: 2}.get(len(chart), 1)
+
+
+def _plot(figure: Figure, axes: Axes, plot: Plot, columns: int) -> None:
     if plot.heat is not None:
         _heat(figure, axes, plot.heat)
-    for height in plot.levels:
-        axes.axhline(height, color=GREY, linewidth=0.8)
     for line in plot.lines:
-        _line(axes, line)
+        _line(axes, line, cased=plot.heat is not None)
     axes.set_xscale("log" if plot.x_log else "linear")
     axes.set_yscale("log" if plot.y_log else "linear")
     for limits, put in ((plot.x_range, axes.set_xlim), (plot.y_range, axes.set_ylim)):
@@ -40,30 +47,61 @@ def _plot(figure: Figure, axes: Axes, plot: Plot) -> None:
     for ticks, put in ((plot.x_ticks, axes.set_xticks), (plot.y_ticks, axes.set_yticks)):
         if ticks is not None:
             put(list(ticks), list(ticks.values()))
-    tidy(axes, plot.title, plot.x, plot.y)
+            axes.minorticks_off()
+    _words(axes, plot)
+    tidy(axes, "", plot.x, plot.y)
     if plot.heat is not None:
         axes.grid(False)
     if plot.square:
         axes.set_aspect("equal")
-    if any(line.name for line in plot.lines):
-        axes.legend(frameon=plot.heat is not None, fontsize=8)
+    _legend(axes, plot, columns)
 
 
-def _line(axes: Axes, line: Line) -> None:
-    colour, label = line.look.colour, line.name or None
+def _legend(axes: Axes, plot: Plot, columns: int) -> None:
+    """The title, and under it the legend; both above the axes, where no line runs."""
+    named = [line for line in plot.lines if line.name]
+    rows = -(-len(named) // columns)
+    axes.set_title(plot.title, loc="left", fontsize=11, pad=6 + 15 * rows)
+    if named:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=min(columns, len(named)), frameon=False, fontsize=8,
+            borderaxespad=0.2, handlelength=2.6, columnspacing=1.2,
+        )  # fmt: skip
+
+
+def _line(axes: Axes, line: Line, cased: bool) -> None:
+    style = line.look.line() | {"label": line.name or None}
     if line.style == "bars":
-        axes.bar(line.x, line.y, color=colour, label=label, width=0.8 * _gap(line.x))
+        axes.bar(line.x, line.y, color=style["color"], label=style["label"], width=0.8 * _gap(line.x))
         return
-    style = line.look.line() | {"markersize": line.size * 0.8, "label": label}
     if line.style == "points":
-        style["linestyle"] = "none"
-    elif line.style == "line":
+        area = (np.asarray(line.size) * 0.8) ** 2
+        axes.scatter(line.x, line.y, s=area, color=style["color"], marker=line.look.marker, label=style["label"], zorder=3)
+        return
+    style |= {"markersize": np.max(line.size) * 0.6, "linewidth": 3.0 if line.strong else 1.6}
+    if line.style == "line":
         style["marker"] = "none"
-    else:
-        style["markevery"] = max(len(line.x) // 24, 1)
-    axes.plot(line.x, line.y, **style)
+    effects = [patheffects.withStroke(linewidth=4, foreground="white")] if cased else None
+    axes.plot(line.x, line.y, **style, path_effects=effects, zorder=4 if line.strong else 3)
     if line.band is not None:
-        axes.fill_between(line.x, *line.band, color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(line.x, *line.band, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def _words(axes: Axes, plot: Plot) -> None:
+    """References with their names, where lines leave the frame, and a note."""
+    for height, name in plot.references.items():
+        axes.axhline(height, color=GREY, linewidth=0.9, linestyle=REFERENCE_DASH, zorder=1)
+        axes.annotate(name, (1, height), (-2, 2), ("axes fraction", "data"), "offset points", ha="right", va="bottom",
+                      fontsize=8, color=GREY)  # fmt: skip
+    gone = [(line, at) for line in plot.lines if (at := departure(line, plot)) is not None]
+    for place, (line, (x, above, to)) in enumerate(gone):
+        edge = plot.y_range[1] if above else plot.y_range[0]
+        axes.annotate(
+            f"{'▲' if above else '▼'} to {to:.2g}", (x, edge), (0, (-4 - 12 * place) * (1 if above else -1)),
+            textcoords="offset points", va="top" if above else "bottom", fontsize=8, color=line.look.line()["color"],
+        )  # fmt: skip
+    if plot.note:
+        axes.text(0.5, 0.5, plot.note, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
 def _gap(x: np.ndarray) -> float:
@@ -75,7 +113,9 @@ def _heat(figure: Figure, axes: Axes, heat: Heat) -> None:
     x = np.arange(columns) if heat.x is None else heat.x
     y = np.arange(rows) if heat.y is None else heat.y
     low, high = heat.range or (np.nanmin(heat.z), np.nanmax(heat.z))
-    colours = "RdBu_r" if heat.diverging else "cividis"
+    colours = plt.get_cmap(RAMPS[heat.ramp])
+    if heat.ramp == "pale":
+        colours = colours.from_list("pale", colours(np.linspace(*PALE, 64)))
     if heat.contours:
         levels = np.linspace(low, high, heat.contours + 1)
         image = axes.contourf(x, y, heat.z, levels, cmap=colours, extend="both")

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from nlcore.optim.regression import adam_regression, elementwise_memory
-from nlcore.viz.chart import Chart, Line, Plot, explorer
-from nlcore.viz.controls import choice, slider, stops
-from nlcore.viz.demo import Demo
-from nlcore.viz.player import Player
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
+from nlcore.viz.controls import choice, player, slider, stops
 from nlcore.viz.theme import COLOURS, Look
 
 STEPS = 80
@@ -87,26 +85,26 @@ def chart(found: Regression) -> Chart:
             "step", "gradient; step in learning rates",
             (Line("gradient", t, found.gradients, GRADIENT, "points", size=5), Line("m", t, found.momentum, MOMENTUM),
              Line("root mean square", t, found.root, ROOT), Line("step, m / root", t, found.step, STEP)),
-            x_range=(0, STEPS + 1), y_range=(-3.2, 3.2), levels=(0.0,), width=1.4,
+            x_range=(0, STEPS + 1), y_range=(-3.2, 3.2), references={0.0: ""}, width=1.4,
         ),
         Plot(
             f"The regression: slope {found.slope:.2f}", "gradient", "target, and what m answers",
             (Line("past gradients", found.gradients, found.targets, GRADIENT, "points"),
              Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=11),
              Line("best memory", ends, found.slope * ends, MOMENTUM)),
-            x_range=(-3.2, 3.2), levels=(0.0,),
+            x_range=(-3.2, 3.2), references={0.0: ""},
         ),
     )
 
 
-def adam_as_regression() -> Demo[Regression]:
+def adam_as_regression() -> Explorer[Regression]:
     """The explorer: a stream of gradients for one weight, with sliders for noise, both betas and the present step."""
     kept = (0.5, 0.7, 0.9, 0.97, 0.99, 0.999)
-    return explorer(
+    return Explorer(
         compute,
         {
             "stream": choice("Stream", "switching", STREAMS),
-            "past": Player("Gradients before now", 59, STEPS - 1),
+            "past": player("Gradients before now", 59, STEPS - 1),
             "noise": slider("Noise (standard deviation)", 0.5, 0.0, 1.5, 0.1),
             "beta1": stops("β1, kept of m", 0.9, (0.0, *kept)),
             "beta2": stops("β2, kept of h", 0.99, kept),

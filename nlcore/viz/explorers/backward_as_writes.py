@@ -11,8 +11,6 @@ import traitlets
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.theme import looks, tidy
 
@@ -143,7 +141,7 @@ def picture(frame: Frame) -> Figure:
     return figure
 
 
-def backward_as_writes() -> Demo[Frame]:
+def backward_as_writes() -> Explorer[Frame]:
     """The explorer: play the training, and look into each layer."""
     view = WritesView(value={"step": 10, "layer": 1, "colours": STEP})
     return Demo(

@@ -17,7 +17,7 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
 from nlcore.memory.objectives import Objective
-from nlcore.viz.demo import Demo
+
 from nlcore.viz.theme import Look, looks
 
 # Lewis Carroll, Through the Looking-Glass: chapter 5, and before it a sentence of chapter 2.
@@ -171,7 +171,7 @@ def _row(axes: Axes, name: str, trace: Trace, look: Look, line: int = 64) -> Non
                       family="monospace", fontsize=12.6, va="center")
 
 
-def clock_of_levels() -> Demo[dict[str, Trace]]:
+def clock_of_levels() -> Explorer[dict[str, Trace]]:
     """The explorer: read the text, pause, give each level another period, change their order."""
     shown = {name: vars(look) for name, look in LOOKS.items()}
     view = ClockView(value=[list(level) for level in START], words=TEXT.split(),

@@ -5,9 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import Look, looks
 
 WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
@@ -104,17 +103,17 @@ def chart(found: Tracking) -> Chart:
     here = np.full(2, found.rho)
     return (
         Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error (1: answers 0)",
-             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, y_ticks=TICKS, levels=(0.25, 1.0)),
+             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, y_ticks=TICKS, references={0.25: "half of the target", 1.0: "no better than answering 0"}),
         Plot("Mean over steps 101 to 200", "correlation of an input with the next", "squared error",
              (*lines(np.array(CORRELATIONS), found.late, "both", False),
               Line("the correlation on the left", here, np.array(SHOWN), HERE)),
-             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, y_ticks=TICKS, levels=(0.25, 1.0)),
+             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, y_ticks=TICKS, references={0.25: "half of the target", 1.0: "no better than answering 0"}),
     )  # fmt: skip
 
 
-def correlated_streams() -> Demo[Tracking]:
+def correlated_streams() -> Explorer[Tracking]:
     """The explorer: error over time and against correlation; sliders for correlation, eta and drift."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "rho": stops("Correlation of inputs", 0.8, CORRELATIONS),

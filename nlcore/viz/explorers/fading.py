@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 WORDS = 48
@@ -80,14 +79,14 @@ def chart(fading: Fading) -> Chart:
     return (
         Plot(
             "How long a word lasts", "age (words that came after)", "recall (cosine; 1 is exact)", lines,
-            x_range=(-1, WORDS), y_range=(-0.15, 1.05), levels=(0.5,),
+            x_range=(-1, WORDS), y_range=(-0.15, 1.05), references={0.5: "half"},
         ),
     )
 
 
-def fading() -> Demo[Fading]:
+def fading() -> Explorer[Fading]:
     """The explorer: recall by age, with sliders for retention, period and the memory's width."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "alpha": slider("Retention α (each update)", 0.9, 0.5, 1.0, 0.01),

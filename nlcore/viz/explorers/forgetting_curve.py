@@ -21,9 +21,8 @@ from nlcore.memory import (
     PullToStart,
     ridge,
 )
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.explorers.fading import recall_by_age
 from nlcore.viz.theme import looks
 
@@ -92,18 +91,18 @@ def chart(found: Forgetting) -> Chart:
     return (
         Plot(
             f"The {NEW} new words", "age (words that came after)", "recall (cosine; 1 is exact)", new,
-            x_range=(-1, NEW), y_range=(-0.15, 1.05), levels=(0.5,), width=1.4,
+            x_range=(-1, NEW), y_range=(-0.15, 1.05), references={0.5: "half"}, width=1.4,
         ),
         Plot(
             f"The {OLD} words it knew from its start", "", "recall (cosine; 1 is exact)", old,
-            y_range=(-0.15, 1.05), levels=(0.5,), x_ticks=ticks,
+            y_range=(-0.15, 1.05), references={0.5: "half"}, x_ticks=ticks,
         ),
     )
 
 
-def forgetting_curve() -> Demo[Forgetting]:
+def forgetting_curve() -> Explorer[Forgetting]:
     """The explorer: recall by age for five rules, with retention, rates and width to choose."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "retention": choice("Retention", "decay", tuple(RETENTIONS)),

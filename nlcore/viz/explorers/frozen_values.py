@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from nlcore.memory import Rates
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.theme import looks
 
@@ -99,10 +98,10 @@ def chart(found: Trajectories) -> Chart:
     )
 
 
-def frozen_values() -> Demo[Trajectories]:
+def frozen_values() -> Explorer[Trajectories]:
     """The explorer: both trainings, with sliders for the rate and for how often the values are made anew."""
     words = {1: "every one", NEVER: "never"}
-    return explorer(
+    return Explorer(
         compute,
         {
             "eta": stops("Learning rate η", 0.05, ETAS),

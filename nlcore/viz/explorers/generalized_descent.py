@@ -5,9 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 WIDTH, STEPS, SEEDS, EVERY = 4, 150, 16, 10
@@ -90,14 +89,14 @@ def chart(found: Descent) -> Chart:
                    for rule, u, written in zip(RULES, found.value, found.written))
     return (
         Plot("Distance to the clean target", "step", "squared (1: nothing learnt, 0.25: half)", loss,
-             y_log=True, y_range=SHOWN, y_ticks=TICKS, levels=(0.25,)),
+             y_log=True, y_range=SHOWN, y_ticks=TICKS, references={0.25: "half of the target"}),
         Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes),
     )  # fmt: skip
 
 
-def generalized_descent() -> Demo[Descent]:
+def generalized_descent() -> Explorer[Descent]:
     """The explorer: loss paths, and written against generated values; sliders for outliers, retention, eta, delta."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "outlier": slider("Size of the outliers", 5.0, 0.0, 20.0, 1.0),

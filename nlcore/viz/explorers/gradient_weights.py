@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 SHOWN = 60
@@ -72,9 +71,9 @@ def chart(found: Weights) -> Chart:
     )
 
 
-def gradient_weights() -> Demo[Weights]:
+def gradient_weights() -> Explorer[Weights]:
     """The explorer: one slider for the retention."""
-    return explorer(
+    return Explorer(
         compute,
         {"alpha": slider("Retention α (torch: momentum)", 0.9, 0.0, 0.99, 0.01)},
         chart,

@@ -5,9 +5,8 @@ from functools import cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 STREAMS = 32
@@ -100,7 +99,7 @@ def chart(found: LearnOrMemorise) -> Chart:
         ticks = {at: name for at, name in DECADES.items() if at >= x[0]}
         return Plot(
             title, label, "squared error (1 = silence)", (*lines, mark), x_log=True, x_ticks=ticks, y_range=(0, 2),
-            levels=(1.0,),
+            references={1.0: ""},
         )
 
     ridge = f"Ridge: best at strength {STRENGTHS[found.ridge.best]:.2g}"
@@ -111,9 +110,9 @@ def chart(found: LearnOrMemorise) -> Chart:
     )
 
 
-def learn_or_memorise() -> Demo[LearnOrMemorise]:
+def learn_or_memorise() -> Explorer[LearnOrMemorise]:
     """The explorer: errors on stored and unseen keys, by ridge strength and by inner steps."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "pairs": stops("Pairs stored", 32, (4, 8, 16, 24, 32, 40, 48, 64, 128)),

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz, printed_newton_schulz
-from nlcore.viz.chart import Chart, Line, Plot, explorer
-from nlcore.viz.controls import stops
-from nlcore.viz.demo import Demo
-from nlcore.viz.player import Player
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
+from nlcore.viz.controls import player, stops
 from nlcore.viz.theme import COLOURS, Look, looks
 
 SIZE, STEPS = 16, 24
@@ -76,7 +74,7 @@ def chart(found: Spectra) -> Chart:
             f"Singular values after {found.steps} steps", "number of the singular value, largest first", "singular value",
             (Line("before", order, found.before, BEFORE, "both"),
              *(Line(name, order, values, LOOKS[name], "both") for name, values in found.after.items())),
-            y_range=(-0.05, 1.35), levels=(1.0,),
+            y_range=(-0.05, 1.35), references={1.0: ""},
         ),
         Plot(
             "Farthest from 1", "steps", "distance of the worst one",
@@ -86,12 +84,12 @@ def chart(found: Spectra) -> Chart:
     )
 
 
-def newton_schulz_spectra() -> Demo[Spectra]:
+def newton_schulz_spectra() -> Explorer[Spectra]:
     """The explorer: singular values step by step, with sliders for steps and condition."""
-    return explorer(
+    return Explorer(
         compute,
         {
-            "steps": Player("Steps", 5, STEPS),
+            "steps": player("Steps", 5, STEPS),
             "condition": stops("Condition (largest / smallest)", 30.0, (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)),
         },
         chart,

@@ -5,10 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
-from nlcore.viz.controls import choice, slider, stops
-from nlcore.viz.demo import Demo
-from nlcore.viz.player import Player
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
+from nlcore.viz.controls import choice, player, slider, stops
 from nlcore.viz.theme import looks
 
 INPUTS, OUTPUTS = 24, 4
@@ -156,7 +154,7 @@ def chart(frame: Frame) -> Chart:
              _lines(found, found.held, frame, at, HELD, False), y_range=HELD, **axes),
         Plot("Forgotten of tasks left", "", "loss now less when left",
              (Line("", np.arange(len(NAMES)), np.where(seen, forgotten, np.nan), BARS["forgotten"], "bars"),),
-             x_ticks=words, x_range=(-0.6, len(NAMES) - 0.4), width=1.7, levels=(0.0,)),
+             x_ticks=words, x_range=(-0.6, len(NAMES) - 0.4), width=1.7, references={0.0: ""}),
     )
 
 
@@ -173,12 +171,12 @@ def _lines(
     return tuple(lines)
 
 
-def orthogonal_tasks() -> Demo[Frame]:
+def orthogonal_tasks() -> Explorer[Frame]:
     """The explorer: play the stream, choose the optimizer, the number of tasks, retention and erasing."""
-    return explorer(
+    return Explorer(
         compute,
         {
-            "progress": Player("Progress (% of all steps)", 75, 100),
+            "progress": player("Progress (% of all steps)", 75, 100),
             "optimizer": choice("In view", "momentum", NAMES),
             "n": stops("Tasks", 4, TASKS),
             "alpha": slider("Retention α", 0.9, 0.0, 0.98, 0.02),

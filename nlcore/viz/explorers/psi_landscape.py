@@ -5,9 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Heat, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import Look, looks
 
 START = (-3.5, 2.0)
@@ -129,7 +128,7 @@ def chart(found: Landscape) -> Chart:
     eta, alpha = found.here
     return (
         Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths),
-             Heat(found.z, "log10 ψ", R, TH, (-3.0, 2.0), contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
+             Heat(found.z, "log10 ψ", R, TH, (-3.0, 2.0), "pale", contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
         Plot(f"Fastest at each setting (none: {(best < 0).mean():.0%})", "η", "α",
              (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), HERE, "points", size=10)),
              x_range=(8e-4, 0.125), y_range=(-0.05, 1.05), x_log=True),
@@ -142,9 +141,9 @@ def _seen(path: np.ndarray) -> np.ndarray:
     return np.where(np.logical_or.accumulate(out)[:, None], np.nan, path)
 
 
-def psi_landscape() -> Demo[Landscape]:
+def psi_landscape() -> Explorer[Landscape]:
     """The explorer: every constant of the landscape and of the optimizers."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "eta": stops("Rate η", float(ETAS[11]), tuple((f"{v:.2g}", float(v)) for v in ETAS)),

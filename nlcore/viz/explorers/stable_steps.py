@@ -5,9 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 WIDTH, STEPS, SEEDS = 4, 100, 8
@@ -70,15 +69,15 @@ def chart(found: Stability) -> Chart:
     left = tuple(Line("", ETAS, np.clip(share, *SHOWN), LOOKS[rule]) for rule, share in zip(RULES, found.left))
     return (
         Plot("One write", "step size η", "error left at its input (share)", gains, x_log=True, y_range=(-2.5, 2.2),
-             x_range=(0.01, 100), x_ticks=ETA_TICKS, levels=(-1.0, 0.0, 1.0)),
+             x_range=(0.01, 100), x_ticks=ETA_TICKS, references={-1.0: "turned round", 0.0: "all gone", 1.0: "nothing gone"}),
         Plot(f"After {STEPS} writes", "step size η", "distance left (share)", left, x_log=True, y_log=True,
-             x_range=(0.01, 100), y_range=SHOWN, x_ticks=ETA_TICKS, y_ticks=SHARE_TICKS, levels=(1.0,)),
+             x_range=(0.01, 100), y_range=SHOWN, x_ticks=ETA_TICKS, y_ticks=SHARE_TICKS, references={1.0: ""}),
     )  # fmt: skip
 
 
-def stable_steps() -> Demo[Stability]:
+def stable_steps() -> Explorer[Stability]:
     """The explorer: what a write leaves, and what a hundred leave, against eta; sliders for length and correlation."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "norm": slider("Length of the input ‖x‖", 2.0, 0.25, 4.0, 0.25),

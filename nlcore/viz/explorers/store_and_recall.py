@@ -27,9 +27,8 @@ from nlcore.memory import (
     State,
     ridge,
 )
-from nlcore.viz.chart import Chart, Heat, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import Look, looks
 
 WIDTHS = (16, 32, 64, 128)
@@ -166,19 +165,19 @@ def chart(found: Recall) -> Chart:
     return (
         Plot(
             f"{found.rule}: {n} pairs, error {error:.2f}", "pairs stored", "recall error (0 exact, 1 silence)",
-            (*lines, here), y_range=(-0.03, WORST), levels=(1.0,), width=1.35,
+            (*lines, here), y_range=(-0.03, WORST), references={1.0: ""}, width=1.35,
         ),
         Plot(
             f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value in it (oldest on top)",
-            heat=Heat(found.matrix, "share of the value", range=(-1, 1), diverging=True), x_ticks={}, y_ticks={}, square=True,
+            heat=Heat(found.matrix, "share of the value", range=(-1, 1), ramp="diverging"), x_ticks={}, y_ticks={}, square=True,
         ),
     )  # fmt: skip
 
 
-def store_and_recall() -> Demo[Recall]:
+def store_and_recall() -> Explorer[Recall]:
     """The explorer: recall error by number of pairs, with the rule, the load, the width and the keys to choose."""
     loads = [(f"{load:g} × width", load) for load in LOADS]
-    return explorer(
+    return Explorer(
         compute,
         {
             "rule": choice("Memory looked at", "delta", RULES),

@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from nlcore.ops.newton_schulz import newton_schulz
-from nlcore.viz.chart import Chart, Line, Plot, explorer
+from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.demo import Demo
 from nlcore.viz.theme import looks
 
 STEPS, SIZE, SEED = 160, 6, 1
@@ -100,14 +99,14 @@ def chart(found: Scales) -> Chart:
 
     def plot(title: str, cosines: dict[str, np.ndarray]) -> Plot:
         lines = tuple(Line(f"{name} ({values.mean():.2f})", t, values, LOOKS[name]) for name, values in cosines.items())
-        return Plot(title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.5, 1.02), levels=(0.0,))
+        return Plot(title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.5, 1.02), references={0.0: ""})
 
     return plot(f"The loud direction, which turns every {SWITCH} steps", found.loud), plot("The quiet direction, which drifts", found.quiet)
 
 
-def two_time_scales() -> Demo[Scales]:
+def two_time_scales() -> Explorer[Scales]:
     """The explorer: which direction each optimizer follows, with sliders for M3's two time scales."""
-    return explorer(
+    return Explorer(
         compute,
         {
             "beta1": stops("β1, kept at each step", BETA1, (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)),

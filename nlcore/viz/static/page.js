@@ -55,9 +55,11 @@ function readable(colour, ink, least = 4.5) {
   return end;
 }
 
-// Calls `draw` when the view's size or the page's theme changes; returns how to stop.
+// Calls `draw` when the view's width or the page's theme changes; returns how to stop.
 function follow(root, draw) {
-  const sizes = new ResizeObserver(draw), themes = new MutationObserver(draw);
+  let wide = root.clientWidth;
+  const sizes = new ResizeObserver(() => { if (root.clientWidth !== wide) { wide = root.clientWidth; draw(); } });
+  const themes = new MutationObserver(draw);
   sizes.observe(root);
   themes.observe(document.body, { attributes: true }); // the lab marks its theme there
   themes.observe(document.documentElement, { attributes: true }); // and the book here

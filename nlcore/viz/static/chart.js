@@ -1,0 +1,190 @@
+// Draws a chart from its description (nlcore.viz.chart.data) with plotly: the same in a notebook and in the book.
+
+const DASHES = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot", reference: "9px,3px,2px,3px,2px,3px" };
+const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
+const MODES = { line: "lines", points: "markers", both: "lines+markers" };
+const MARGIN = { l: 58, r: 12, t: 8, b: 44 };
+const HIGH = 270; // pixels of the axes
+const BAR = 70; // pixels that a colour bar takes at the right
+const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]];
+
+// `draw(chart)` draws or redraws; `words()` says what is drawn.
+function charts(parent, Plotly) {
+  const root = node("div", parent, { class: "nl-plots" });
+  const together = node("div", root, { class: "nl-legend nl-together" });
+  const made = [];
+  function draw(chart) {
+    const ink = inks(root);
+    const shared = sharesLegend(chart);
+    together.hidden = !shared;
+    if (shared) legend(together, chart[0].lines, ink);
+    while (made.length < chart.length) made.push(plotPlace(root, chart[made.length].width)); // all, so that each has its width
+    chart.forEach((plot, i) => {
+      made[i].title.textContent = plot.title;
+      made[i].legend.hidden = shared || !plot.lines.some((line) => line.name);
+      if (!shared) legend(made[i].legend, plot.lines, ink);
+      made[i].frame.setAttribute("aria-label", inWords(plot));
+      const wide = made[i].frame.clientWidth;
+      if (wide) Plotly.react(made[i].frame, traces(plot, ink), layout(plot, ink, wide), { displayModeBar: false, showTips: false });
+    });
+  }
+  return { root, draw, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
+}
+
+function plotPlace(root, share) {
+  const figure = node("figure", root, { class: "nl-plot", style: `flex: ${share} 1 ${Math.round(280 * Math.min(share, 1.3))}px` });
+  return {
+    title: node("figcaption", figure),
+    legend: node("div", figure, { class: "nl-legend" }),
+    frame: node("div", figure, { class: "nl-frame", role: "img" }),
+  };
+}
+
+// One legend serves all plots when only the first one names its lines, or all name the same.
+function sharesLegend(chart) {
+  const names = chart.map((plot) => plot.lines.map((line) => line.name).filter(Boolean).join("|"));
+  return chart.length > 1 && names.slice(1).every((name) => !name || name === names[0]);
+}
+
+function legend(place, lines, ink) {
+  const entries = lines.filter((line) => line.name);
+  place.replaceChildren(...entries.map((line) => {
+    const empty = !line.y.some((value) => value !== null);
+    const entry = node("span", null, { class: "nl-entry" });
+    entry.innerHTML = swatch(line, css(readable(line.colour, ink, 3)));
+    entry.append(line.name);
+    if (empty) entry.style.opacity = 0.6;
+    return entry;
+  }));
+}
+
+const GLYPHS = { o: "M4 0A4 4 0 1 0-4 0A4 4 0 1 0 4 0", s: "M-3.5-3.5h7v7h-7z", "^": "M0-4.5 4 3.5H-4z", D: "M0-5 4.5 0 0 5-4.5 0z",
+  v: "M0 4.5 4-3.5H-4z", P: "M-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z", X: "M-4-2.5-2.5-4 0-1.5 2.5-4 4-2.5 1.5 0 4 2.5 2.5 4 0 1.5-2.5 4-4 2.5-1.5 0z", "*": "M0-5 1.3-1.6 5-1.5 2 .7 3.1 4.3 0 2.2-3.1 4.3-2 .7-5-1.5-1.3-1.6z" };
+const STROKES = { dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
+
+function swatch({ style, dash, marker, strong }, colour) {
+  const bars = style === "bars" ? `<rect x="8" y="1" width="14" height="12" fill="${colour}"/>` : "";
+  const stroke = ["line", "both"].includes(style) ? `<path d="M1 7H29" stroke="${colour}" stroke-width="${strong ? 4 : 2.4}" stroke-dasharray="${STROKES[dash] ?? ""}"/>` : "";
+  const mark = ["points", "both"].includes(style) ? `<path d="${GLYPHS[marker]}" transform="translate(15 7)" fill="${colour}"/>` : "";
+  return `<svg width="30" height="14" aria-hidden="true">${bars}${stroke}${mark}</svg>`;
+}
+
+// ---- plotly's traces and layout ----
+
+function traces(plot, ink) {
+  const found = plot.heat ? [heat(plot.heat, ink)] : [];
+  for (const line of plot.lines) {
+    if (line.band) found.push(band(line, ink));
+    if (plot.heat && line.style === "both") found.push(casing(line, ink));
+    found.push(line.style === "bars" ? bars(line, ink) : curve(line, ink));
+  }
+  return found;
+}
+
+const quiet = { showlegend: false, hoverinfo: "skip" };
+
+function curve(line, ink) {
+  const colour = css(readable(line.colour, ink, 3));
+  return {
+    type: "scatter", mode: MODES[line.style], x: line.x, y: line.y, showlegend: false, name: line.name,
+    line: { color: colour, dash: DASHES[line.dash], width: line.strong ? 4 : 2.2 },
+    marker: { symbol: SYMBOLS[line.marker], size: line.size, color: colour },
+    hovertemplate: `%{x:.4~g}: %{y:.4~g}<extra>${line.name}</extra>`,
+  };
+}
+
+const bars = (line, ink) => ({
+  type: "bar", x: line.x, y: line.y, marker: { color: css(readable(line.colour, ink, 3)) }, showlegend: false,
+  hovertemplate: `%{y:.4~g}<extra>${line.name}</extra>`,
+});
+const casing = (line, ink) => ({
+  type: "scatter", mode: "lines+markers", x: line.x, y: line.y, ...quiet,
+  line: { color: css(ink.ground), width: 5 }, marker: { color: css(ink.ground), size: line.size + 3 },
+});
+const band = (line, ink) => ({
+  type: "scatter", mode: "none", fill: "toself", fillcolor: css(readable(line.colour, ink, 3), 0.18), ...quiet,
+  x: [...line.x, ...[...line.x].reverse()], y: [...line.band[1], ...[...line.band[0]].reverse()],
+});
+
+function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
+  const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.3))]];
+  const kept = {
+    x, y, z, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
+    colorbar: { title: { text: label, side: "right" }, thickness: 12, len: 1, x: 1.01 }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
+  };
+  if (!contours) return { type: "heatmap", ...kept };
+  return { type: "contour", autocontour: false, contours: { start: low, end: high, size: (high - low) / contours }, line: { width: 0.3, color: css(ink.soft) }, ...kept };
+}
+
+function layout(plot, ink, wide) {
+  const right = plot.heat?.label ? MARGIN.r + BAR : MARGIN.r;
+  const high = plot.square ? Math.min(HIGH, wide - MARGIN.l - right) : HIGH;
+  return {
+    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, r: right }, uirevision: "same", bargap: 0.2,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
+    hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+    xaxis: axis(plot.x, plot.xRange, plot.xLog, plot.xTicks, plot, ink),
+    yaxis: { ...axis(plot.y, plot.yRange, plot.yLog, plot.yTicks, plot, ink), ...(plot.square ? { scaleanchor: "x" } : {}), ...(plot.heat?.down && !plot.yRange ? { autorange: "reversed" } : {}) },
+    shapes: plot.references.map(({ at }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: at, y1: at, line: { color: css(ink.soft), width: 1, dash: DASHES.reference } })),
+    annotations: [...plot.references.map((one) => named(one, plot, ink)), ...departures(plot, ink), ...note(plot, ink)],
+  };
+}
+
+const onLog = (value, log) => (log ? Math.log10(value) : value);
+
+function axis(title, range, log, ticks, plot, ink) {
+  const decades = log && (!range || range[1] / range[0] >= 10) ? { dtick: 1 } : {}; // no "2" and "5" between them
+  return {
+    title: { text: title, standoff: 6 }, type: log ? "log" : "linear", gridcolor: css(ink.line), showgrid: !plot.heat, zeroline: false,
+    linecolor: css(ink.soft), showline: !plot.heat, ticks: "outside", tickcolor: css(ink.line), ticklen: 4, exponentformat: "power",
+    ...(range ? { range: range.map((end) => onLog(end, log)) } : { autorange: true }),
+    ...(ticks ? { tickvals: ticks.at, ticktext: ticks.words } : decades),
+  };
+}
+
+const said = { showarrow: false, font: { size: 11 } };
+const named = ({ at, name }, plot, ink) => ({
+  ...said, xref: "paper", x: 1, y: onLog(at, plot.yLog), xanchor: "right", yanchor: "bottom", text: name, font: { size: 11, color: css(ink.soft) },
+});
+const departures = (plot, ink) => plot.lines.filter((line) => line.gone).map((line, place) => {
+  const { x, above, to } = line.gone;
+  const beyond = x > (plot.xRange ?? [0, Math.max(...line.x)])[1] * 0.8;
+  return {
+    ...said, x: onLog(x, plot.xLog), xanchor: beyond ? "right" : "left", y: onLog(plot.yRange[above ? 1 : 0], plot.yLog), yanchor: above ? "top" : "bottom",
+    yshift: (above ? -14 : 14) * place, text: `${above ? "▲" : "▼"} to ${short(to)}`, font: { size: 12, color: css(readable(line.colour, ink)) },
+  };
+});
+const note = ({ note: text }, ink) => (text
+  ? [{ ...said, xref: "paper", yref: "paper", x: 0.5, y: 0.5, text, font: { size: 13, color: css(ink.soft) } }] : []);
+
+// ---- what is drawn, in words ----
+
+function short(value) {
+  if (value === null || value === undefined) return "beyond all numbers";
+  const size = Math.abs(value);
+  return size && (size < 0.001 || size >= 1e5) ? value.toExponential(1).replace("e+", "e") : String(+value.toPrecision(3));
+}
+
+function inWords(plot) {
+  const about = [`${plot.title}.`, plot.x || plot.y ? `${plot.y || "values"} by ${plot.x || "place"}.` : ""];
+  if (plot.heat) about.push(`A field of ${plot.heat.z.length} by ${plot.heat.z[0].length} cells, ${plot.heat.label || "values"} from ${short(plot.heat.low)} to ${short(plot.heat.high)}.`);
+  return [...about, ...plot.lines.map((line) => lineInWords(line, plot)), plot.note].filter(Boolean).join(" ");
+}
+
+function lineInWords(line, plot) {
+  const there = line.y.map((value, i) => [line.x[i], value]).filter(([, value]) => value !== null);
+  const name = line.name || "A line";
+  if (!there.length) return `${name}: nothing to show.`;
+  if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;
+  const values = there.map(([, value]) => value), [low, high] = [Math.min(...values), Math.max(...values)];
+  const [from, to] = [there[0], there.at(-1)];
+  const range = low < Math.min(from[1], to[1]) || high > Math.max(from[1], to[1]) ? `, between ${short(low)} and ${short(high)}` : "";
+  if (line.style === "points") return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
+  return `${name}: from ${short(from[1])} at ${tick(from[0], plot)} to ${short(to[1])} at ${tick(to[0], plot)}${range}${line.gone ? "; it leaves the frame" : ""}.`;
+}
+
+function tick(x, plot) {
+  const place = plot.xTicks?.at.indexOf(x) ?? -1;
+  return place >= 0 ? plot.xTicks.words[place] : short(x);
+}
