@@ -1,6 +1,5 @@
 """An explorer: a pure computation, its controls, and the chart of what it finds."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Generic, TypeVar
@@ -12,7 +11,7 @@ from nlcore.viz.chart.plot import Chart
 from nlcore.viz.chart.static import draw
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
-from nlcore.viz.latest import Latest
+from nlcore.viz.latest import Latest, hand_over
 from nlcore.viz.view import View, script, style
 
 Arrays = TypeVar("Arrays")
@@ -77,26 +76,17 @@ class Explorer(Demo, Generic[Arrays]):
         return self._latest.wait(seconds)
 
     def _ask(self, change: Mapping[str, Any]) -> None:
-        self._latest.ask((change["new"], _hand_over()))
+        self._latest.ask((change["new"], hand_over()))
 
     def _work(self, request: tuple[dict[str, Any], Callable]) -> None:
-        asked, hand_over = request
+        asked, answer_in = request
         try:
             found: Data = {"chart": self.answer(asked["at"])}
         except Exception as error:  # a thread has no cell to show a traceback in
             found = {"error": f"This could not be drawn: {error}"}
-        hand_over(setattr, self.view, "answer", {"number": asked["number"]} | found)
+        answer_in(setattr, self.view, "answer", {"number": asked["number"]} | found)
 
 
 def facts(control: Control) -> Data:
     """A control as the page gets it."""
     return {name: value for name, value in asdict(control).items() if name != "values"}
-
-
-def _hand_over() -> Callable:
-    """How a background thread has something called in this one, since a widget that two change at once loses
-    changes; outside a kernel, it just calls it."""
-    try:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:
-        return lambda call, *arguments: call(*arguments)
