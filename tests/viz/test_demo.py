@@ -1,135 +1,59 @@
-"""The pattern of a demo: latest request wins, errors become a sentence, reset, and the picture."""
+"""A demo shows its picture, says in words what it shows, and shows the live view where there can be one."""
 
-import asyncio
-import threading
-
-import ipywidgets
 import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.viz import demo as module
-from nlcore.viz.demo import Demo, Latest
+from nlcore.viz.demo import Demo
+from nlcore.viz.view import View, script
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def make(compute, drawn, **controls):
-    """A demo that notes what it draws."""
-    def picture(value):
-        figure, axes = plt.subplots(figsize=(1, 1))
-        axes.set_title(str(value))
-        return figure
-
-    return Demo(
-        compute, controls or {"x": ipywidgets.IntSlider(2)}, ipywidgets.Label(),
-        draw=drawn.append, picture=picture, alt="A number.", try_this="Move x.",
-    )
+class Still(View):
+    _esm = script("page") + "\nexport default { render() {} };"
 
 
-def test_the_newest_request_wins_and_those_between_are_dropped():
-    begun, go, done = threading.Event(), threading.Event(), []
-
-    def work(values):
-        begun.set()
-        go.wait(10)
-        done.append(values["x"])
-
-    latest = Latest(work)
-    latest.ask({"x": 1})
-    assert begun.wait(10)
-    for x in (2, 3, 4):
-        latest.ask({"x": x})
-    assert not latest.wait(0)
-    go.set()
-    assert latest.wait(10)
-    assert done == [1, 4]
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell that shows a demo puts out, in order: (data, metadata)."""
+    found = []
+    monkeypatch.setattr("nlcore.viz.show.publish_display_data", lambda data, about=None, **more: found.append((data, about)))
+    monkeypatch.setattr(module, "publish_display_data", lambda data, about=None: found.append((data, about)))
+    monkeypatch.setattr(module, "get_ipython", lambda: "a kernel")
+    return found
 
 
-def test_it_starts_again_after_it_was_idle():
-    done = []
-    latest = Latest(done.append)
-    for x in range(3):
-        latest.ask({"x": x})
-        assert latest.wait(10)
-    assert done == [{"x": 0}, {"x": 1}, {"x": 2}]
+def make():
+    return Demo(Still(), lambda: plt.subplots(figsize=(1, 1))[0], alt="A <small> number.", name="number")
 
 
-def test_a_moved_control_is_computed_and_drawn_and_reset_puts_it_back():
-    drawn = []
-    demo = make(lambda x: x * 10, drawn)
-    demo.controls["x"].value = 7
-    assert demo.wait()
-    assert drawn == [70]
-    demo.reset_button.click()
-    assert demo.wait()
-    assert demo.values() == {"x": 2} and drawn == [70, 20]
+def test_a_live_cell_keeps_the_picture_and_the_words_beside_the_view(shown):
+    make().show()
+    (picture, about), (words, _), (view, _) = shown
+    assert picture["image/png"].startswith(b"\x89PNG") and about["image/png"]["alt"] == "A <small> number."
+    assert about["image/png"]["name"] == "number"
+    assert "A &lt;small&gt; number." in words["text/html"] and "nl-words" in words["text/html"]
+    assert WIDGET in view and view["text/plain"].endswith("run this cell again.")
+    assert plt.get_fignums() == []
 
 
-def test_it_computes_outside_the_callers_thread():
-    drawn = []
-    demo = make(lambda x: threading.current_thread() is threading.main_thread(), drawn)
-    demo.ask()
-    assert demo.wait()
-    assert drawn == [False]
+def test_a_built_notebook_has_picture_and_words_alone(shown, monkeypatch):
+    monkeypatch.setenv("NL_STATIC", "1")
+    make().show()
+    assert [set(data) for data, _ in shown] == [{"image/png", "text/plain"}, {"text/html"}]
 
 
-def test_in_a_kernel_drawing_happens_in_the_kernels_own_thread():
-    async def cell():
-        threads = []
-        demo = make(lambda x: x, [])
-        demo.draw = lambda arrays: threads.append(threading.current_thread())
-        demo.ask()
-        while not threads:
-            await asyncio.sleep(0.01)
-        return threads
-
-    assert asyncio.run(asyncio.wait_for(cell(), 10)) == [threading.main_thread()]
+def test_a_script_shows_nothing(shown, monkeypatch):
+    monkeypatch.setattr(module, "get_ipython", lambda: None)
+    make().show()
+    assert shown == []
 
 
-def test_an_error_is_one_sentence_in_the_widget_and_goes_away(capsys):
-    def compute(x):
-        if x > 5:
-            raise ValueError("x <above> 5 is too much: take less")
-        return x
-
-    drawn = []
-    demo = make(compute, drawn)
-    demo.controls["x"].value = 9
-    assert demo.wait()
-    assert drawn == []
-    assert "This could not be drawn: x &lt;above&gt; 5 is too much: take less" in demo.status.value
-    demo.controls["x"].value = 3
-    assert demo.wait()
-    assert drawn == [3] and demo.status.value == ""
-    assert capsys.readouterr() == ("", "")
-
-
-def test_what_cannot_be_put_on_the_view_is_said_too():
-    demo = make(lambda x: x, [])
-    demo.draw = lambda arrays: arrays / 0
-    demo.ask()
-    assert demo.wait()
-    assert "division by zero" in demo.status.value
-
-
-def test_a_slow_demo_says_that_it_computes(monkeypatch):
-    monkeypatch.setattr(module, "SLOW_S", -1.0)
-    go, drawn = threading.Event(), []
-    demo = make(lambda x: go.wait(10), drawn)
-    demo.ask()
-    assert "Computing" in demo.status.value
-    go.set()
-    assert demo.wait() and demo.status.value == ""
-
-
-@pytest.mark.parametrize("static", (True, False))
-def test_a_built_notebook_gets_the_picture_and_a_live_one_the_widget(static, monkeypatch):
-    shown, displayed, drawn = [], [], []
-    monkeypatch.setattr(module, "building", lambda: static)
-    monkeypatch.setattr(module, "show", lambda figure, alt, name: shown.append((figure.axes[0].get_title(), alt, name)))
-    monkeypatch.setattr(module, "display", displayed.append)
-    demo = make(lambda x: x + 1, drawn)
-    demo.show()
-    assert demo.wait()
-    plt.close("all")
-    assert shown == ([("3", "A number.", None)] if static else [])
-    assert displayed == ([] if static else [demo.box])
-    assert drawn == ([] if static else [3])
+def test_a_page_that_asks_for_plotly_gets_the_installed_packages_script(monkeypatch):
+    view, sent, heard = Still(), [], []
+    monkeypatch.setattr(view, "send", lambda content, buffers: sent.append((content, len(buffers[0]))))
+    monkeypatch.setattr(view, "heard", heard.append)
+    view._answer(view, {"need": "plotly"}, [])
+    view._answer(view, {"other": 1}, [])
+    assert sent[0][0] == {"kind": "plotly"} and sent[0][1] > 1_000_000 and heard == [{"other": 1}]

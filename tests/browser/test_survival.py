@@ -1,0 +1,93 @@
+"""A picture, what it shows and its caption stay on the page whatever becomes of the kernel."""
+
+import json
+import re
+import urllib.request
+
+import nbformat
+from nbconvert import HTMLExporter
+from playwright.sync_api import Page, expect
+
+from bench.lab import notebook_of, run_all
+
+ALT = re.compile("Recall of a word falls with its age")
+SAVED = "survival.ipynb"
+CELL = "from nlcore.viz.explorers.fading import fading\nfading()"
+
+
+def ask(lab: str, what: str, method: str = "GET", body: dict | None = None) -> object:
+    """The server's answer to a REST call."""
+    address, token = lab.split("/lab/tree/{}?token=")
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{address}/api/{what}", data, {"Authorization": f"token {token}"}, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def put(lab: str, name: str, notebook: nbformat.NotebookNode) -> None:
+    ask(lab, f"contents/{name}", "PUT", {"type": "notebook", "content": notebook})
+
+
+def picture_alone(page: Page) -> None:
+    """The page shows the picture with its words, and no widget nor any complaint about one."""
+    picture, words = page.locator(".jp-OutputArea img"), page.locator(".nl-words summary")
+    expect(picture).to_be_visible()
+    page.wait_for_timeout(4000)  # the lab looks for a widget for two seconds before it gives up
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 300
+    words.click()
+    expect(page.get_by_text(ALT)).to_be_visible()
+    expect(page.locator(".nl-explorer")).to_have_count(0)
+    for complaint in page.get_by_text(re.compile("Error displaying|model not found|Loading widget|VBox")).all():
+        expect(complaint).not_to_be_visible()
+
+
+def test_a_run_and_saved_explorer_is_a_picture_again_without_its_kernel(lab, page):
+    put(lab, SAVED, notebook_of(CELL))
+    run_all(page, lab.format(SAVED))
+    live, picture = page.locator(".nl-explorer .nl-frame .main-svg").first, page.locator(".jp-OutputArea img")
+    live.wait_for()
+    expect(picture).to_be_hidden()
+    expect(page.locator(".nl-words")).to_be_hidden()
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    for kernel in ask(lab, "kernels"):
+        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    page.goto("about:blank")
+    page.goto(f"{lab.format(SAVED)}&reset")
+    picture_alone(page)
+    run_all(page, lab.format(SAVED))  # and it comes to life once more
+    live.wait_for()
+    expect(picture).to_be_hidden()
+
+
+def test_so_it_is_where_the_notebook_is_not_trusted(lab, page):
+    notebook = nbformat.from_dict(ask(lab, f"contents/{SAVED}")["content"])
+    assert any("widget-view" in kind for output in notebook.cells[0].outputs for kind in output.get("data", {}))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("Changed by somebody else."))
+    put(lab, "stranger.ipynb", notebook)
+    page.goto(f"{lab.format('stranger.ipynb')}&reset")
+    picture_alone(page)
+
+
+def test_a_page_that_nbconvert_makes_has_picture_and_words(lab, page, tmp_path):
+    notebook = nbformat.from_dict(ask(lab, f"contents/{SAVED}")["content"])
+    body, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
+    (tmp_path / "page.html").write_text(body, encoding="utf-8")
+    page.context.set_offline(True)
+    page.goto((tmp_path / "page.html").as_uri())
+    picture_alone(page)
+
+
+def test_a_kernel_that_stops_is_said_and_takes_nothing_away(lab, page):
+    put(lab, "stopped.ipynb", notebook_of(CELL))
+    run_all(page, lab.format("stopped.ipynb"))
+    frame = page.locator(".nl-explorer .nl-frame .main-svg").first
+    frame.wait_for()
+    for kernel in ask(lab, "kernels"):
+        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    slider = page.get_by_label("Retention α (each update)")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".nl-status")).to_contain_text("No answer yet", timeout=15_000)
+    expect(frame).to_be_visible()
