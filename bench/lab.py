@@ -31,7 +31,7 @@ def open_lab(home: Path, **environment: str) -> Iterator[str]:
     token = secrets.token_hex(16)
     apart = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")} | {
         "IPYTHONDIR": str(home / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "NL_READER": str(home / "reader"),
     }
     log = open(home / "log.txt", "w")
     server = subprocess.Popen(

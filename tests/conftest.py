@@ -22,6 +22,13 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a test keeps the reader's file, which is nobody's own: a folder that is not there yet."""
+    monkeypatch.setenv("NL_READER", str(tmp_path / "reader"))
+    return tmp_path / "reader"
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of Chromium; tests that need it are skipped where there is none."""

@@ -1,5 +1,6 @@
 """The base of all live views: a small widget of our own, with a script and a style put together from `static/`."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,11 @@ import anywidget
 from plotly.offline import get_plotlyjs
 
 STATIC = Path(__file__).parent / "static"
+
+
+def building() -> bool:
+    """Whether this kernel builds a stored notebook, where no view lives."""
+    return "NL_STATIC" in os.environ
 
 
 def script(*names: str) -> str:

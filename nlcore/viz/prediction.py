@@ -1,0 +1,195 @@
+"""What a reader is asked to predict: tick one of a few answers, move a point, or draw a curve.
+
+    Tick("00-halved", "What does the first key answer after the second write?", ("(4, 2)", "(2, 1)"), right="(2, 1)",
+         because="One update passed, and it keeps half.")
+    Curve("00-crowding", "Draw the recall of the memory that adds.", line="adds", at={"alpha": 1.0}, because="...")
+
+The definitions stand in `nlcore/viz/predictions/`, a module a chapter, and not in the notebooks, because an answer
+that stands beside its question is read before it is guessed. A notebook names the key:
+
+    fading().predict("00-crowding")   # before an explorer, which opens once it is answered
+    predict("00-halved")              # alone, about what the next cell will show
+
+The truth of a point or a curve is never typed in: it is what the explorer's own chart shows. Pure; `asked` shows it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nlcore.viz.axis import Axis, axes
+from nlcore.viz.chart.plot import Chart, Line, Plot
+
+Place = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+"""From the x and y of a line, the point on it that is asked for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a guess."""
+
+    right: bool
+    words: str
+    """How near it came, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One of a few answers."""
+
+    key: str
+    """Chapter and name, as in "00-clock"."""
+    question: str
+    options: tuple[str, ...]
+    right: str
+    """One of the options."""
+    because: str
+    """Why that is so, in a sentence or two."""
+    at: Mapping[str, Any] = field(default_factory=dict)
+    """The explorer's controls at which the answer is seen, where it does not open there."""
+
+    def __post_init__(self) -> None:
+        if self.right not in self.options or len(set(self.options)) < max(2, len(self.options)):
+            raise ValueError(f"{self.key}: {self.right!r} has to be one of two or more different options")
+
+    def takes(self, answer: Any) -> bool:
+        """Whether this is an answer to the question."""
+        return answer in self.options
+
+    def judge(self, answer: str) -> Verdict:
+        if answer == self.right:
+            return Verdict(True, "You were right.")
+        return Verdict(False, "Not this time.")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is asked on a chart's axes: the places of the handles, and where they belong."""
+
+    axes: tuple[Axis, Axis]
+    x: np.ndarray
+    y: np.ndarray
+    """(handles,) the truth, in the chart's own numbers."""
+    given: tuple[Line, ...] = ()
+    """Lines that are shown beside the question."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The course of one line of an explorer's chart, drawn by a few handles, which move up and down."""
+
+    key: str
+    question: str
+    line: str
+    """How the line's name in the chart begins."""
+    because: str
+    at: Mapping[str, Any] = field(default_factory=dict)
+    """The explorer's controls at which the line is drawn; those left out stand as they open."""
+    handles: int = 5
+    within: float = 0.1
+    """Right, if the handles are so far off on average, as a share of the frame's height."""
+    plot: int = 0
+    given: tuple[str, ...] = ()
+    """Lines of the chart that are shown beside the question: how their names begin."""
+
+    def drawing(self, chart: Chart) -> Drawing:
+        """The question on this chart's axes. Raises ValueError if the chart has no such line."""
+        plot = chart[self.plot]
+        across, up = axes(plot)
+        x, y = _seen(_line(plot, self.line), across)
+        here = across.value(np.linspace(*across.share(x[[0, -1]]), self.handles))
+        there = up.value(np.interp(across.share(here), across.share(x), up.share(y)))
+        return Drawing((across, up), here, there, tuple(_line(plot, name) for name in self.given))
+
+    def takes(self, answer: Any) -> bool:
+        """Whether this is an answer to the question: a height for each handle."""
+        return _numbers(answer, self.handles)
+
+    def judge(self, answer: Sequence[float], drawing: Drawing) -> Verdict:
+        up = drawing.axes[1]
+        off = float(np.abs(up.share(np.asarray(answer)) - up.share(drawing.y)).mean())
+        return _verdict(off <= self.within, f"on average your curve is {off:.0%} of the frame’s height off.")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point on a line of an explorer's chart."""
+
+    key: str
+    question: str
+    line: str
+    """How the line's name in the chart begins."""
+    where: Place
+    """`lowest`, `highest`, or another."""
+    because: str
+    at: Mapping[str, Any] = field(default_factory=dict)
+    within: float = 0.1
+    """Right, if it is no further off in either direction, as a share of the frame."""
+    plot: int = 0
+    given: tuple[str, ...] = ()
+
+    def drawing(self, chart: Chart) -> Drawing:
+        """The question on this chart's axes. Raises ValueError if the chart has no such line."""
+        plot = chart[self.plot]
+        across, up = axes(plot)
+        x, y = self.where(*_seen(_line(plot, self.line), across))
+        return Drawing((across, up), np.array([x]), np.array([y]), tuple(_line(plot, name) for name in self.given))
+
+    def takes(self, answer: Any) -> bool:
+        """Whether this is an answer to the question: x and y."""
+        return _numbers(answer, 2)
+
+    def judge(self, answer: Sequence[float], drawing: Drawing) -> Verdict:
+        truth = drawing.x[0], drawing.y[0]
+        off = [abs(axis.share(at) - axis.share(true)) for axis, at, true in zip(drawing.axes, answer, truth)]
+        return _verdict(bool(max(off) <= self.within), f"your point is {off[0]:.0%} of the frame off across and {off[1]:.0%} up.")
+
+
+Prediction = Tick | Curve | Point
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter's title and its predictions, at most four, in the order in which they are met."""
+
+    title: str
+    predictions: tuple[Prediction, ...]
+
+
+def lowest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Where a line has its smallest value."""
+    return float(x[np.nanargmin(y)]), float(np.nanmin(y))
+
+
+def highest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Where a line has its largest value."""
+    return float(x[np.nanargmax(y)]), float(np.nanmax(y))
+
+
+def _line(plot: Plot, name: str) -> Line:
+    found = [line for line in plot.lines if line.name.startswith(name)]
+    if len(found) != 1:
+        there = ", ".join(repr(line.name) for line in plot.lines)
+        raise ValueError(f"{len(found)} lines of {plot.title!r} begin with {name!r}; it has {there}")
+    return found[0]
+
+
+def _seen(line: Line, across: Axis) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a line that has numbers and lies in the frame, from left to right."""
+    x, y = np.asarray(line.x, dtype=float), np.asarray(line.y, dtype=float)
+    order = np.argsort(x)
+    order = order[np.isfinite(y[order]) & (x[order] >= across.low) & (x[order] <= across.high)]
+    return x[order], y[order]
+
+
+def _numbers(answer: Any, count: int) -> bool:
+    return (
+        isinstance(answer, Sequence) and len(answer) == count
+        and all(isinstance(one, int | float) and np.isfinite(one) for one in answer)
+    )  # fmt: skip
+
+
+def _verdict(right: bool, how: str) -> Verdict:
+    return Verdict(right, f"You were right: {how}" if right else f"Not this time: {how}")
