@@ -11,26 +11,31 @@ from IPython.display import publish_display_data
 from nlcore.viz import reader
 from nlcore.viz.axis import Axis
 from nlcore.viz.prediction import Curve, Drawing, Prediction, Tick
+from nlcore.viz.show import NO_COMPLAINT
 from nlcore.viz.view import View, building, script, style
 
 Data = dict[str, Any]
 
 
 class Asks(View):
-    """A view that may begin with a prediction; its script calls `ask` of prediction.js."""
+    """A view that may begin with a prediction; its script calls `prediction` of prediction.js."""
 
     prediction = traitlets.Dict().tag(sync=True)
     """The question and, once there is one, its outcome; {} for none."""
     guess = traitlets.Dict().tag(sync=True)
     """What the reader drew, to be laid over the chart; {} for nothing."""
 
-    def ask(self, prediction: Prediction, drawing: Drawing | None = None, stops: Mapping[str, int] | None = None) -> None:
+    def ask(
+        self, prediction: Prediction, drawing: Drawing | None = None, stops: Mapping[str, int] | None = None, setting: str = ""
+    ) -> None:
         """Begins with this question, or with its outcome if the reader has answered it before.
 
         drawing: of a curve or a point, on the axes of the view's chart.
         stops: where the view's controls go once it is answered, by name; where they are, if it names none.
+        setting: the same in words; "" for where they are.
         """
         self._asked, self._drawing = prediction, drawing
+        self._name = f"your guess ({setting})" if setting else "your guess"
         self.prediction = {"outcome": None, "trouble": "", "stops": dict(stops or {}), **_question(prediction, drawing)}
         try:
             answer = reader.answers().get(prediction.key)
@@ -61,7 +66,7 @@ class Asks(View):
             outcome["truth"] = asked.right
         elif answer is not None:
             x, y = (drawing.x.tolist(), answer) if isinstance(asked, Curve) else ([answer[0]], [answer[1]])
-            self.guess = {"plot": asked.plot, "x": x, "y": list(y)}
+            self.guess = {"plot": asked.plot, "name": self._name, "x": x, "y": list(y)}
         self.prediction = self.prediction | {"outcome": outcome}
         return outcome["right"]
 
@@ -87,7 +92,7 @@ class Question(Asks):
         self.ask(prediction)
 
     def _ipython_display_(self) -> None:
-        publish_display_data({"text/html": f'<div class="nl-words">{folded(self._asked)}</div>', "text/plain": plain(self._asked)})
+        publish_question(self._asked, alone=True)
         if not building():
             publish_display_data(*self._repr_mimebundle_())
 
@@ -106,6 +111,16 @@ def folded(prediction: Prediction, more: str = "") -> str:
         f"<p><strong>Predict.</strong> {html.escape(prediction.question)}</p>{options and f'<ul>{options}</ul>'}"
         f"<details><summary>The answer</summary><p>{answer}{html.escape(prediction.because)}</p>{more}</details>"
     )
+
+
+def publish_question(prediction: Prediction, alone: bool = False) -> None:
+    """Puts the question on the page in words, for where nothing runs; a live view beside it stands in for them.
+
+    alone: no picture comes between the words and the view.
+    """
+    kind = "nl-words" if alone else "nl-asked"
+    page = f'<div class="{kind}">{folded(prediction)}</div>{NO_COMPLAINT if alone else ""}'
+    publish_display_data({"text/html": page, "text/plain": plain(prediction)})
 
 
 def say(prediction: Prediction) -> None:

@@ -1,11 +1,15 @@
 """One axis of a plot, for what is drawn on it by hand: numbers to shares of its length, and back."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from nlcore.viz.chart.plot import Plot, Range
+if TYPE_CHECKING:  # charts are explored by views that ask, and those judge charts
+    from nlcore.viz.chart.plot import Plot, Range
 
 
 @dataclass(frozen=True)

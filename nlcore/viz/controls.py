@@ -20,6 +20,10 @@ class Control:
     stride: int = 1
     """Stops that a player moves by at a time."""
 
+    def at(self, stop: int) -> str:
+        """One of its stops in words, without the unit."""
+        return f"{self.label.split(' (')[0]} {self.words[stop]}"
+
 
 def slider(label: str, value: float, low: float, high: float, step: float) -> Control:
     """A number from `low` to `high` in steps; whole if all of them are."""

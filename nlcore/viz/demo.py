@@ -1,21 +1,19 @@
 """What every small demo is: a live view, and a picture that stands there when nothing runs."""
 
-import os
 from collections.abc import Callable
+from typing import Self
 
 from IPython import get_ipython
 from IPython.display import publish_display_data
 from matplotlib.figure import Figure
 
+from nlcore.viz.asked import Asks, publish_question, say
+from nlcore.viz.prediction import Prediction
+from nlcore.viz.predictions import find
 from nlcore.viz.show import png, publish
-from nlcore.viz.view import View
+from nlcore.viz.view import building
 
 RUN = "Run this cell to move it."
-
-
-def building() -> bool:
-    """Whether this kernel builds a stored notebook, where nothing can be moved."""
-    return "NL_STATIC" in os.environ
 
 
 class Demo:
@@ -30,14 +28,31 @@ class Demo:
     alt: what that picture shows, in a sentence or two; name: `make book` keeps it as figures/<name>.png.
     """
 
-    def __init__(self, view: View, picture: Callable[[], Figure], *, alt: str, name: str) -> None:
+    def __init__(self, view: Asks, picture: Callable[[], Figure], *, alt: str, name: str) -> None:
         self.view, self.picture, self.alt, self.name = view, picture, alt, name
+        self.asks: Prediction | None = None
+
+    def predict(self, key: str) -> Self:
+        """Asks the prediction of this key first: the view opens once it is answered, or looked at.
+
+        Raises ValueError for a key that there is not.
+        """
+        self.asks = find(key)
+        self.put_question(self.asks)
+        say(self.asks)
+        return self
+
+    def put_question(self, prediction: Prediction) -> None:
+        """Hands the question to the view."""
+        self.view.ask(prediction)
 
     def show(self) -> None:
         """Shows picture, words and view; a script, which has no display, shows nothing."""
         if get_ipython() is None:
             return
-        publish(png(self.picture()), self.alt, self.name, moves=RUN)
+        if self.asks:
+            publish_question(self.asks)
+        publish(png(self.picture()), self.alt, self.name, moves=RUN, fold=self.view.prediction.get("hides", False))
         if not building():
             data, about = self.view._repr_mimebundle_()
             words = "This is live in a notebook with widgets while its kernel runs: run this cell again."

@@ -13,14 +13,18 @@ that stands beside its question is read before it is guessed. A notebook names t
 The truth of a point or a curve is never typed in: it is what the explorer's own chart shows. Pure; `asked` shows it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nlcore.viz.axis import Axis, axes
-from nlcore.viz.chart.plot import Chart, Line, Plot
+
+if TYPE_CHECKING:  # charts are explored by views that ask, and those judge charts
+    from nlcore.viz.chart.plot import Chart, Line, Plot
 
 Place = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 """From the x and y of a line, the point on it that is asked for."""

@@ -1,5 +1,6 @@
 """Shows a picture in a notebook, and says in words what it shows."""
 
+import base64
 import html
 import io
 
@@ -27,15 +28,19 @@ def show(figure: Figure, alt: str, name: str | None = None) -> None:
     publish(png(figure), alt, name)
 
 
-def publish(picture: bytes, alt: str, name: str | None = None, *, display_id: str | None = None, moves: str = "") -> None:
+def publish(picture: bytes, alt: str, name: str | None = None, *, display_id: str | None = None, moves: str = "", fold: bool = False) -> None:
     """Two outputs: a PNG, and below it, folded, what it shows, since notebooks give a picture no alt text.
 
     alt: what the picture shows, in a sentence or two; the book makes it the picture's alt text.
     name: `make book` keeps the picture as figures/<name>.png; none by default.
     display_id: of the picture, so that `replace` can put another in its place; none by default.
     moves: how to bring the picture to life, where it stands for a live view; "" where it does not.
+    fold: the picture is folded, as the answer to a question before it.
     """
-    publish_display_data(*_picture(picture, alt, name), transient={"display_id": display_id} if display_id else {})
+    data, about = _picture(picture, alt, name)
+    if fold:
+        data["text/html"] = _folded(picture, alt)
+    publish_display_data(data, about, transient={"display_id": display_id} if display_id else {})
     hint = f" <small>{html.escape(moves)}</small>" + NO_COMPLAINT if moves else ""
     words = f"<details><summary>What the picture shows</summary>{html.escape(alt)}</details>{hint}"
     publish_display_data({"text/html": f'<div class="nl-words">{words}</div>'})
@@ -49,6 +54,12 @@ def replace(picture: bytes, alt: str, display_id: str) -> None:
 def _picture(picture: bytes, alt: str, name: str | None) -> tuple[dict, dict]:
     about = {"alt": alt} | ({"name": name} if name else {})
     return {"image/png": picture, "text/plain": alt}, {"image/png": about}
+
+
+def _folded(picture: bytes, alt: str) -> str:
+    address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    image = f'<img src="{address}" alt="{html.escape(alt)}" style="max-width: 100%">'
+    return f"<details><summary>The picture, which gives the answer</summary>{image}</details>"
 
 
 def png(figure: Figure) -> bytes:

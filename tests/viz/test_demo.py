@@ -4,13 +4,15 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.viz import demo as module
+from nlcore.viz.asked import Asks
 from nlcore.viz.demo import Demo
-from nlcore.viz.view import View, script
+from nlcore.viz.prediction import Tick
+from nlcore.viz.view import script
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-class Still(View):
+class Still(Asks):
     _esm = script("page") + "\nexport default { render() {} };"
 
 
@@ -42,6 +44,19 @@ def test_a_built_notebook_has_picture_and_words_alone(shown, monkeypatch):
     monkeypatch.setenv("NL_STATIC", "1")
     make().show()
     assert [set(data) for data, _ in shown] == [{"image/png", "text/plain"}, {"text/html"}]
+
+
+def test_a_question_comes_before_the_picture_which_is_folded_where_it_is_the_answer(shown, monkeypatch):
+    monkeypatch.setattr("nlcore.viz.asked.publish_display_data", lambda data, about=None: shown.append((data, about)))
+    make().predict("00-clock").show()
+    (question, _), (picture, about), (words, _), (view, _) = shown
+    assert "which row knows most" in question["text/html"].split("<details>")[0] and "nl-asked" in question["text/html"]
+    assert picture["image/png"] and about["image/png"]["name"] == "number"
+    assert picture["text/html"].startswith("<details>") and 'alt="A &lt;small&gt; number."' in picture["text/html"]
+    shown.clear()
+    monkeypatch.setattr(module, "find", lambda key: Tick("00-x", "?", ("a", "b"), right="a", because=".", at={"x": 1}))
+    make().predict("00-x").show()
+    assert "text/html" not in shown[1][0]  # the picture is of another setting
 
 
 def test_a_script_shows_nothing(shown, monkeypatch):

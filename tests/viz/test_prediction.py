@@ -125,8 +125,8 @@ def test_an_answer_is_judged_remembered_and_brought_back():
 
 def test_a_drawn_guess_is_laid_over_the_chart_and_brought_back():
     for prediction, answer, guess in (
-        (CURVE, [0.9, 0.5, 0.1], {"plot": 0, "x": [0, 5, 10], "y": [0.9, 0.5, 0.1]}),
-        (POINT, [4, 0.8], {"plot": 0, "x": [4], "y": [0.8]}),
+        (CURVE, [0.9, 0.5, 0.1], {"plot": 0, "name": "your guess", "x": [0, 5, 10], "y": [0.9, 0.5, 0.1]}),
+        (POINT, [4, 0.8], {"plot": 0, "name": "your guess", "x": [4], "y": [0.8]}),
     ):
         view = asks(prediction)
         assert view.guess == {}

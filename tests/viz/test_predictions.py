@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nlcore.memory import AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
-from nlcore.viz.explorers import clock_of_levels, fading
+from nlcore.viz.explorers import fading
 from nlcore.viz.prediction import Prediction, Tick
 from nlcore.viz.predictions import chapters, find
 
@@ -45,6 +45,8 @@ def test_every_tick_has_its_own_test(request):
 
 
 def test_00_clock():
+    from nlcore.viz.explorers import clock_of_levels
+
     traces = clock_of_levels.compute(clock_of_levels.START)
     known = {name: (trace.recall[-1] > clock_of_levels.SHOWN).sum() for name, trace in traces.items()}
     assert right("00-clock").startswith(max(known, key=known.get))

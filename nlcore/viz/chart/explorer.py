@@ -6,22 +6,24 @@ from typing import Any, Generic, TypeVar
 
 import traitlets
 
+from nlcore.viz.asked import Asks
 from nlcore.viz.chart.data import Data, describe
 from nlcore.viz.chart.plot import Chart
 from nlcore.viz.chart.static import draw
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
 from nlcore.viz.latest import Latest, hand_over
-from nlcore.viz.view import View, script, style
+from nlcore.viz.prediction import Prediction, Tick
+from nlcore.viz.view import script, style
 
 Arrays = TypeVar("Arrays")
 
 
-class ExplorerView(View):
+class ExplorerView(Asks):
     """Controls and a chart. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
 
-    _esm = script("page", "controls", "chart", "explorer")
-    _css = style("page", "controls", "chart")
+    _esm = script("page", "controls", "chart", "prediction", "explorer")
+    _css = style("page", "controls", "chart", "prediction")
     controls = traitlets.Dict().tag(sync=True)
     """By name, as `Control`, without values."""
     try_this = traitlets.Unicode().tag(sync=True)
@@ -70,6 +72,15 @@ class Explorer(Demo, Generic[Arrays]):
     def answer(self, at: Mapping[str, int]) -> list[Data]:
         """The chart at these stops, as plain data."""
         return describe(self.chart(self.compute(**self.values(at))))
+
+    def put_question(self, prediction: Prediction) -> None:
+        """Hands the question to the view, on the axes of the chart at its setting."""
+        stops = {name: self.controls[name].values.index(value) for name, value in prediction.at.items()}
+        setting = ", ".join(self.controls[name].at(stop) for name, stop in stops.items())
+        drawing = None
+        if not isinstance(prediction, Tick):
+            drawing = prediction.drawing(self.chart(self.compute(**self.values(self.first | stops))))
+        self.view.ask(prediction, drawing, stops, setting)
 
     def wait(self, seconds: float = 30) -> bool:
         """Waits until what was asked for is computed; False if that took longer than `seconds`."""

@@ -4,6 +4,7 @@ const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page 
 
 function render({ model, el }) {
   const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": "Explorer" });
+  const before = node("div", root);
   const head = node("div", root, { class: "nl-head" });
   const hint = node("p", head);
   hint.append(node("strong", null, { text: "Try this. " }), model.get("try_this"));
@@ -11,7 +12,7 @@ function render({ model, el }) {
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);
   const place = node("div", root);
   const status = node("div", root, { class: "nl-status", role: "status" });
-  let view = null, timers = [];
+  let view = null, guess = {}, timers = [];
 
   const say = (text) => { if (status.textContent !== text) status.textContent = text; };
   const waiting = () => model.get("answer").number < model.get("asked").number;
@@ -37,13 +38,27 @@ function render({ model, el }) {
     const { chart, error, note } = model.get("answer");
     view?.root.classList.remove("nl-old");
     say(error ?? note ?? "");
-    if (chart) view?.draw(chart);
+    if (chart) view?.draw(laidOver(chart, guess));
   }
+
+  const hooks = {
+    lock(locked, hidden) {
+      head.hidden = locked;
+      panel.panel.inert = locked;
+      panel.panel.hidden = place.hidden = hidden;
+      answered();
+    },
+    overlay(drawn, stops) {
+      guess = drawn;
+      if (stops) ask({ ...model.get("asked").at, ...stops });
+      else answered();
+    },
+  };
 
   reset.onclick = () => panel.reset();
   model.on("change:asked", asked);
   model.on("change:answer", answered);
-  const shown = standIn(el);
+  const shown = standIn(el), asking = prediction(before, model, hooks);
   const stop = follow(root, () => { if (!waiting()) answered(); });
   plotly(model).then((Plotly) => { view = charts(place, Plotly); answered(); }, (error) => say(`The chart cannot be drawn: ${error.message}.`));
   return () => {
@@ -52,6 +67,7 @@ function render({ model, el }) {
     stop();
     view?.clear();
     shown();
+    asking();
     model.off("change:asked", asked);
     model.off("change:answer", answered);
   };

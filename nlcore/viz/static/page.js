@@ -68,8 +68,8 @@ function follow(root, draw) {
 
 // ---- the stored picture, for which a live view stands in ----
 
-// A cell shows a picture, then what the picture says (.nl-words), then the view. While the view lives, the two
-// before it are hidden; with the view gone they are there again. Front ends nest outputs differently, so the way
+// A cell shows a picture, then what the picture says (.nl-words), then the view; a question (.nl-asked) may come
+// before the picture. While the view lives, those before it are hidden; with the view gone they are there again. Front ends nest outputs differently, so the way
 // up ends at the first ancestor that has the words beside it.
 function standIn(el) {
   let hidden = [];
@@ -77,7 +77,11 @@ function standIn(el) {
     for (let at = el; at && at !== document.body; at = at.parentElement) {
       const words = at.previousElementSibling;
       if (!words?.querySelector(".nl-words")) continue;
-      hidden = [words, words.previousElementSibling?.querySelector("img") ? words.previousElementSibling : null].filter(Boolean);
+      hidden = [words];
+      for (const kind of ["img", ".nl-asked"]) {
+        const before = hidden.at(-1).previousElementSibling;
+        if (before?.querySelector(kind)) hidden.push(before);
+      }
       for (const one of hidden) one.style.display = "none";
       return at.parentElement;
     }

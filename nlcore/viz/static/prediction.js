@@ -3,7 +3,7 @@
 // `hooks.lock(locked, hidden)` holds the view's controls, and hides its picture where that is the answer.
 // `hooks.overlay(guess, stops)` lays the guess over the chart ({} for none); `stops` are where the controls go,
 // and undefined when an answer of another day is brought back.
-function ask(parent, model, hooks) {
+function prediction(parent, model, hooks) {
   const root = node("section", parent, { class: "nl-ask", "aria-label": "Prediction" });
   let answered = false; // on this page, just now
   const send = (what, answer) => {
@@ -24,7 +24,7 @@ function ask(parent, model, hooks) {
     question.id = `nl-ask-${asked.key}-${Math.random().toString(36).slice(2, 8)}`;
     const given = asked.outcome;
     if (given) outcome(root, asked, send, answered);
-    else stop = asked.kind === "tick" ? ticks(root, asked, question.id, send) : drawing(root, asked, send);
+    else stop = asked.kind === "tick" ? options(root, asked, question.id, send) : pencil(root, asked, send);
     if (asked.trouble) node("p", root, { class: "nl-ask-trouble", role: "status", text: `Your answer is not kept. ${asked.trouble}` });
     hooks.lock(!given, !given && asked.hides);
     hooks.overlay(model.get("guess"), given && answered ? asked.stops : undefined);
@@ -36,27 +36,27 @@ function ask(parent, model, hooks) {
 
 // ---- the question ----
 
-function ticks(root, asked, label, send) {
+function options(root, asked, label, send) {
   const rows = node("div", root, { class: "nl-ask-rows", role: "group", "aria-labelledby": label });
   for (const option of asked.options) {
     const row = node("button", rows, { type: "button", class: "nl-ask-row" }, node("i", null, { class: "nl-ask-box" }), node("span", null, { text: option }));
     row.onclick = () => send("answer", option);
   }
-  look(node("div", root, { class: "nl-ask-buttons" }), send);
+  lookButton(node("div", root, { class: "nl-ask-buttons" }), send);
   return () => {};
 }
 
-function look(parent, send) {
+function lookButton(parent, send) {
   node("button", parent, { type: "button", class: "nl-ask-look", text: "Show me anyway" }).onclick = () => send("look");
 }
 
-function drawing(root, asked, send) {
+function pencil(root, asked, send) {
   const pad = sketch(root, asked, () => { done.disabled = false; });
   const bar = node("div", root, { class: "nl-ask-buttons" });
   const done = node("button", bar, { type: "button", class: "nl-ask-done", text: "That is my guess" });
   done.disabled = true;
   done.onclick = () => send("answer", pad.answer());
-  look(bar, send);
+  lookButton(bar, send);
   const one = asked.kind === "point" ? "Move the point" : "Draw the curve: move each point up or down";
   node("span", bar, { class: "nl-soft", text: `${one}, by mouse, by finger, or with Tab and the arrow keys.` });
   return pad.stop;
@@ -83,10 +83,17 @@ function outcome(root, asked, send, answered) {
   if (answered) verdict.focus({ preventScroll: true }); // the button that had the focus is gone
 }
 
+// The chart with what the reader drew, in the page's own ink: it is no level's.
+function laidOver(chart, guess) {
+  if (guess.plot === undefined) return chart;
+  const line = { name: guess.name, x: guess.x, y: guess.y, style: "both", dash: "dotted", marker: "D", colour: "#000000", size: 9, strong: false, band: null, gone: null };
+  return chart.map((plot, i) => (i === guess.plot ? { ...plot, lines: [...plot.lines, line] } : plot));
+}
+
 // ---- axes on which a guess is drawn: places are shares of the frame, from its lower left corner ----
 
-const HEIGHT = 260, PAD = { left: 56, right: 18, top: 34, bottom: 46 }, STEP = 0.02, LEAP = 0.1;
-const DASH = { solid: "", dashed: "7 4", dotted: "2 4", dashdot: "8 4 2 4" };
+const PAD_HIGH = 260, PAD_EDGE = { left: 56, right: 18, top: 34, bottom: 46 }, KEY_STEP = 0.02, KEY_LEAP = 0.1;
+const GIVEN_DASH = { solid: "", dashed: "7 4", dotted: "2 4", dashdot: "8 4 2 4" };
 
 function sketch(root, asked, changed) {
   const [across, up] = asked.axes, free = asked.kind === "point";
@@ -120,21 +127,21 @@ function sketch(root, asked, changed) {
     put();
   }
 
-  const spot = ({ x, y }) => [PAD.left + x * inside.width, PAD.top + (1 - y) * inside.height];
+  const spot = ({ x, y }) => [PAD_EDGE.left + x * inside.width, PAD_EDGE.top + (1 - y) * inside.height];
   function put() {
     line.setAttribute("points", free ? "" : places.map((place) => spot(place).join()).join(" "));
     places.forEach((place, i) => {
-      const [x, y] = [value(across, place.x), value(up, place.y)];
+      const [x, y] = [valueAt(across, place.x), valueAt(up, place.y)];
       handles[i].setAttribute("transform", `translate(${spot(place).join()})`);
       handles[i].setAttribute("aria-valuenow", Math.round(100 * place.y));
-      handles[i].setAttribute("aria-valuetext", `${up.label} ${short(y)}, at ${across.label} ${short(x)}`);
+      handles[i].setAttribute("aria-valuetext", `${up.label} ${brief(y)}, at ${across.label} ${brief(x)}`);
     });
   }
 
   frame.addEventListener("pointerdown", (down) => {
     const at = (event) => {
       const box = frame.getBoundingClientRect();
-      return { x: (event.clientX - box.left - PAD.left) / inside.width, y: 1 - (event.clientY - box.top - PAD.top) / inside.height };
+      return { x: (event.clientX - box.left - PAD_EDGE.left) / inside.width, y: 1 - (event.clientY - box.top - PAD_EDGE.top) / inside.height };
     };
     const start = at(down), held = nearest(places, start);
     down.preventDefault();
@@ -149,16 +156,16 @@ function sketch(root, asked, changed) {
     const { width } = frame.getBoundingClientRect();
     if (!width) return; // not on the page
     const ink = inks(root);
-    inside = { width: width - PAD.left - PAD.right, height: HEIGHT - PAD.top - PAD.bottom };
-    frame.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    inside = { width: width - PAD_EDGE.left - PAD_EDGE.right, height: PAD_HIGH - PAD_EDGE.top - PAD_EDGE.bottom };
+    frame.setAttribute("viewBox", `0 0 ${width} ${PAD_HIGH}`);
     ground.replaceChildren();
-    axes(ground, across, up, spot);
+    grid(ground, across, up, spot);
     for (const given of asked.given) course(ground, given, spot, css(readable(given.colour, ink)));
     put();
   };
   const stop = follow(root, draw);
   const answer = () => {
-    const values = places.map(({ x, y }) => [value(across, x), value(up, y)]);
+    const values = places.map(({ x, y }) => [valueAt(across, x), valueAt(up, y)]);
     return free ? values[0] : values.map(([, y]) => y);
   };
   return { answer, stop };
@@ -172,14 +179,14 @@ function svg(tag, parent, attributes = {}, text = "") {
   return made;
 }
 
-const value = (axis, share) => (axis.log ? axis.low * (axis.high / axis.low) ** share : axis.low + (axis.high - axis.low) * share);
-const short = (number) => (Math.abs(number) < 1e-12 ? "0" : String(Number(number.toPrecision(2))).replace("-", "−"));
+const valueAt = (axis, share) => (axis.log ? axis.low * (axis.high / axis.low) ** share : axis.low + (axis.high - axis.low) * share);
+const brief = (number) => (Math.abs(number) < 1e-12 ? "0" : String(Number(number.toPrecision(2))).replace("-", "−"));
 
 // Where a key moves a place, or nothing for a key that is not ours.
 function keyed(key, { x, y }, free) {
   const ways = {
-    ArrowUp: [0, STEP], ArrowDown: [0, -STEP], ArrowRight: free ? [STEP, 0] : [0, STEP], ArrowLeft: free ? [-STEP, 0] : [0, -STEP],
-    PageUp: [0, LEAP], PageDown: [0, -LEAP], Home: [0, -1], End: [0, 1],
+    ArrowUp: [0, KEY_STEP], ArrowDown: [0, -KEY_STEP], ArrowRight: free ? [KEY_STEP, 0] : [0, KEY_STEP], ArrowLeft: free ? [-KEY_STEP, 0] : [0, -KEY_STEP],
+    PageUp: [0, KEY_LEAP], PageDown: [0, -KEY_LEAP], Home: [0, -1], End: [0, 1],
   };
   return ways[key] && { x: x + ways[key][0], y: y + ways[key][1] };
 }
@@ -189,7 +196,7 @@ function nearest(places, at) {
   return far.indexOf(Math.min(...far));
 }
 
-function axes(ground, across, up, spot) {
+function grid(ground, across, up, spot) {
   const [[left, bottom], [right, top]] = [spot({ x: 0, y: 0 }), spot({ x: 1, y: 1 })];
   for (const tick of up.ticks) {
     const y = spot({ x: 0, y: tick.share })[1];
@@ -211,7 +218,7 @@ function axes(ground, across, up, spot) {
 // A line that is shown beside the question, with its name at its end.
 function course(ground, given, spot, colour) {
   const points = given.x.map((x, i) => spot({ x, y: given.y[i] }));
-  svg("polyline", ground, { points: points.map((point) => point.join()).join(" "), class: "nl-ask-given", stroke: colour, "stroke-dasharray": DASH[given.dash] });
+  svg("polyline", ground, { points: points.map((point) => point.join()).join(" "), class: "nl-ask-given", stroke: colour, "stroke-dasharray": GIVEN_DASH[given.dash] });
   const [x, y] = points.at(-1);
   svg("text", ground, { x, y: y - 14, "text-anchor": "end", fill: colour, class: "nl-ask-name" }, given.name);
 }

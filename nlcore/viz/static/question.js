@@ -3,7 +3,7 @@
 export default {
   render({ model, el }) {
     const root = node("div", el, { class: "nl" });
-    const stops = [standIn(el), ask(root, model, { lock: () => {}, overlay: () => {} })];
+    const stops = [standIn(el), prediction(root, model, { lock: () => {}, overlay: () => {} })];
     return () => stops.forEach((stop) => stop());
   },
 };

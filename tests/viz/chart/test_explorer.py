@@ -4,9 +4,11 @@ import asyncio
 import threading
 
 import numpy as np
+import pytest
 
 from nlcore.viz.chart import Explorer, Line, Plot
 from nlcore.viz.controls import choice, slider
+from nlcore.viz.prediction import Curve
 
 
 def make(compute):
@@ -73,3 +75,21 @@ def test_it_computes_beside_the_kernel_and_answers_in_the_kernels_own_thread():
 def test_its_picture_is_of_the_first_setting():
     figure = make(signed).picture()
     assert figure.axes[0].get_title(loc="left") == "2"
+
+
+def test_a_prediction_is_asked_on_the_axes_and_at_the_setting_that_it_names(monkeypatch):
+    asked = Curve("00-x", "Draw it.", "line", ".", at={"x": 7, "sign": "minus"}, handles=3)
+    monkeypatch.setattr("nlcore.viz.demo.find", {"00-x": asked}.get)
+    explorer = make(signed)
+    assert explorer.predict("00-x") is explorer
+    assert explorer.view.prediction["stops"] == {"x": 7, "sign": 1} and explorer.view.prediction["axes"][1]["low"] == -7
+    explorer.view.heard({"predict": "answer", "answer": [0, -3.5, -7]})
+    assert explorer.view.prediction["outcome"]["right"]
+    assert explorer.view.guess["name"] == "your guess (X 7, Sign minus)"
+    assert explorer.view.answer["number"] == 0  # the page moves the controls
+
+
+def test_a_prediction_at_a_value_that_no_stop_has_is_refused(monkeypatch):
+    monkeypatch.setattr("nlcore.viz.demo.find", lambda key: Curve(key, "?", "line", ".", at={"x": 0.5}))
+    with pytest.raises(ValueError):
+        make(signed).predict("00-x")
