@@ -20,8 +20,10 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 
 
 @contextmanager
-def open_lab(home: Path, **environment: str) -> Iterator[str]:
+def open_lab(home: Path, base: str = "/", **environment: str) -> Iterator[str]:
     """A JupyterLab on `home`, with settings of its own; its address, with {} for what to open.
+
+    base: the path it is served under, as a JupyterHub gives each user one.
 
     Raises RuntimeError, with the end of its log, if it does not start.
     """
@@ -36,13 +38,13 @@ def open_lab(home: Path, **environment: str) -> Iterator[str]:
     log = open(home / "log.txt", "w")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={home}",
-         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base}",
          f"--IdentityProvider.token={token}"],
         env=os.environ | apart | environment, stdout=log, stderr=log,
     )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api", server, home / "log.txt")
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}"
+        _wait_for(f"http://127.0.0.1:{port}{base}api", server, home / "log.txt")
+        yield f"http://127.0.0.1:{port}{base}lab/tree/{{}}?token={token}"
     finally:
         server.terminate()
         server.wait(PATIENCE_S)

@@ -85,19 +85,24 @@ def sample(model: LanguageModel, held_out: HeldOut, length: int, choice: Choice,
 
 
 @torch.no_grad()
+def felt(model: LanguageModel, tokens: Tensor) -> dict[str, Tensor]:
+    """What the memories felt at each token of (N, T): surprise, eta and alpha, (N, T), the mean over blocks; {} without."""
+    with probe.listen():
+        reports = model(tokens).reports.values()
+    names = ("surprise", "eta", "alpha") if reports else ()
+    return {name: torch.stack([report[name] for report in reports]).mean(0) for name in names}
+
+
 def surprise(model: LanguageModel, held_out: HeldOut, choice: Choice) -> dict | None:
     """What the memories felt at each of a fragment's tokens: a record for surprise.jsonl; None without memories.
 
-    `tokens` are strings; `surprise`, `eta` and `alpha` have a number a token, the mean over blocks.
+    `tokens` are strings; `surprise`, `eta` and `alpha` have a number a token.
     """
     inputs, _ = next(held_out.windows(1))
     fragment = inputs[:1, :FRAGMENT]
-    with probe.listen(), choice.autocast():
-        reports = model(fragment.to(choice.device)).reports.values()
-    if not reports:
+    with choice.autocast():
+        found = felt(model, fragment.to(choice.device))
+    if not found:
         return None
-    figures = {
-        name: [round(x, 5) for x in torch.stack([report[name][0] for report in reports]).mean(0).tolist()]
-        for name in ("surprise", "eta", "alpha")
-    }
+    figures = {name: [round(x, 5) for x in values[0].tolist()] for name, values in found.items()}
     return {"tokens": [held_out.tokenizer.decode([token]) for token in fragment[0].tolist()]} | figures
