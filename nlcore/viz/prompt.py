@@ -16,12 +16,13 @@ from nlcore.train import Run, load
 from nlcore.train.evaluate import felt, text_of
 from nlcore.train.words import visible
 from nlcore.train.worth import bits
+from nlcore.viz.asked import Asks
 from nlcore.viz.chart.explorer import facts
 from nlcore.viz.controls import Control, slider
 from nlcore.viz.demo import Demo
 from nlcore.viz.latest import Latest, hand_over
 from nlcore.viz.theme import COLOURS
-from nlcore.viz.view import View, script, style
+from nlcore.viz.view import script, style
 
 LONGEST = 1000
 """Characters of a prompt: more would take longer than a reader waits."""
@@ -100,7 +101,7 @@ def shown(token: bytes) -> str:
         return f"⟨{token.hex(' ').upper()}⟩"
 
 
-class PromptView(View):
+class PromptView(Asks):
     """The box. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
 
     _esm = script("page", "controls", "prompt")
