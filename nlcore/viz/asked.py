@@ -132,8 +132,8 @@ def say(prediction: Prediction) -> None:
 def _question(prediction: Prediction, drawing: Drawing | None) -> Data:
     """The question as the page gets it."""
     asked: Data = {"key": prediction.key, "kind": type(prediction).__name__.lower(), "question": prediction.question}
-    if isinstance(prediction, Tick):  # a view that opens elsewhere than at the answer may be seen
-        return asked | {"options": list(prediction.options), "hides": not prediction.at}
+    if isinstance(prediction, Tick):
+        return asked | {"options": list(prediction.options), "hides": prediction.spoils}
     across, up = drawing.axes
     given = [
         {"name": line.name.split(":")[0], "colour": line.look.colour, "dash": line.look.dash,

@@ -53,6 +53,8 @@ class Tick:
     """Why that is so, in a sentence or two."""
     at: Mapping[str, Any] = field(default_factory=dict)
     """The explorer's controls at which the answer is seen, where it does not open there."""
+    spoils: bool = True
+    """The view as it opens shows the answer, and so is hidden until there is one."""
 
     def __post_init__(self) -> None:
         if self.right not in self.options or len(set(self.options)) < max(2, len(self.options)):

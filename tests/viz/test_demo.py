@@ -48,13 +48,13 @@ def test_a_built_notebook_has_picture_and_words_alone(shown, monkeypatch):
 
 def test_a_question_comes_before_the_picture_which_is_folded_where_it_is_the_answer(shown, monkeypatch):
     monkeypatch.setattr("nlcore.viz.asked.publish_display_data", lambda data, about=None: shown.append((data, about)))
-    make().predict("00-clock").show()
+    make().predict("00-halved").show()
     (question, _), (picture, about), (words, _), (view, _) = shown
-    assert "which row knows most" in question["text/html"].split("<details>")[0] and "nl-asked" in question["text/html"]
+    assert "What does its key answer" in question["text/html"].split("<details>")[0] and "nl-asked" in question["text/html"]
     assert picture["image/png"] and about["image/png"]["name"] == "number"
     assert picture["text/html"].startswith("<details>") and 'alt="A &lt;small&gt; number."' in picture["text/html"]
     shown.clear()
-    monkeypatch.setattr(module, "find", lambda key: Tick("00-x", "?", ("a", "b"), right="a", because=".", at={"x": 1}))
+    monkeypatch.setattr(module, "find", lambda key: Tick("00-x", "?", ("a", "b"), right="a", because=".", spoils=False))
     make().predict("00-x").show()
     assert "text/html" not in shown[1][0]  # the picture is of another setting
 

@@ -16,6 +16,7 @@ CHAPTER = Chapter(
             right="CMS, slow, which is updated only twice",
             because="Every update fades what was there before. Two updates wrote 48 of the 52 words and faded little; "
             "the last four words wait for an update that has not come.",
+            spoils=False,
         ),
         Tick(
             "00-halved",
