@@ -99,7 +99,7 @@ def chart(found: LearnOrMemorise) -> Chart:
         ticks = {at: name for at, name in DECADES.items() if at >= x[0]}
         return Plot(
             title, label, "squared error (1 = silence)", (*lines, mark), x_log=True, x_ticks=ticks, y_range=(0, 2),
-            references={1.0: ""},
+            references={1.0: "silence"},
         )
 
     ridge = f"Ridge: best at strength {STRENGTHS[found.ridge.best]:.2g}"

@@ -74,7 +74,7 @@ def chart(found: Spectra) -> Chart:
             f"Singular values after {found.steps} steps", "number of the singular value, largest first", "singular value",
             (Line("before", order, found.before, BEFORE, "both"),
              *(Line(name, order, values, LOOKS[name], "both") for name, values in found.after.items())),
-            y_range=(-0.05, 1.35), references={1.0: ""},
+            y_range=(-0.05, 1.35), references={1.0: "orthogonal"},
         ),
         Plot(
             "Farthest from 1", "steps", "distance of the worst one",

@@ -165,7 +165,7 @@ def chart(found: Recall) -> Chart:
     return (
         Plot(
             f"{found.rule}: {n} pairs, error {error:.2f}", "pairs stored", "recall error (0 exact, 1 silence)",
-            (*lines, here), y_range=(-0.03, WORST), references={1.0: ""}, width=1.35,
+            (*lines, here), y_range=(-0.03, WORST), references={1.0: "silence"}, width=1.35,
         ),
         Plot(
             f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value in it (oldest on top)",

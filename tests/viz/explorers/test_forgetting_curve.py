@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 
-from nlcore.viz.explorers.forgetting_curve import NEW, OLD, RULES, STREAMS, compute, forgetting_curve
+from nlcore.viz.explorers.forgetting_curve import NEW, OLD, RULES, STREAMS, compute
 
 GAMMAS = (0.4, 0.6, 0.8, 1.0)
 
@@ -66,16 +65,3 @@ def test_if_nothing_fades_the_retentions_are_one():
 def test_bad_arguments_are_one_sentence(retention, alpha, width):
     with pytest.raises(ValueError, match="retention is one of decay, pull to start"):
         compute(retention, alpha, 1.0, width)
-
-
-def test_the_view_follows_the_controls_and_the_picture_is_labelled():
-    demo = forgetting_curve()
-    demo.ask()
-    assert demo.wait()
-    bars = [np.array(trace.y) for trace in demo.view.data[len(RULES) :]]
-    demo.controls["retention"].value = "pull to start"
-    assert demo.wait()
-    assert all(now.y[0] > old[0] for now, old in zip(demo.view.data[len(RULES) :], bars))
-    figure = demo.picture(compute("decay", 0.95, 1.0, 32))
-    assert len(figure.axes[0].get_legend().get_texts()) == len(RULES)
-    plt.close(figure)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 
-from nlcore.viz.explorers.learn_or_memorise import STEPS, STREAMS, STRENGTHS, compute, learn_or_memorise
+from nlcore.viz.explorers.learn_or_memorise import STEPS, STREAMS, STRENGTHS, compute
 
 
 def drawn(pairs: int, width: int, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,16 +63,3 @@ def test_without_noise_more_steps_are_always_better():
 def test_bad_arguments_are_one_sentence(pairs, noise, width):
     with pytest.raises(ValueError, match="1 or more"):
         compute(pairs, noise, width)
-
-
-def test_the_curves_follow_the_sliders_and_the_picture_is_labelled():
-    demo = learn_or_memorise()
-    demo.ask()
-    assert demo.wait()
-    before = [np.array(curve.y) for curve in demo.view.data]
-    demo.controls["noise"].value = 0.0
-    assert demo.wait()
-    assert demo.view.data[1].y.min() < before[1].min()
-    figure = demo.picture(compute(32, 0.5, 32))
-    assert all("(" in axes.get_ylabel() for axes in figure.axes)
-    plt.close(figure)

@@ -8,7 +8,7 @@ import torch
 
 from nlcore.optim import DeltaMomentum, Momentum
 from nlcore.viz.explorers.psi_landscape import ALPHAS, ARRIVED, BETAS, ETAS, FORMS, START, STEPS
-from nlcore.viz.explorers.psi_landscape import arrival, compute, psi, psi_landscape, survey, walk, winners
+from nlcore.viz.explorers.psi_landscape import arrival, compute, psi, survey, walk, winners
 
 
 def height(weight, k, a, w):
@@ -70,16 +70,3 @@ def test_the_lowest_point_is_where_the_paths_end():
     end = compute(float(ETAS[11]), 0.9, float(BETAS[4]), 1.0, 1.0, 5.0)
     assert psi(0.0, 0.0, (1.0, 1.0, 5.0)) == 0 and np.isfinite(end.needed).all()
     assert end.paths.shape == (len(FORMS), STEPS + 1, 2) and np.abs(end.paths[:, -1, 0]).max() < ARRIVED**0.5
-
-
-def test_the_chart_follows_every_control():
-    demo = psi_landscape()
-    seen = set()
-    moves = {"eta": float(ETAS[12]), "alpha": 0.8, "beta": float(BETAS[7]), "k": 2.0, "a": 0.5, "w": 1.0}
-    for name, value in moves.items():
-        demo.controls[name].value = value
-        assert demo.wait()
-        state = b"".join(np.asarray(trace[part], dtype=float).tobytes() for trace in demo.view.data for part in "xy")
-        state += b"".join(trace.z.tobytes() for trace in demo.view.data if hasattr(trace, "z") and trace.z is not None)
-        assert state not in seen, name
-        seen.add(state)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from matplotlib import pyplot as plt
 
 from nlcore.viz.explorers.store_and_recall import (
     COSINES,
@@ -15,7 +14,6 @@ from nlcore.viz.explorers.store_and_recall import (
     compute,
     draw_pairs,
     measure,
-    store_and_recall,
     streams,
 )
 
@@ -115,18 +113,3 @@ def test_what_theory_says_holds_in_the_table(width):
 def test_a_setting_that_is_not_in_the_table_gets_one_sentence():
     with pytest.raises(ValueError, match="that the controls offer"):
         compute("delta", 1.0, 17, "random")
-
-
-def test_the_view_follows_the_controls_and_the_picture_is_labelled():
-    demo = store_and_recall()
-    demo.ask()
-    assert demo.wait()
-    before = [np.array(trace.z if trace.type == "heatmap" else trace.y) for trace in demo.view.data]
-    demo.controls["keys"].value = "orthonormal"
-    demo.controls["rule"].value = "Oja"
-    assert demo.wait()
-    after = [np.array(trace.z if trace.type == "heatmap" else trace.y) for trace in demo.view.data]
-    assert all(not np.array_equal(old, new) for old, new in zip(before, after))
-    figure = demo.picture(compute("delta", 1.0, 32, "random"))
-    assert len(figure.axes[0].get_legend().get_texts()) == len(RULES) + 1
-    plt.close(figure)

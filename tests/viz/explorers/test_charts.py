@@ -1,0 +1,85 @@
+"""What must hold of every explorer's chart, wherever its controls stand."""
+
+import json
+from functools import cache
+from importlib import import_module
+from itertools import product
+
+import pytest
+from matplotlib import pyplot as plt
+
+from nlcore.viz.chart import Explorer
+from nlcore.viz.chart.data import Data
+from nlcore.viz.explorers import names
+
+OWN_CANVAS = ("backward_as_writes", "clock_of_levels")
+NAMES = [name for name in names() if name not in OWN_CANVAS]
+
+
+@cache
+def made(name: str) -> Explorer:
+    return getattr(import_module(f"nlcore.viz.explorers.{name}"), name)()
+
+
+@cache
+def corners(name: str) -> list[list[Data]]:
+    """The chart as it opens, and wherever all controls stand at an end, or on any of a choice."""
+    explorer, asked = made(name), []
+    for control in explorer.controls.values():
+        last = len(control.values) - 1
+        asked.append(range(last + 1) if control.kind == "choice" else (0, last))
+    return [explorer.answer(dict(zip(explorer.controls, at))) for at in [tuple(explorer.first.values()), *product(*asked)]]
+
+
+def form(chart: list[Data]) -> list:
+    """What a redraw may not change."""
+    lines = [[[line[part] for part in ("colour", "dash", "marker", "style")] for line in plot["lines"]] for plot in chart]
+    return [lines, [[plot["heat"] is None, plot["xLog"], plot["yLog"], plot["width"]] for plot in chart]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_is_a_number_or_nothing_at_every_corner(name):
+    for chart in corners(name):
+        json.dumps(chart, allow_nan=False)
+        for plot in chart:
+            assert plot["note"] or plot["heat"] or any(y is not None for line in plot["lines"] for y in line["y"])
+            for line in plot["lines"]:
+                assert len(line["x"]) == len(line["y"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chart_keeps_its_form(name):
+    first, *others = (form(chart) for chart in corners(name))
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_stands_once_in_a_legend(name):
+    for chart in corners(name):
+        for plot in chart:
+            named = [line["name"] for line in plot["lines"] if line["name"]]
+            assert len(set(named)) == len(named), named
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_reference_says_what_it_stands_for(name):
+    for chart in corners(name):
+        assert all(one["name"] or one["at"] == 0 for plot in chart for one in plot["references"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_control_changes_what_is_seen(name):
+    explorer = made(name)
+    before = explorer.answer(explorer.first)
+    for control, first in explorer.first.items():
+        others = [stop for stop in range(len(explorer.controls[control].values)) if stop != first]
+        assert any(explorer.answer(explorer.first | {control: stop}) != before for stop in (others[0], others[-1])), control
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_picture_is_labelled(name):
+    figure = made(name).picture()
+    shown = [axes for axes in figure.axes if axes.get_title("left")]
+    assert len(shown) == len(corners(name)[0])
+    assert all(axes.get_ylabel() for axes in shown)
+    plt.close(figure)
