@@ -1,11 +1,12 @@
 """A chart as plain data, for the script that draws it: live in a notebook, or from a table in the book."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, departure
+from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, exits, roomy, ticks
 
 DIGITS = 4
 """Significant digits of a number: more than a screen has pixels."""
@@ -21,21 +22,26 @@ def _plot(plot: Plot) -> Data:
     return {
         "title": plot.title, "x": plot.x, "y": plot.y, "note": plot.note, "square": plot.square, "width": plot.width,
         "xRange": _pair(plot.x_range), "yRange": _pair(plot.y_range), "xLog": plot.x_log, "yLog": plot.y_log,
-        "xTicks": _ticks(plot.x_ticks), "yTicks": _ticks(plot.y_ticks),
-        "references": [{"at": float(at), "name": name} for at, name in plot.references.items()],
+        "xTicks": _ticks(ticks(plot.x_ticks, plot.x_log, plot.x_range)),
+        "yTicks": _ticks(ticks(plot.y_ticks, plot.y_log, plot.y_range)),
+        "references": [_reference(plot, at, name) for at, name in plot.references.items()],
         "lines": [_line(line, plot) for line in plot.lines],
         "heat": None if plot.heat is None else _heat(plot.heat),
     }  # fmt: skip
 
 
+def _reference(plot: Plot, at: float, name: str) -> Data:
+    right, above = roomy(plot, at)
+    return {"at": float(at), "name": name, "right": right, "above": above}
+
+
 def _line(line: Line, plot: Plot) -> Data:
-    gone = departure(line, plot)
     return {
         "name": line.name, "x": numbers(line.x), "y": numbers(line.y), "style": line.style, "strong": line.strong,
         "size": numbers(line.size) if isinstance(line.size, np.ndarray) else line.size,
         "colour": line.look.colour, "dash": line.look.dash, "marker": line.look.marker,
         "band": None if line.band is None else [numbers(bound) for bound in line.band],
-        "gone": None if gone is None else {"x": gone[0], "above": gone[1], "to": number(gone[2])},
+        "exits": [asdict(one) for one in exits(line, plot)],
     }  # fmt: skip
 
 
@@ -54,8 +60,8 @@ def _pair(limits: tuple[float, float] | None) -> list[float] | None:
     return None if limits is None else [float(limit) for limit in limits]
 
 
-def _ticks(ticks: dict[float, str] | None) -> Data | None:
-    return None if ticks is None else {"at": [float(at) for at in ticks], "words": list(ticks.values())}
+def _ticks(words: dict[float, str] | None) -> Data | None:
+    return None if words is None else {"at": [float(at) for at in words], "words": list(words.values())}
 
 
 def numbers(values: np.ndarray) -> list[float | None]:

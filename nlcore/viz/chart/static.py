@@ -1,12 +1,13 @@
 """A chart as a matplotlib figure, for stored notebooks."""
 
+from itertools import count, repeat
+
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, departure
+from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, exits, roomy, ticks
 from nlcore.viz.theme import GREY, REFERENCE_DASH, tidy
 
 WIDTH, HEIGHT = 10.0, 3.7
@@ -15,26 +16,35 @@ ENTRY = 0.22
 RAMPS = {"bright": "cividis", "diverging": "RdBu_r", "pale": "Greys"}
 PALE = (0.03, 0.32)
 """The share of the greys that lines can be drawn on."""
+THIN = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6}
+"""Behind words that a line may run under."""
 
 
 def draw(chart: Chart) -> Figure:
     """The chart's plots in one row, each with its legend above it."""
     width = WIDTH if len(chart) > 1 else WIDTH * 0.8
-    rows = max(-(-sum(bool(line.name) for line in plot.lines) // _columns(chart)) for plot in chart)
+    told = list(map(_names, chart))
+    told[1:] = [[] if set(names) <= set(told[0]) else names for names in told[1:]]  # what the first one tells, once
+    rows = -(-max(map(len, told)) // _columns(chart))
     figure, row = plt.subplots(
         1, len(chart), figsize=(width, HEIGHT + ENTRY * rows), layout="constrained", squeeze=False,
         width_ratios=[plot.width for plot in chart],
     )  # fmt: skip
-    for axes, plot in zip(row[0], chart):
-        _plot(figure, axes, plot, _columns(chart))
+    for axes, plot, names in zip(row[0], chart, told):
+        _plot(figure, axes, plot)
+        _title(axes, plot, _columns(chart) if names else 0)
     return figure
+
+
+def _names(plot: Plot) -> list[str]:
+    return [line.name for line in plot.lines if line.name]
 
 
 def _columns(chart: Chart) -> int:
     return {1: 3, 2: 2}.get(len(chart), 1)
 
 
-def _plot(figure: Figure, axes: Axes, plot: Plot, columns: int) -> None:
+def _plot(figure: Figure, axes: Axes, plot: Plot) -> None:
     if plot.heat is not None:
         _heat(figure, axes, plot.heat)
     for line in plot.lines:
@@ -44,27 +54,26 @@ def _plot(figure: Figure, axes: Axes, plot: Plot, columns: int) -> None:
     for limits, put in ((plot.x_range, axes.set_xlim), (plot.y_range, axes.set_ylim)):
         if limits is not None:
             put(*limits)
-    for ticks, put in ((plot.x_ticks, axes.set_xticks), (plot.y_ticks, axes.set_yticks)):
-        if ticks is not None:
-            put(list(ticks), list(ticks.values()))
-            axes.minorticks_off()
+    axes.minorticks_off()
+    places = ticks(plot.x_ticks, plot.x_log, plot.x_range), ticks(plot.y_ticks, plot.y_log, plot.y_range)
+    for words, put in zip(places, (axes.set_xticks, axes.set_yticks)):
+        if words is not None:
+            put(list(words), list(words.values()))
     _words(axes, plot)
     tidy(axes, "", plot.x, plot.y)
     if plot.heat is not None:
         axes.grid(False)
     if plot.square:
         axes.set_aspect("equal")
-    _legend(axes, plot, columns)
 
 
-def _legend(axes: Axes, plot: Plot, columns: int) -> None:
-    """The title, and under it the legend; both above the axes, where no line runs."""
-    named = [line for line in plot.lines if line.name]
-    rows = -(-len(named) // columns)
+def _title(axes: Axes, plot: Plot, columns: int) -> None:
+    """The title, and under it the legend in so many columns, if any; both above the axes, where no line runs."""
+    rows = -(-len(_names(plot)) // columns) if columns else 0
     axes.set_title(plot.title, loc="left", fontsize=11, pad=6 + 15 * rows)
-    if named:
+    if rows:
         axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=min(columns, len(named)), frameon=False, fontsize=8,
+            loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=columns, frameon=False, fontsize=8,
             borderaxespad=0.2, handlelength=2.6, columnspacing=1.2,
         )  # fmt: skip
 
@@ -74,6 +83,9 @@ def _line(axes: Axes, line: Line, cased: bool) -> None:
     if line.style == "bars":
         axes.bar(line.x, line.y, color=style["color"], label=style["label"], width=0.8 * _gap(line.x))
         return
+    if line.style == "lying":
+        axes.barh(line.y, line.x, color=style["color"], label=style["label"], height=0.8 * _gap(line.y))
+        return
     if line.style == "points":
         area = (np.asarray(line.size) * 0.8) ** 2
         axes.scatter(line.x, line.y, s=area, color=style["color"], marker=line.look.marker, label=style["label"], zorder=3)
@@ -81,25 +93,30 @@ def _line(axes: Axes, line: Line, cased: bool) -> None:
     style |= {"markersize": np.max(line.size) * 0.6, "linewidth": 3.0 if line.strong else 1.6}
     if line.style == "line":
         style["marker"] = "none"
-    effects = [patheffects.withStroke(linewidth=4, foreground="white")] if cased else None
-    axes.plot(line.x, line.y, **style, path_effects=effects, zorder=4 if line.strong else 3)
+    if cased:  # under all lines, so that none hides another
+        axes.plot(line.x, line.y, **style | {"color": "white", "linestyle": "-", "linewidth": 4, "label": None}, zorder=2.5)
+    axes.plot(line.x, line.y, **style, zorder=4 if line.strong else 3)
     if line.band is not None:
         axes.fill_between(line.x, *line.band, color=style["color"], alpha=0.18, linewidth=0)
 
 
 def _words(axes: Axes, plot: Plot) -> None:
-    """References with their names, where lines leave the frame, and a note."""
+    """References with their names, what lies outside the frame, and a note."""
     for height, name in plot.references.items():
         axes.axhline(height, color=GREY, linewidth=0.9, linestyle=REFERENCE_DASH, zorder=1)
-        axes.annotate(name, (1, height), (-2, 2), ("axes fraction", "data"), "offset points", ha="right", va="bottom",
-                      fontsize=8, color=GREY)  # fmt: skip
-    gone = [(line, at) for line in plot.lines if (at := departure(line, plot)) is not None]
-    for place, (line, (x, above, to)) in enumerate(gone):
-        edge = plot.y_range[1] if above else plot.y_range[0]
+        right, above = roomy(plot, height)
         axes.annotate(
-            f"{'▲' if above else '▼'} to {to:.2g}", (x, edge), (0, (-4 - 12 * place) * (1 if above else -1)),
-            textcoords="offset points", va="top" if above else "bottom", fontsize=8, color=line.look.line()["color"],
+            name, (right, height), (-2 if right else 2, 2 if above else -2), ("axes fraction", "data"), "offset points",
+            ha="right" if right else "left", va="bottom" if above else "top", fontsize=8, color=GREY, bbox=THIN,
         )  # fmt: skip
+    rows = {"top": count(0, -12), "bottom": count(0, 12), "middle": repeat(0)}
+    for line in plot.lines:
+        for one in exits(line, plot):
+            axes.annotate(
+                one.words, (one.x, one.y), (-3 if one.across == "right" else 3, next(rows[one.up])), textcoords="offset points",
+                ha=one.across, va={"middle": "center"}.get(one.up, one.up), fontsize=8, color=line.look.line()["color"],
+                bbox=THIN, zorder=5,
+            )  # fmt: skip
     if plot.note:
         axes.text(0.5, 0.5, plot.note, transform=axes.transAxes, ha="center", va="center", color=GREY)
 

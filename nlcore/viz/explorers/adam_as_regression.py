@@ -10,11 +10,13 @@ from torch import Tensor
 from nlcore.optim.regression import adam_regression, elementwise_memory
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.theme import COLOURS, Look
+from nlcore.viz.theme import COLOURS, REFERENCE, Look
 
 STEPS = 80
 STREAMS = ("steady", "switching", "sparse")
-GRADIENT = Look("#7a7a7a", "solid", "o")
+REACH, TARGETS = 4.4, 6.5
+"""Ends of the frame: no gradient is larger, and few targets."""
+GRADIENT = Look(REFERENCE.colour, "solid", "o")
 MOMENTUM, ROOT, STEP = (Look(COLOURS[i], dash, "o") for i, dash in ((0, "solid"), (2, "dashed"), (1, "solid")))
 
 
@@ -30,6 +32,8 @@ class Regression:
     """(now,), the root of h after each, bias-corrected: the root mean square."""
     targets: np.ndarray
     """(now,), what the best memory should answer to each gradient, seen from now, bias-corrected."""
+    weights: np.ndarray
+    """(now,), how much each gradient counts for the best memory; the newest most."""
     slope: float
     """The best memory: it answers `slope * g`."""
 
@@ -63,7 +67,7 @@ def compute(stream: str, past: int, noise: float, beta1: float, beta2: float) ->
     targets, weights = adam_regression(g, beta1, beta2)
     targets = (targets * (1 - beta2**now) ** 0.5 / (1 - beta1**now)).nan_to_num()
     slope = elementwise_memory(g, targets, weights).nan_to_num().item()
-    return Regression(g.numpy(), m, np.sqrt(h), targets.numpy(), slope)
+    return Regression(g.numpy(), m, np.sqrt(h), targets.numpy(), weights.numpy(), slope)
 
 
 def _mean(values: Tensor, beta: float) -> np.ndarray:
@@ -76,23 +80,23 @@ def _mean(values: Tensor, beta: float) -> np.ndarray:
 
 def chart(found: Regression) -> Chart:
     """The stream with its two memories and the step; beside it each gradient with its target, and the best line."""
-    t = np.arange(1, len(found.gradients) + 1)
-    reach = max(1.0, np.abs(found.gradients).max()) * 1.1
-    ends = np.array([-reach, reach])
+    t, ends = np.arange(1, len(found.gradients) + 1), np.array([-REACH, REACH])
+    size = 2 + 7 * np.sqrt(found.weights / found.weights[-1])
     return (
         Plot(
             f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}",
             "step", "gradient; step in learning rates",
-            (Line("gradient", t, found.gradients, GRADIENT, "points", size=5), Line("m", t, found.momentum, MOMENTUM),
-             Line("root mean square", t, found.root, ROOT), Line("step, m / root", t, found.step, STEP)),
-            x_range=(0, STEPS + 1), y_range=(-3.2, 3.2), references={0.0: ""}, width=1.4,
+            (Line("gradient", t, found.gradients, GRADIENT, "points", size=5),
+             Line("step, m / root", t, found.step, STEP, strong=True), Line("m", t, found.momentum, MOMENTUM),
+             Line("root mean square", t, found.root, ROOT)),
+            x_range=(0, STEPS + 1), y_range=(-REACH, REACH), references={0.0: ""}, width=1.4,
         ),
         Plot(
-            f"The regression: slope {found.slope:.2f}", "gradient", "target, and what m answers",
-            (Line("past gradients", found.gradients, found.targets, GRADIENT, "points"),
-             Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=11),
+            f"The regression: slope {found.slope:.2f}", "gradient", "target, and the memory's answer",
+            (Line("past gradients, larger if they count more", found.gradients, found.targets, GRADIENT, "points", size=size),
+             Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=12),
              Line("best memory", ends, found.slope * ends, MOMENTUM)),
-            x_range=(-3.2, 3.2), references={0.0: ""},
+            x_range=(-REACH, REACH), y_range=(-TARGETS / 2, TARGETS), references={0.0: ""},
         ),
     )
 
@@ -112,7 +116,7 @@ def adam_as_regression() -> Explorer[Regression]:
         chart,
         alt="Eighty gradients of one weight around 1, which turn to around -1 at step 40. The momentum follows within "
         "some ten steps, the root mean square stays near 1, and the step, their ratio, turns from near 1 to near -1. "
-        "Beside it the regression: past gradients with their targets, and the line of the best memory.",
+        "Beside it the regression: past gradients with their targets, larger the more they count, and the line of the best memory.",
         try_this="Press play and watch step 41. Then set β1 equal to β2: all targets become one number. Then take the "
         "sparse stream: which β2 makes the rare gradient count most?",
         name="adam_as_regression",

@@ -7,17 +7,16 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.theme import Look, looks
+from nlcore.viz.theme import looks
 
 WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
 CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
 RULES = ("gradient descent", "Delta GD (exact)", "exact step, value given")
 MEASURES = ("the stream's next input", "a fresh input")
 LOOKS = looks(RULES)
-HERE = Look("#7a7a7a", "dotted", "o")
 SHOWN = (3e-3, 30.0)
-"""Errors that are drawn; a rule that diverges is drawn at the upper end."""
-TICKS = {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10"}
+"""Errors that are drawn."""
+REFERENCES = {0.25: "half of the target", 1.0: "no better than answering 0"}
 
 
 @dataclass(frozen=True)
@@ -93,22 +92,27 @@ def _errors(eta: float, drift: float) -> np.ndarray:
 
 
 def chart(found: Tracking) -> Chart:
-    def lines(x: np.ndarray, curves: dict[str, np.ndarray], style: str, named: bool) -> tuple[Line, ...]:
-        drawn = {name: np.clip(curve, *SHOWN) for name, curve in curves.items()}
-        return tuple(
-            Line(name if named else "", x, mean, LOOKS[name], style, band=(low, high))
-            for name, (mean, low, high) in drawn.items()
-        )
-
-    here = np.full(2, found.rho)
+    """The errors over time at one correlation, and late in the stream at all of them, the one on the left marked."""
+    at = CORRELATIONS.index(found.rho)
+    time = tuple(Line(name, found.step, curve[0], LOOKS[name], band=_band(curve)) for name, curve in found.error.items())
+    late = tuple(
+        Line("", np.array(CORRELATIONS), curve[0], LOOKS[name], "both", band=_band(curve)) for name, curve in found.late.items()
+    )
+    here = tuple(
+        Line("", np.array([found.rho]), curve[0, [at]], LOOKS[name], "points", size=13) for name, curve in found.late.items()
+    )
+    axes = {"y_range": SHOWN, "y_log": True, "references": REFERENCES}
     return (
-        Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error (1: answers 0)",
-             lines(found.step, found.error, "line", True), y_range=SHOWN, y_log=True, y_ticks=TICKS, references={0.25: "half of the target", 1.0: "no better than answering 0"}),
-        Plot("Mean over steps 101 to 200", "correlation of an input with the next", "squared error",
-             (*lines(np.array(CORRELATIONS), found.late, "both", False),
-              Line("the correlation on the left", here, np.array(SHOWN), HERE)),
-             x_range=(-0.02, 1.01), y_range=SHOWN, y_log=True, y_ticks=TICKS, references={0.25: "half of the target", 1.0: "no better than answering 0"}),
+        Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error", time, **axes),
+        Plot("Mean over steps 101 to 200; large marks: as left", "correlation of an input with the next", "squared error",
+             late + here, x_range=(-0.02, 1.01), **axes),
     )  # fmt: skip
+
+
+def _band(curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An interval's two ends as a logarithmic axis can show them."""
+    low, high = np.clip(curve[1:], SHOWN[0] / 10, SHOWN[1] * 10)
+    return low, high
 
 
 def correlated_streams() -> Explorer[Tracking]:

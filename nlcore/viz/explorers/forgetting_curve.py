@@ -105,8 +105,8 @@ def forgetting_curve() -> Explorer[Forgetting]:
     return Explorer(
         compute,
         {
-            "retention": choice("Retention", "decay", tuple(RETENTIONS)),
-            "alpha": slider("Retention α (each write)", 0.95, 0.5, 1.0, 0.01),
+            "retention": choice("Kind of retention", "decay", tuple(RETENTIONS)),
+            "alpha": slider("α, kept at each write", 0.95, 0.5, 1.0, 0.01),
             "eta": slider("Rate η (share written)", 1.0, 0.1, 1.0, 0.05),
             "width": stops("Width (numbers per word)", 32, (16, 32, 64)),
         },
@@ -114,7 +114,7 @@ def forgetting_curve() -> Explorer[Forgetting]:
         alt="At retention 0.95, plain decay: recall of the new words falls with age for all five rules, the delta rule "
         "and Omega starting at 1. Of the words known from the start the Hebbian memory keeps about a third, the "
         "others less.",
-        try_this="Change the retention to pull to start: the bars say what it saves, the curves what it costs. Then "
-        "set α to 1, and ask why the two retentions are one.",
+        try_this="Change the kind of retention to pull to start: the bars say what it saves, the curves what it costs. Then "
+        "set α to 1, and ask why the two kinds are one.",
         name="forgetting_curve",
     )

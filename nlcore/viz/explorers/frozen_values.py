@@ -8,6 +8,7 @@ import torch
 
 from nlcore.memory import Rates
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
+from nlcore.viz.chart.words import short
 from nlcore.viz.controls import stops
 from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.theme import looks
@@ -83,8 +84,8 @@ def chart(found: Trajectories) -> Chart:
     frozen = name.get(found.refresh, f"asked every {found.refresh} writes")
     apart = np.where(found.distance > 0, found.distance, np.nan)
     last = np.flatnonzero(np.isfinite(found.distance))[-1]
-    size = f"{found.distance[last]:.3g}"
-    title = f"Distance of the weights: {size} at the end" if last == STEPS else f"Distance: {size} at write {last}, then lost"
+    size = short(found.distance[last])
+    title = f"Distance of the weights: {size} at the end" if last == STEPS else f"Distance: {size} at write {last}, then beyond {LOST:,.0f}"
     return (
         Plot(
             "Loss over all points", "write", "loss",

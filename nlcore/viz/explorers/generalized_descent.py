@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
+from nlcore.viz.chart.words import short
 from nlcore.viz.controls import choice, slider, stops
 from nlcore.viz.theme import looks
 
@@ -20,8 +21,9 @@ RETENTIONS = {
 }
 """Name -> states c and decay."""
 LOOKS = looks(RULES)
-SHOWN = (1e-3, 30.0)
-TICKS = {0.001: "0.001", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10"}
+SHOWN = (0.005, 5.0)
+WRITTEN = 2.0
+"""Ends of the frames."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Descent:
     """(rules, T) the value u that the rule generated at each step, of one seed."""
     written: np.ndarray
     """(rules, T) what it wrote: `W <- centre + written x^T`."""
+    grid: np.ndarray
+    """(values,) some values u."""
+    plain: np.ndarray
+    """(rules, values) what would be written of them at an input of length 1 that the centre answers with 0."""
 
 
 def compute(outlier: float, retention: str, eta: float, delta: float) -> Descent:
@@ -59,7 +65,9 @@ def compute(outlier: float, retention: str, eta: float, delta: float) -> Descent
         past.append(centre + write[..., None] * x[t])
         loss[:, t] = (((past[-1] - w) ** 2).sum(-1) / (w**2).sum(-1)).mean(-1)
         value[:, t], written[:, t] = u[:, 0], write[:, 0]
-    return Descent(np.minimum(loss, 1e9), value, written)
+    grid = np.linspace(-1, 1, 101) * (outlier + 3)
+    plain = -rate * _slopes(np.broadcast_to(grid, (len(RULES), 101)), np.broadcast_to(-grid, (len(RULES), 101)), rate, delta)
+    return Descent(np.minimum(loss, 1e9), value, written, grid, plain)
 
 
 def _slopes(u: np.ndarray, gap: np.ndarray, pull: np.ndarray, delta: float) -> np.ndarray:
@@ -82,15 +90,18 @@ def _pairs() -> tuple[np.ndarray, ...]:
 
 
 def chart(found: Descent) -> Chart:
+    """Distance to the target by step, and what each rule wrote of its values, with a line for an input of length 1."""
     step = np.arange(1, STEPS + 1)
-    loss = tuple(Line(f"{rule}: ends at {path[-20:].mean():.2g}", step, np.clip(path, *SHOWN), LOOKS[rule])
-                 for rule, path in zip(RULES, found.loss))
-    writes = tuple(Line("", u, written, LOOKS[rule], "points", size=5.0)
-                   for rule, u, written in zip(RULES, found.value, found.written))
+    loss = tuple(Line(f"{rule}: ends at {short(path[-20:].mean())}", step, path, LOOKS[rule]) for rule, path in zip(RULES, found.loss))
+    writes = tuple(
+        Line("", u, written, LOOKS[rule], "points", size=4.0) for rule, u, written in zip(RULES, found.value, found.written)
+    )
+    plain = tuple(Line("", found.grid, written, LOOKS[rule]) for rule, written in zip(RULES, found.plain))
     return (
-        Plot("Distance to the clean target", "step", "squared (1: nothing learnt, 0.25: half)", loss,
-             y_log=True, y_range=SHOWN, y_ticks=TICKS, references={0.25: "half of the target"}),
-        Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes),
+        Plot("Distance to the clean target", "step", "squared distance (share)", loss, y_log=True, y_range=SHOWN,
+             references={0.25: "half of the target", 1.0: "nothing learnt"}),
+        Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes + plain,
+             x_range=(found.grid[0], found.grid[-1]), y_range=(-WRITTEN, WRITTEN)),
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider
 from nlcore.viz.theme import looks
 
-SHOWN = 60
+SHOWN, TOP = 60, 0.32
+"""Gradients and shares in the frame, the same for every alpha: a longer memory is a flatter one."""
 ALPHAS = np.round(np.arange(0, 0.991, 0.005), 3)
 MARKS = {"half": 0.5, "99%": 0.99}
 LOOKS = looks(("weight", *MARKS))
@@ -49,12 +50,12 @@ def compute(alpha: float) -> Weights:
 
 def chart(found: Weights) -> Chart:
     """Share of each past gradient with the two marks, and both marks against alpha."""
-    age, top = np.arange(SHOWN), float(found.weight[0])
+    age = np.arange(SHOWN)
     marks = tuple(
-        Line(f"newest {n} carry {name}", np.full(2, n - 0.5), np.array([0.0, top]), LOOKS[name])
+        Line(f"newest {n} carry {name}" + (", beyond the frame" if n > SHOWN else ""), np.full(2, n - 0.5), np.array([0, TOP]), LOOKS[name])
         for name, n in found.newest.items()
     )
-    curves = tuple(Line(name, ALPHAS, newest(ALPHAS, share), LOOKS[name]) for name, share in MARKS.items())
+    curves = tuple(Line(f"for {name}", ALPHAS, newest(ALPHAS, share), LOOKS[name]) for name, share in MARKS.items())
     here = tuple(
         Line("", np.array([found.alpha]), np.array([n]), LOOKS[name], "points", size=10) for name, n in found.newest.items()
     )
@@ -62,10 +63,10 @@ def chart(found: Weights) -> Chart:
         Plot(
             f"Each gradient's share at α = {found.alpha:g}", "age of the gradient (steps)", "share of the momentum",
             (Line("gradient", age, found.weight, LOOKS["weight"], "bars"), *marks),
-            x_range=(-1, SHOWN), y_range=(0, 1.05 * top), width=1.3,
+            x_range=(-1, SHOWN), y_range=(0, TOP), width=1.3,
         ),
         Plot(
-            "How far back it reaches", "retention α", "newest gradients",
+            "How far back it reaches", "retention α", "newest gradients needed",
             curves + here, x_range=(-0.02, 1.0), y_range=(0.8, 600), y_log=True,
         ),
     )

@@ -13,7 +13,6 @@ STREAMS = 32
 STRENGTHS = np.logspace(-4, 4, 41)
 STEPS = np.unique(np.logspace(0, 4, 41).round().astype(int))
 LOOKS = looks(("pairs stored", "unseen keys"))
-DECADES = {0.0001: "0.0001", 0.01: "0.01", 1.0: "1", 100.0: "100", 10_000.0: "10 000"}
 
 
 @dataclass(frozen=True)
@@ -93,17 +92,18 @@ def chart(found: LearnOrMemorise) -> Chart:
 
     def plot(errors: Errors, x: np.ndarray, title: str, label: str) -> Plot:
         best = errors.best
-        names = f"pairs stored ({errors.stored[best]:.2f} there)", f"unseen keys (best: {errors.unseen[best]:.2f})"
-        lines = (Line(name, x, y, look) for name, y, look in zip(names, (errors.stored, errors.unseen), LOOKS.values()))
+        lines = (Line(name, x, y, LOOKS[name]) for name, y in zip(LOOKS, (errors.stored, errors.unseen)))
         mark = Line("", x[[best]], errors.unseen[[best]], LOOKS["unseen keys"], "points", size=12)
-        ticks = {at: name for at, name in DECADES.items() if at >= x[0]}
         return Plot(
-            title, label, "squared error (1 = silence)", (*lines, mark), x_log=True, x_ticks=ticks, y_range=(0, 2),
-            references={1.0: "silence"},
+            f"{title}, error {errors.unseen[best]:.2f}", label, "squared error", (*lines, mark), x_log=True,
+            x_range=(x[0], x[-1]), y_range=(0, 2), references={1.0: "silence"},
         )
 
-    ridge = f"Ridge: best at strength {STRENGTHS[found.ridge.best]:.2g}"
-    descent = f"Descent: best after {STEPS[found.descent.best]} steps"
+    weak, few = found.ridge.best, found.descent.best
+    edges = {0: "as weak as possible", len(STRENGTHS) - 1: "as strong as possible"}
+    ridge = f"Ridge: best {edges.get(weak, f'at λ = {STRENGTHS[weak]:.2g}')}"
+    edges = {0: "after one step", len(STEPS) - 1: "after as many steps as you like"}
+    descent = f"Descent: best {edges.get(few, f'after {STEPS[few]} steps')}"
     return (
         plot(found.ridge, STRENGTHS, ridge, "ridge strength λ"),
         plot(found.descent, STEPS, descent, "inner steps (number)"),

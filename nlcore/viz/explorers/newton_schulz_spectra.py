@@ -10,7 +10,7 @@ from torch import Tensor
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz, printed_newton_schulz
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import player, stops
-from nlcore.viz.theme import COLOURS, Look, looks
+from nlcore.viz.theme import REFERENCE, looks
 
 SIZE, STEPS = 16, 24
 FORMS = {
@@ -19,7 +19,6 @@ FORMS = {
     "as printed (44)": printed_newton_schulz,
 }
 LOOKS = looks(tuple(FORMS))
-BEFORE = Look("#7a7a7a", "dotted", "X")
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,19 @@ def compute(steps: int, condition: float) -> Spectra:
 def chart(found: Spectra) -> Chart:
     """The spectra after the chosen number of steps, and how far each form is from orthogonal by steps."""
     order, steps = np.arange(1, SIZE + 1), np.arange(STEPS + 1)
-    now = Line("now", np.array([found.steps]), np.array([found.off["cubic (43)"][found.steps]]), Look(COLOURS[6], "solid", "D"),
-               "points", size=10)
+    now = tuple(
+        Line("", steps[[found.steps]], values[[found.steps]], LOOKS[name], "points", size=13) for name, values in found.off.items()
+    )
     return (
         Plot(
             f"Singular values after {found.steps} steps", "number of the singular value, largest first", "singular value",
-            (Line("before", order, found.before, BEFORE, "both"),
+            (Line("before", order, found.before, REFERENCE, "both"),
              *(Line(name, order, values, LOOKS[name], "both") for name, values in found.after.items())),
             y_range=(-0.05, 1.35), references={1.0: "orthogonal"},
         ),
         Plot(
-            "Farthest from 1", "steps", "distance of the worst one",
-            (*(Line(name, steps, values, LOOKS[name], "both") for name, values in found.off.items()), now),
+            "Farthest from 1; large marks: now", "steps", "distance of the worst one",
+            (*(Line(name, steps, values, LOOKS[name], "both") for name, values in found.off.items()), *now),
             y_range=(-0.02, 1.05),
         ),
     )

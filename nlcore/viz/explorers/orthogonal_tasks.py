@@ -7,7 +7,7 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.theme import looks
+from nlcore.viz.theme import COLOURS, REFERENCE, Look, looks
 
 INPUTS, OUTPUTS = 24, 4
 TASKS = (2, 3, 4)
@@ -15,14 +15,13 @@ RATES = {"SGD": 0.15, "momentum": 0.05, "delta, literal": 0.05, "delta, bounded"
          "Adam": 0.01, "Muon": 0.02}
 """Learning rates: with each, 30 steps at retention 0.9 and erasing 1 take a task's loss from 1 to about 0.05 or less."""
 NAMES = tuple(RATES)
-SHORT = ("SGD", "mom.", "lit.", "bnd.", "exact", "Adam", "Muon")
 ADAM, MUON = NAMES.index("Adam"), NAMES.index("Muon")
 SECOND, EPS = 0.999, 1e-8
 QUINTIC = (3.4445, -4.7750, 2.0315)
-LOSSES, HELD = (1e-6, 30.0), (1e-6, 30.0)
-TICKS = {1e-6: "1e-6", 1e-4: "1e-4", 0.01: "0.01", 1.0: "1"}
+NORMS, FORGOTTEN = (1e-4, 30.0), (-0.1, 0.3)
+"""Ends of the frames."""
 LOOKS = looks([f"task {i + 1}" for i in range(max(TASKS))])
-BARS = looks(("forgotten",))
+BARS = {"in view": Look(COLOURS[4], "solid", "o"), "others": REFERENCE}
 
 
 @dataclass(frozen=True)
@@ -141,34 +140,38 @@ def compute(progress: int, optimizer: str, n: int, alpha: float, steps: int, bet
 
 def chart(frame: Frame) -> Chart:
     """The optimizer's loss on each task, what its memory holds of each, and what every optimizer has forgotten."""
-    found, at = frame.run, np.arange(frame.step + 1)
+    found, name = frame.run, NAMES[frame.optimizer]
     ends = (-0.02 * found.tasks * found.steps, 1.02 * found.tasks * found.steps)
-    axes = {"x_range": ends, "y_log": True, "y_ticks": TICKS, "width": 1.2}
-    name, forgotten = NAMES[frame.optimizer], found.forgotten(frame.step)
-    seen = np.abs(forgotten) < 1e3
-    words = {float(i): short if ok else "lost" for i, (short, ok) in enumerate(zip(SHORT, seen))}
+    axes = {"x_range": ends, "y_range": NORMS, "y_log": True}
+    note = "" if frame.step else "nothing yet"
+    words = {float(i): f"{'▸ ' if i == frame.optimizer else ''}{name}" for i, name in enumerate(NAMES)}
     return (
-        Plot("Loss on each task", "step", f"loss with {name}",
-             _lines(found, found.losses, frame, at, LOSSES, True), y_range=LOSSES, **axes),
-        Plot("Held of each task", "step", "norm inside the task's subspace",
-             _lines(found, found.held, frame, at, HELD, False), y_range=HELD, **axes),
-        Plot("Forgotten of tasks left", "", "loss now less when left",
-             (Line("", np.arange(len(NAMES)), np.where(seen, forgotten, np.nan), BARS["forgotten"], "bars"),),
-             x_ticks=words, x_range=(-0.6, len(NAMES) - 0.4), width=1.7, references={0.0: ""}),
+        Plot("Loss on each task", "step", f"loss with {name}", _lines(found.losses, frame), references={1.0: "nothing learnt"}, **axes),
+        Plot("Held of each task", "step", "norm inside the task's subspace", _lines(found.held, frame), note=note, **axes),
+        Plot("Forgotten of tasks left", "loss now less when left", "", _bars(frame), x_range=FORGOTTEN,
+             y_range=(len(NAMES) - 0.4, -0.6), y_ticks=words, width=1.2),
+    )  # fmt: skip
+
+
+def _lines(of: np.ndarray, frame: Frame) -> tuple[Line, ...]:
+    """A line for each task that there can be; those that there are not stay empty and unnamed."""
+    at, n = np.arange(frame.step + 1), frame.run.tasks
+    found = of[frame.optimizer, : frame.step + 1]
+    nothing = np.full(len(at), np.nan)
+    return tuple(
+        Line(name if i < n else "", at, np.where(found[:, i] > 0, found[:, i], np.nan) if i < n else nothing, look)
+        for i, (name, look) in enumerate(LOOKS.items())
     )
 
 
-def _lines(
-    found: Run, of: np.ndarray, frame: Frame, at: np.ndarray, limits: tuple[float, float], named: bool
-) -> tuple[Line, ...]:
-    """A line for each task that there can be; those that there are not stay empty and unnamed."""
-    low, high = limits
-    lines = []
-    for i, (name, look) in enumerate(LOOKS.items()):
-        y = of[frame.optimizer, : frame.step + 1, i] if i < found.tasks else np.full(len(at), np.nan)
-        said = (name if i < found.tasks else "none") if named else ""
-        lines.append(Line(said, at, np.where((y > low) & (y < high), y, np.nan), look))
-    return tuple(lines)
+def _bars(frame: Frame) -> tuple[Line, ...]:
+    """What each has forgotten, the one in view in a colour of its own; what has left all numbers is infinite."""
+    forgotten = np.nan_to_num(frame.run.forgotten(frame.step), nan=np.inf)
+    places, here = np.arange(len(NAMES)), np.arange(len(NAMES)) == frame.optimizer
+    return tuple(
+        Line("", np.where(there, forgotten, np.nan), places, BARS[which], "lying")
+        for which, there in (("in view", here), ("others", ~here))
+    )
 
 
 def orthogonal_tasks() -> Explorer[Frame]:
@@ -188,6 +191,7 @@ def orthogonal_tasks() -> Explorer[Frame]:
         "it is at hand, and the losses of the two tasks left go on falling, to 0.0002. Middle: what the memory holds of a "
         "task it has left falls on a straight line. Right, forgotten: nothing by SGD, less than nothing by momentum (-0.04), "
         "0.05 to 0.07 by the delta forms and by Muon, 0.12 by Adam.",
-        try_this="Press play, then put Adam and Muon in view. Whose steps stay inside the task at hand?",
+        try_this="Press play, then put Adam and Muon in view. Whose steps stay inside the task at hand? Erasing β moves "
+        "the three delta forms only.",
         name="orthogonal_tasks",
     )

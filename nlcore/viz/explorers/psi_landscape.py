@@ -7,12 +7,11 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import Look, looks
+from nlcore.viz.theme import REFERENCE, looks
 
 START = (-3.5, 2.0)
 FORMS = ("standard", "literal", "bounded", "exact")
 LOOKS = looks(FORMS)
-HERE = Look("#7a7a7a", "solid", "X")
 STEPS = 200
 ARRIVED = 0.01
 """A path has arrived from the first step after which psi stays below this, to the last of the steps made."""
@@ -123,16 +122,21 @@ def chart(found: Landscape) -> Chart:
         said = f"{found.needed[i]:.0f} steps" if np.isfinite(found.needed[i]) else f"not in {STEPS} steps"
         paths.append(Line(f"{name}: {said}", *_seen(found.paths[i]).T, LOOKS[name], "both", size=4))
         at, keep = np.nonzero(best == i)
-        share = f"{name} fastest: {(best == i).mean():.0%}"
-        areas.append(Line(share, ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
+        areas.append(Line(f"{name} fastest: {_share(best == i)}", ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
     eta, alpha = found.here
     return (
         Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths),
-             Heat(found.z, "log10 ψ", R, TH, (-3.0, 2.0), "pale", contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
-        Plot(f"Fastest at each setting (none: {(best < 0).mean():.0%})", "η", "α",
-             (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), HERE, "points", size=10)),
+             Heat(found.z, "log₁₀ ψ", R, TH, (-3.0, 2.0), "pale", contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
+        Plot(f"Fastest at each setting (none arrives: {_share(best < 0)})", "η", "α",
+             (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), REFERENCE, "points", size=10)),
              x_range=(8e-4, 0.125), y_range=(-0.05, 1.05), x_log=True),
     )
+
+
+def _share(there: np.ndarray) -> str:
+    """How many of the settings, in percent; few are not none, and nearly all are not all."""
+    share = there.mean()
+    return "<1%" if 0 < share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def _seen(path: np.ndarray) -> np.ndarray:

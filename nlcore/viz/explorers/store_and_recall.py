@@ -29,7 +29,7 @@ from nlcore.memory import (
 )
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.theme import Look, looks
+from nlcore.viz.theme import COLOURS, Look, looks
 
 WIDTHS = (16, 32, 64, 128)
 LOADS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -38,7 +38,7 @@ COSINES = {"orthonormal": None, "random": 0.0, "alike (cosine 0.3)": 0.3, "very 
 """Kind of keys -> cosine between any two of them, on average."""
 PASSES = 30
 RULES = ("Hebbian", "Oja", "delta", "ridge", "MLP, 1 pass", f"MLP, {PASSES} passes")
-LOOKS, HERE = looks(RULES), Look("#7a7a7a", "solid", "o")
+LOOKS, HERE = looks(RULES), Look(COLOURS[-1], "solid", "D")
 SHOWN = 16
 TABLE = Path(__file__).parents[1] / "static" / "store_and_recall.npz"
 WORST = 1.5
@@ -159,8 +159,10 @@ def compute(rule: str, load: float, width: int, keys: str) -> Recall:
 def chart(found: Recall) -> Chart:
     """Error against pairs for every rule, with the chosen one marked, and its crosstalk."""
     n, error = found.pairs[found.at], found.errors[found.rule][found.at]
-    lines = tuple(Line(rule, found.pairs, y, LOOKS[rule], "both") for rule, y in found.errors.items())
-    here = Line("looked at", found.pairs[[found.at]], np.minimum([error], WORST), HERE, "points", size=11)
+    lines = tuple(
+        Line(rule, found.pairs, y, LOOKS[rule], "both", strong=rule == found.rule) for rule, y in found.errors.items()
+    )
+    here = Line("looked at", found.pairs[[found.at]], np.array([error]), HERE, "points", size=11)
     each = "all" if n <= SHOWN else f"{SHOWN} of"
     return (
         Plot(

@@ -98,8 +98,10 @@ def chart(found: Scales) -> Chart:
     t = np.arange(1, STEPS + 1)
 
     def plot(title: str, cosines: dict[str, np.ndarray]) -> Plot:
-        lines = tuple(Line(f"{name} ({values.mean():.2f})", t, values, LOOKS[name]) for name, values in cosines.items())
-        return Plot(title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.5, 1.02), references={0.0: ""})
+        lines = tuple(Line(f"{name}: mean {values.mean():.2f}".replace("-", "−"), t, values, LOOKS[name]) for name, values in cosines.items())
+        return Plot(
+            title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.02, 1.02), references={0.0: ""}
+        )
 
     return plot(f"The loud direction, which turns every {SWITCH} steps", found.loud), plot("The quiet direction, which drifts", found.quiet)
 

@@ -18,7 +18,7 @@ function charts(parent, Plotly) {
     const shared = sharesLegend(chart);
     together.hidden = !shared;
     if (shared) legend(together, chart[0].lines, ink);
-    while (made.length < chart.length) made.push(plotPlace(root, chart[made.length].width)); // all, so that each has its width
+    while (made.length < chart.length) made.push(plotPlace(root, chart[made.length].width, chart.length > 2 ? 240 : 280)); // all, so that each has its width
     chart.forEach((plot, i) => {
       made[i].title.textContent = plot.title;
       made[i].legend.hidden = shared || !plot.lines.some((line) => line.name);
@@ -31,8 +31,8 @@ function charts(parent, Plotly) {
   return { root, draw, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
 }
 
-function plotPlace(root, share) {
-  const figure = node("figure", root, { class: "nl-plot", style: `flex: ${share} 1 ${Math.round(280 * Math.min(share, 1.3))}px` });
+function plotPlace(root, share, least) {
+  const figure = node("figure", root, { class: "nl-plot", style: `flex: ${share} 1 ${Math.round(least * Math.min(share, 1.3))}px` });
   return {
     title: node("figcaption", figure),
     legend: node("div", figure, { class: "nl-legend" }),
@@ -40,20 +40,18 @@ function plotPlace(root, share) {
   };
 }
 
-// One legend serves all plots when only the first one names its lines, or all name the same.
+// One legend serves all plots when the first one names all that the others name.
 function sharesLegend(chart) {
-  const names = chart.map((plot) => plot.lines.map((line) => line.name).filter(Boolean).join("|"));
-  return chart.length > 1 && names.slice(1).every((name) => !name || name === names[0]);
+  const [first, ...others] = chart.map((plot) => plot.lines.map((line) => line.name).filter(Boolean));
+  return others.length > 0 && others.flat().every((name) => first.includes(name));
 }
 
 function legend(place, lines, ink) {
   const entries = lines.filter((line) => line.name);
   place.replaceChildren(...entries.map((line) => {
-    const empty = !line.y.some((value) => value !== null);
     const entry = node("span", null, { class: "nl-entry" });
     entry.innerHTML = swatch(line, css(readable(line.colour, ink, 3)));
     entry.append(line.name);
-    if (empty) entry.style.opacity = 0.6;
     return entry;
   }));
 }
@@ -63,39 +61,9 @@ const GLYPHS = { o: "M4 0A4 4 0 1 0-4 0A4 4 0 1 0 4 0", s: "M-3.5-3.5h7v7h-7z", 
 const STROKES = { dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
 
 function swatch({ style, dash, marker, strong }, colour) {
-  const bars = style === "bars" ? `<rect x="8" y="1" width="14" height="12" fill="${colour}"/>` : "";
-  const stroke = ["line", "both"].includes(style) ? `<path d="M1 7H29" stroke="${colour}" stroke-width="${strong ? 4 : 2.4}" stroke-dasharray="${STROKES[dash] ?? ""}"/>` : "";
-  const mark = ["points", "both"].includes(style) ? `<path d="${GLYPHS[marker]}" transform="translate(15 7)" fill="${colour}"/>` : "";
-  return `<svg width="30" height="14" aria-hidden="true">${bars}${stroke}${mark}</svg>`;
-}
-
-// ---- plotly's traces and layout ----
-
-function traces(plot, ink) {
-  const found = plot.heat ? [heat(plot.heat, ink)] : [];
-  for (const line of plot.lines) {
-    if (line.band) found.push(band(line, ink));
-    if (plot.heat && line.style === "both") found.push(casing(line, ink));
-    found.push(line.style === "bars" ? bars(line, ink) : curve(line, ink));
-  }
-  return found;
-}
-
-const quiet = { showlegend: false, hoverinfo: "skip" };
-
-function curve(line, ink) {
-  const colour = css(readable(line.colour, ink, 3));
-  return {
-    type: "scatter", mode: MODES[line.style], x: line.x, y: line.y, showlegend: false, name: line.name,
-    line: { color: colour, dash: DASHES[line.dash], width: line.strong ? 4 : 2.2 },
-    marker: { symbol: SYMBOLS[line.marker], size: line.size, color: colour },
-    hovertemplate: `%{x:.4~g}: %{y:.4~g}<extra>${line.name}</extra>`,
-  };
-}
-
-const bars = (line, ink) => ({
-  type: "bar", x: line.x, y: line.y, marker: { color: css(readable(line.colour, ink, 3)) }, showlegend: false,
-  hovertemplate: `%{y:.4~g}<extra>${line.name}</extra>`,
+  const bars = (line, ink) => ({
+  type: "bar", x: line.x, y: line.y, orientation: line.style === "lying" ? "h" : "v", showlegend: false,
+  marker: { color: css(readable(line.colour, ink, 3)) }, hovertemplate: `%{${line.style === "lying" ? "x" : "y"}:.4~g}<extra>${line.name}</extra>`,
 });
 const casing = (line, ink) => ({
   type: "scatter", mode: "lines+markers", x: line.x, y: line.y, ...quiet,
@@ -110,7 +78,7 @@ function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
   const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.3))]];
   const kept = {
     x, y, z, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
-    colorbar: { title: { text: label, side: "right" }, thickness: 12, len: 1, x: 1.01 }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
+    colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, nticks: 6, ticks: "outside", ticklen: 4, tickcolor: css(ink.line) }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
   };
   if (!contours) return { type: "heatmap", ...kept };
   return { type: "contour", autocontour: false, contours: { start: low, end: high, size: (high - low) / contours }, line: { width: 0.3, color: css(ink.soft) }, ...kept };
@@ -118,43 +86,45 @@ function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
 
 function layout(plot, ink, wide) {
   const right = plot.heat?.label ? MARGIN.r + BAR : MARGIN.r;
-  const high = plot.square ? Math.min(HIGH, wide - MARGIN.l - right) : HIGH;
+  const left = Math.max(MARGIN.l, 14 + 6.6 * Math.max(0, ...(plot.yTicks?.words ?? []).map((word) => word.length)) + (plot.y ? 20 : 0));
+  const high = plot.square ? Math.min(HIGH, wide - left - right) : HIGH;
   return {
-    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, r: right }, uirevision: "same", bargap: 0.2,
+    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, uirevision: "same", bargap: 0.2,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
     hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     xaxis: axis(plot.x, plot.xRange, plot.xLog, plot.xTicks, plot, ink),
     yaxis: { ...axis(plot.y, plot.yRange, plot.yLog, plot.yTicks, plot, ink), ...(plot.square ? { scaleanchor: "x" } : {}), ...(plot.heat?.down && !plot.yRange ? { autorange: "reversed" } : {}) },
     shapes: plot.references.map(({ at }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: at, y1: at, line: { color: css(ink.soft), width: 1, dash: DASHES.reference } })),
-    annotations: [...plot.references.map((one) => named(one, plot, ink)), ...departures(plot, ink), ...note(plot, ink)],
+    annotations: [...plot.references.map((one) => named(one, plot, ink)), ...outside(plot, ink), ...note(plot, ink), ...barTitle(plot, ink)],
   };
 }
 
 const onLog = (value, log) => (log ? Math.log10(value) : value);
 
 function axis(title, range, log, ticks, plot, ink) {
-  const decades = log && (!range || range[1] / range[0] >= 10) ? { dtick: 1 } : {}; // no "2" and "5" between them
   return {
     title: { text: title, standoff: 6 }, type: log ? "log" : "linear", gridcolor: css(ink.line), showgrid: !plot.heat, zeroline: false,
     linecolor: css(ink.soft), showline: !plot.heat, ticks: "outside", tickcolor: css(ink.line), ticklen: 4, exponentformat: "power",
     ...(range ? { range: range.map((end) => onLog(end, log)) } : { autorange: true }),
-    ...(ticks ? { tickvals: ticks.at, ticktext: ticks.words } : decades),
+    ...(ticks ? { tickvals: ticks.at, ticktext: ticks.words } : {}),
   };
 }
 
 const said = { showarrow: false, font: { size: 11 } };
-const named = ({ at, name }, plot, ink) => ({
-  ...said, xref: "paper", x: 1, y: onLog(at, plot.yLog), xanchor: "right", yanchor: "bottom", text: name, font: { size: 11, color: css(ink.soft) },
+const named = ({ at, name, right, above }, plot, ink) => ({
+  ...said, xref: "paper", x: right ? 1 : 0, y: onLog(at, plot.yLog), xanchor: right ? "right" : "left", yanchor: above ? "bottom" : "top",
+  text: name, bgcolor: css(ink.ground, 0.7), borderpad: 0, font: { size: 11, color: css(ink.soft) },
 });
-const departures = (plot, ink) => plot.lines.filter((line) => line.gone).map((line, place) => {
-  const { x, above, to } = line.gone;
-  const beyond = x > (plot.xRange ?? [0, Math.max(...line.x)])[1] * 0.8;
-  return {
-    ...said, x: onLog(x, plot.xLog), xanchor: beyond ? "right" : "left", y: onLog(plot.yRange[above ? 1 : 0], plot.yLog), yanchor: above ? "top" : "bottom",
-    yshift: (above ? -14 : 14) * place, text: `${above ? "▲" : "▼"} to ${short(to)}`, font: { size: 12, color: css(readable(line.colour, ink)) },
-  };
-});
+function outside(plot, ink) {
+  const rows = { top: 0, middle: 0, bottom: 0 }, apart = { top: -15, middle: 0, bottom: 15 };
+  return plot.lines.flatMap((line) => line.exits.map(({ x, y, words, across, up }) => ({
+    ...said, x: onLog(x, plot.xLog), y: onLog(y, plot.yLog), xanchor: across, yanchor: up, yshift: apart[up] * rows[up]++,
+    text: words, bgcolor: css(ink.ground, 0.7), borderpad: 0, font: { size: 12, color: css(readable(line.colour, ink)) },
+  })));
+}
+const barTitle = ({ heat: field }, ink) => (field?.label // plotly's own one lies on the bar's numbers
+  ? [{ ...said, xref: "paper", yref: "paper", x: 1, xshift: BAR - 6, y: 0.5, textangle: -90, text: field.label, font: { size: 12, color: css(ink.text) } }] : []);
 const note = ({ note: text }, ink) => (text
   ? [{ ...said, xref: "paper", yref: "paper", x: 0.5, y: 0.5, text, font: { size: 13, color: css(ink.soft) } }] : []);
 
@@ -176,15 +146,16 @@ function lineInWords(line, plot) {
   const there = line.y.map((value, i) => [line.x[i], value]).filter(([, value]) => value !== null);
   const name = line.name || "A line";
   if (!there.length) return `${name}: nothing to show.`;
-  if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;
+  if (line.style === "lying") return `${name}: ${there.map(([x, y]) => `${tick(y, plot.yTicks)} ${short(x)}`).join(", ")}.`;
+  if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot.xTicks)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;
   const values = there.map(([, value]) => value), [low, high] = [Math.min(...values), Math.max(...values)];
   const [from, to] = [there[0], there.at(-1)];
   const range = low < Math.min(from[1], to[1]) || high > Math.max(from[1], to[1]) ? `, between ${short(low)} and ${short(high)}` : "";
   if (line.style === "points") return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
-  return `${name}: from ${short(from[1])} at ${tick(from[0], plot)} to ${short(to[1])} at ${tick(to[0], plot)}${range}${line.gone ? "; it leaves the frame" : ""}.`;
+  return `${name}: from ${short(from[1])} at ${tick(from[0], plot.xTicks)} to ${short(to[1])} at ${tick(to[0], plot.xTicks)}${range}${line.exits.length ? "; part of it outside the frame" : ""}.`;
 }
 
-function tick(x, plot) {
-  const place = plot.xTicks?.at.indexOf(x) ?? -1;
-  return place >= 0 ? plot.xTicks.words[place] : short(x);
+function tick(value, ticks) {
+  const place = ticks?.at.indexOf(value) ?? -1;
+  return place >= 0 ? ticks.words[place] : short(value);
 }

@@ -21,7 +21,7 @@ def test_a_plot_keeps_its_words_ranges_and_ticks():
         "title": "Error", "x": "pairs (number)", "y": "error", "note": "nothing yet", "square": True, "width": 1.4,
         "xRange": None, "yRange": [0, 2], "xLog": True, "yLog": False, "lines": [], "heat": None,
         "xTicks": {"at": [1, 4], "words": ["first", "last"]}, "yTicks": {"at": [], "words": []},
-        "references": [{"at": 1, "name": "silence"}],
+        "references": [{"at": 1, "name": "silence", "right": True, "above": True}],
     }
 
 
@@ -30,14 +30,15 @@ def test_a_line_keeps_its_numbers_its_look_and_its_band():
     (found,) = describe((Plot("", "", "", (line,)),))[0]["lines"]
     assert found["x"] == [1, 2, 3, 4] and found["y"] == [1, 0.5, 0.3333, 0.25]
     assert found["band"] == [[0, 0, 0, 0], [2, 1, 0.6667, 0.5]] and found["size"] == [1, 2, 3, 4]
-    assert (found["name"], found["style"], found["strong"], found["gone"]) == ("mean", "both", True, None)
+    assert (found["name"], found["style"], found["strong"], found["exits"]) == ("mean", "both", True, [])
     assert [found[part] for part in ("colour", "dash", "marker")] == [TWO.colour, TWO.dash, TWO.marker]
 
 
 def test_a_line_says_where_it_left_the_frame():
     line = Line("wild", X, np.array([1, 20, 400, np.inf]), REFERENCE)
     (found,) = describe((Plot("", "", "", (line,), y_range=(0, 10)),))[0]["lines"]
-    assert found["gone"] == {"x": 2, "above": True, "to": None} and found["y"] == [1, 20, 400, None]
+    assert found["exits"] == [{"x": 2, "y": 10, "words": "▲ to beyond all numbers", "across": "left", "up": "top"}]
+    assert found["y"] == [1, 20, 400, None]
 
 
 def test_a_heat_gets_centres_and_a_range_of_its_own():

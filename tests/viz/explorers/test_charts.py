@@ -81,5 +81,6 @@ def test_its_picture_is_labelled(name):
     figure = made(name).picture()
     shown = [axes for axes in figure.axes if axes.get_title("left")]
     assert len(shown) == len(corners(name)[0])
-    assert all(axes.get_ylabel() for axes in shown)
+    assert all(axes.get_xlabel() or plot["xTicks"] for axes, plot in zip(shown, corners(name)[0]))
+    assert all(axes.get_ylabel() or plot["yTicks"] for axes, plot in zip(shown, corners(name)[0]))
     plt.close(figure)

@@ -77,5 +77,5 @@ def test_an_unknown_setting_is_one_sentence():
 
 def test_it_says_how_often_values_are_made_and_how_far_they_part():
     loss, distance = chart(compute(0.2, 16))
-    assert "every 16 writes" in loss.lines[1].name and "then lost" in distance.title
+    assert "every 16 writes" in loss.lines[1].name and "then beyond 10,000" in distance.title
     assert chart(compute(0.05, 1))[1].title.endswith("0 at the end")
