@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, exits, roomy, ticks
+from nlcore.viz.chart.frame import exits, roomy, ticks
+from nlcore.viz.chart.plot import Chart, Heat, Line, Plot
 
 DIGITS = 4
 """Significant digits of a number: more than a screen has pixels."""

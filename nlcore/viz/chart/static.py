@@ -7,7 +7,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nlcore.viz.chart.plot import Chart, Heat, Line, Plot, exits, roomy, ticks
+from nlcore.viz.chart.frame import exits, roomy, ticks
+from nlcore.viz.chart.plot import Chart, Heat, Line, Plot
 from nlcore.viz.theme import GREY, REFERENCE_DASH, tidy
 
 WIDTH, HEIGHT = 10.0, 3.7

@@ -86,7 +86,7 @@ function outcome(root, asked, send, answered) {
 // The chart with what the reader drew, in the page's own ink: it is no level's.
 function laidOver(chart, guess) {
   if (guess.plot === undefined) return chart;
-  const line = { name: guess.name, x: guess.x, y: guess.y, style: "both", dash: "dotted", marker: "D", colour: "#000000", size: 9, strong: false, band: null, gone: null };
+  const line = { name: guess.name, x: guess.x, y: guess.y, style: "both", dash: "dotted", marker: "D", colour: "#000000", size: 9, strong: false, band: null, exits: [] };
   return chart.map((plot, i) => (i === guess.plot ? { ...plot, lines: [...plot.lines, line] } : plot));
 }
 

@@ -14,12 +14,12 @@ X = np.arange(1.0, 5.0)
 
 
 def test_a_plot_keeps_its_words_ranges_and_ticks():
-    plot = Plot("Error", "pairs (number)", "error", x_log=True, y_range=(0, 2), x_ticks={1: "first", 4: "last"},
+    plot = Plot("Error", "pairs (number)", "error", x_log=True, x_range=(1, 9), y_range=(0, 2), x_ticks={1: "first", 4: "last"},
                 y_ticks={}, references={1.0: "silence"}, note="nothing yet", square=True, width=1.4)
     (found,) = describe((plot,))
     assert found == {
         "title": "Error", "x": "pairs (number)", "y": "error", "note": "nothing yet", "square": True, "width": 1.4,
-        "xRange": None, "yRange": [0, 2], "xLog": True, "yLog": False, "lines": [], "heat": None,
+        "xRange": [1, 9], "yRange": [0, 2], "xLog": True, "yLog": False, "lines": [], "heat": None,
         "xTicks": {"at": [1, 4], "words": ["first", "last"]}, "yTicks": {"at": [], "words": []},
         "references": [{"at": 1, "name": "silence", "right": True, "above": True}],
     }

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from nlcore.optim import DeltaGradientDescent, LayerInputs
-from nlcore.viz.chart.plot import exits
+from nlcore.viz.chart.frame import exits
 from nlcore.viz.explorers import correlated_streams as explorer
 from nlcore.viz.explorers.correlated_streams import CORRELATIONS, MEASURES, RULES, SEEDS, SMOOTH, STEPS, WIDTH, compute
 

@@ -1,10 +1,10 @@
-"""Where a line leaves its frame: once, for good, and on which side."""
+"""What is said on a frame: where a line leaves it, where a reference has room for its name, and powers of ten."""
 
 import numpy as np
 import pytest
 
 from nlcore.viz.chart import Line, Plot
-from nlcore.viz.chart.plot import Exit, exits, roomy, ticks
+from nlcore.viz.chart.frame import Exit, exits, roomy, ticks
 
 X = np.arange(6.0)
 NAN, INF = np.nan, np.inf
