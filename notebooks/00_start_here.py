@@ -7,7 +7,8 @@
 # **You need** some Python, and to know what a vector and a matrix are. **Time:** 20 minutes; every
 # cell runs in seconds on a laptop.
 #
-# Run a cell with Shift+Enter. Pictures come alive when you run the cell above them.
+# Run a cell with Shift+Enter. Pictures come alive when you run the cell above them. If nothing appears, choose Restart
+# Kernel in the menu Kernel, and run the cells again from the top.
 
 # %% [markdown]
 # ## What does a model remember, and for how long?
@@ -19,22 +20,25 @@
 # each of them learns. A set that changes at one frequency is a **level**.
 
 # %% [markdown]
-# Below, seven memories read the same 52 words. All rows are one kind of memory with other settings; a word is as
-# bright as that memory recalls it now. Marks under the words show when it was updated.
+# Below, seven memories read the same 52 words. All rows are one kind of memory with other settings; a word is
+# highlighted as strongly as that memory recalls it now. Marks under the words show when it was updated.
 #
-# **Predict before you play.** After the last word, which row knows most of the text: one that is
-# updated after every word, or one that was updated twice? Which rows know the last word? Write your
-# answer down first; you will see more.
+# The picture asks you something before it plays. Guess even if you do not know: who has guessed sees more, and whether
+# you were right matters less. “Show me anyway” is there too.
 
 # %%
 from nlcore.viz.explorers.clock_of_levels import clock_of_levels
 
-clock_of_levels()
+clock_of_levels().predict("00-clock")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Seven levels after the whole text (Lewis Carroll, Through the Looking-Glass).* The fast rows know
 # the end and little else. The slow rows know much more, but not the last words: their update has not
 # come yet. Pre-training knows “the”, “it”, “to”, met long ago, and never learns “jam”.
+#
+# </details>
 #
 # A Transformer in use has the first row and the last, and nothing between. The missing rows are what
 # this course builds. Each is a real memory here, written as the text is read.
@@ -48,8 +52,12 @@ clock_of_levels()
 #
 # $$W_t = \alpha\, W_{t-1} + \eta\, v_t k_t^\top \qquad\qquad \hat v = W k$$
 #
-# Here two pairs are written. The first value is $(4, 2)$. **Predict:** with $\alpha = 0.5$, what does
-# its key answer after the second write?
+# Below, two pairs are written with $\eta = 1$ and $\alpha = 0.5$: first $(4, 2)$, and then $(6, 0)$ under another key.
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("00-halved")
 
 # %%
 import torch
@@ -72,9 +80,14 @@ print("W =", W.tolist())
 print("first key answers", memory.read(state, k[0]).tolist())
 
 # %% [markdown]
-# The first value, $(4, 2)$, came back halved: one update passed, and each keeps half. Had this memory been
-# updated once for both words, nothing would have faded. So two things decide how long a word lasts:
-# how much an update keeps, and how often updates come. The second is the level's **frequency**.
+# <details><summary>What you just saw</summary>
+#
+# The first value, $(4, 2)$, came back halved: one update passed, and each keeps half.
+#
+# </details>
+#
+# Had this memory been updated once for both words, nothing would have faded. So two things decide how long a word
+# lasts: how much an update keeps, and how often updates come. The second is the level's **frequency**.
 #
 # The rows of the clock keep 0.7 at each update; what tells them apart is above all how often that is.
 # (Attention keeps nothing: it reads its last eight words anew.)
@@ -87,17 +100,21 @@ print("first key answers", memory.read(state, k[0]).tolist())
 # end, by its age.
 #
 # One memory *adds* each pair, as above. The other *corrects*: it writes only what is wrong about its
-# answer. **Predict:** if nothing fades ($\alpha = 1$), which of the two still knows the first words?
+# answer. What if nothing fades?
 
 # %%
 from nlcore.viz.explorers.fading import fading
 
-fading()
+fading().predict("00-fading")
 
 # %% [markdown]
-# *Recall by age, at $\alpha = 0.9$.* With $\alpha = 1$ the adding memory treats all words alike, and
+# <details><summary>What you just saw</summary>
+#
+# *Recall by age; the stored picture has $\alpha = 0.9$.* With $\alpha = 1$ the adding memory treats all words alike, and
 # recalls each with the noise of all others. The correcting one has the last word exactly right, and
 # pays with the oldest. A wider memory crowds less, and a slower one fades less.
+#
+# </details>
 #
 # No setting wins everywhere. That is the case for many levels: fast ones that are exact about now,
 # slow ones that hold what was.
@@ -106,7 +123,8 @@ fading()
 # ## How the course works
 #
 # Each section asks a question, gives the equation with the paper's number, a few lines of code in the
-# same symbols, a number you can check by hand, and something to move. Predict before you run.
+# same symbols, a number you can check by hand, and something to move. What you predicted is kept in a small file of
+# your own, and counted at the end of this notebook.
 #
 # Widgets work with the keyboard: Tab reaches a control, arrows move it, Space presses a button. Change
 # any cell; `make book` never overwrites a notebook that you changed. Exercises stand at the end, each
@@ -132,19 +150,10 @@ fading()
 # differently.
 
 # %%
-import matplotlib.pyplot as plt
+from nlcore.viz.colour_key import colour_key
 from nlcore.viz.explorers.clock_of_levels import LOOKS
-from nlcore.viz.show import show
 
-figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
-for row, (name, look) in enumerate(LOOKS.items()):
-    axes.plot([0, 1, 2, 3], [-row] * 4, **look.line(), label=name)
-    axes.text(3.2, -row, name, color=look.colour, va="center")
-axes.set(xlim=(-0.1, 5), xticks=[], yticks=[])
-axes.spines[:].set_visible(False)
-axes.set_title("fastest", loc="left", fontsize=10)
-show(figure, alt="Seven lines, one for each level from attention to pre-training, each with its own colour, "
-     "dash and mark.")
+colour_key(LOOKS)
 
 # %% [markdown]
 # ## Is everything here?
@@ -161,7 +170,7 @@ print(*doctor.examine(), sep="\n")
 # %% [markdown]
 # ## The map
 #
-# Chapters without a link are to come. Each can be read alone, after this one.
+# Seven chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
 #
 # | | chapter | the question it answers |
 # |---|---|---|
@@ -170,14 +179,32 @@ print(*doctor.examine(), sep="\n")
 # | 03 | [Momentum is a memory of gradients](03_momentum.ipynb) | What does an optimizer remember, and forget? |
 # | 04 | [Adam, AdaGrad, Muon, M3](04_adam_to_muon.ipynb) | Which memory is each optimizer? |
 # | 05 | [Beyond gradient descent](05_beyond_gradient_descent.ipynb) | What if a write first erases? |
-# | 06 | Attention is a memory too | Which memory is attention, and which is linear attention? |
-# | 07 | Levels, frequencies, transfer | How do levels pass on what they know? |
-# | 08 | Continuum memory | What if there are many levels, not two? |
-# | 09 | A memory that modifies itself | Can a memory choose what it writes? |
-# | 10 | Hope | What do you get from all of it? |
+# | 06 | Attention is a memory too *(to come)* | Which memory is attention, and which is linear attention? |
+# | 07 | Levels, frequencies, transfer *(to come)* | How do levels pass on what they know? |
+# | 08 | Continuum memory *(to come)* | What if there are many levels, not two? |
+# | 09 | A memory that modifies itself *(to come)* | Can a memory choose what it writes? |
+# | 10 | Hope *(to come)* | What do you get from all of it? |
 # | 11 | [Train Hope at full scale](11_train_hope.ipynb) | How do levels behave while a real model trains? |
-# | 12 | Continual learning, long context | Does it help? |
-# | 13 | What holds, what does not | What did we find, and where is each equation? |
+# | 12 | Continual learning, long context *(to come)* | Does it help? |
+# | 13 | What holds, what does not *(to come)* | What did we find, and where is each equation? |
+
+# %% [markdown]
+# ## You have half an hour?
+#
+# Then read these sections, in this order. They are enough to say what a level is, why a good write first erases, what
+# training and momentum write and under which key, and which level of a trained Hope holds the text that it reads.
+#
+# | chapter | sections | minutes |
+# |---|---|---|
+# | [00](00_start_here.ipynb) | What does a model remember, and for how long? · What is such a memory? · Fading or crowding? | 8 |
+# | [01](01_associative_memory.ipynb) | How many pairs can a memory hold? · What are the four choices? · What if we write only what is wrong? | 7 |
+# | [02](02_backpropagation.ipynb) | What does training write, and under which key? · What does one step write? | 4 |
+# | [03](03_momentum.ipynb) | What does an optimizer remember, and forget? · What does momentum hold? | 4 |
+# | [11](11_train_hope.ipynb) | Who will change, and how often? · Watch and steer · What does each level hold? | 6 |
+
+# %% [markdown]
+# In chapter 11 the stored pictures will do. If you would rather see your own run, start its training before you begin
+# here: it takes some two minutes, and is done long before you arrive.
 
 # %% [markdown]
 # ## Summary
@@ -272,3 +299,13 @@ def lasts(alpha, period):
 
 
 print(check_lasts(lasts))
+
+# %% [markdown]
+# ## Your predictions
+#
+# This counts those of all chapters. Only the ones that you made count: to look first is neither right nor wrong.
+
+# %%
+from nlcore.viz.predictions import predictions
+
+predictions()

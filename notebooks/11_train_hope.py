@@ -17,6 +17,7 @@ from pathlib import Path
 from nlcore import sizing, train, trial
 from nlcore.viz import plots
 from nlcore.viz.follow import follow
+from nlcore.viz.predictions import predict
 from nlcore.viz.show import show
 
 FAST = os.environ.get("NL_FAST") == "1"  # a few steps only, for the tests
@@ -58,10 +59,8 @@ from nlcore.models import PRESETS, build
 for level in build("hope", PRESETS["tiny"], 256).levels():
     print(f"{level.name:12} changes every {level.period:>3} {level.unit}")
 
-# %% [markdown]
-# Before you go on, **predict**. Draw a piano roll: one row for each level, one column for each step,
-# a dot where a level changes. Which rows are full? Which is almost empty, and how many dots does it
-# have in the first 100 steps? Keep your answer.
+# %%
+predict("11-rows")
 
 # %% [markdown]
 # ## Start
@@ -77,8 +76,8 @@ print("Everything is written to", run.folder.path)
 # %% [markdown]
 # ## Watch and steer
 #
-# This is the run: loss, speed, the level score as it grows, surprise shaded over text, a sample. Pause
-# it, or pull a slider, and see which rows answer. Close the browser, or restart the kernel: training
+# This is the run: loss, speed, the level score as it grows, surprise shaded over text, a sample. Look for your answer in
+# the score's first hundred steps. Pause the run, or pull a slider, and see which rows answer. Close the browser, or restart the kernel: training
 # goes on, and `Dashboard("runs/...")` with the folder's name finds it again.
 #
 # The cell after it waits for the end, and buttons wait with it: play first, or interrupt the kernel to
@@ -90,9 +89,13 @@ from nlcore.viz.dashboard import Dashboard
 Dashboard(run)
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *The whole run. Each row is a level, fastest on top; brightness is the size of an update against the
 # norm of what it changed.* The memories change in every step, many times. The slowest row lights up
-# once in 16 steps, so 6 times in the first 100. Was your prediction right?
+# once in 16 steps, so 6 times in the first 100.
+#
+# </details>
 
 # %%
 status = follow(run)
@@ -127,11 +130,53 @@ if not FAST:
 print(result["prompt"] + "|" + result["sample"])
 
 # %% [markdown]
+# ## Where does it not know?
+#
+# Bits per byte is a mean, and a mean hides where the bits are spent. Below you give the model a text of your own. It
+# goes on with it, and each byte of both is shaded by its surprise: how many bits the model needed to tell it, knowing
+# all bytes before. A byte to which it gave a chance of one half costs 1 bit; one in a thousand costs 10.
+
+# %%
+predict("11-letters")
+
+# %%
+from nlcore.viz.prompt import PromptBox
+
+PromptBox(run)
+
+# %% [markdown]
+# *A beginning, and after the bar what the model added.* What it added is nonsense, and yet costs less than real text did
+# above, since it chose those bytes by the very chances that are counted here. Type `return`, which it has met often, and
+# then `retrun`: the wrong letters cost many times as much. At temperature 0 it soon says one word for ever.
+#
+# On 256 pieces of unseen text, by the kind of byte:
+
+# %%
+import torch
+from nlcore import tasks
+from nlcore.train.worth import bits
+
+model, tokenizer = train.load(run.folder.path)
+unseen = tasks.prepare(tasks.load(cost.config.data), tokenizer).validation
+T, N = 64, 8 if FAST else 256
+text, _ = next(tasks.sequential(unseen, N, T, N))
+
+if tokenizer.vocabulary == 256:  # a token is a byte
+    surprise = bits(model, text)  # of each byte but the first
+    letters = torch.tensor([[chr(byte).isascii() and chr(byte).isalpha() for byte in piece] for piece in text.tolist()])
+    now, before = letters[:, 1:], letters[:, :-1]
+    space = (text[:, 1:] == ord(" ")) | (text[:, 1:] == ord("\n"))
+    for kind, there in {"first letter": now & ~before, "letter inside": now & before, "space, line end": space}.items():
+        print(f"{kind:16}{surprise[there].mean():.2f} bits, {there.float().mean():.0%} of all bytes")
+
+# %% [markdown]
 # ## Is that good? A fair rival
 #
 # A Transformer++ of the same number of parameters reads the same text for the same time, in the same
-# axes. **Predict:** which is better after as many *steps*? Which after as many *minutes*? A step
-# of Hope costs more, since its memories are written as they read.
+# axes. A step of Hope costs more, since its memories are written as they read.
+
+# %%
+predict("11-rival")
 
 # %%
 rival = train.start(train.change(cost.config, model="transformer", seconds=result["seconds"]))
@@ -143,6 +188,11 @@ print(f"{'':16}{'bits/byte':>10}{'steps':>8}{'seconds':>9}{'tokens/s':>10}")
 for name, its in (("Hope", result), ("Transformer++", rivals)):
     print(f"{name:16}{its['bits_per_byte']:>10.3f}{its['steps']:>8,}{its['seconds']:>9.0f}{its['tokens_per_second']:>10,.0f}")
 
+measured = [{line["step"]: line["validation_bits_per_byte"] for line in one.metrics() if line["validation_bits_per_byte"]}
+            for one in (run, rival)]
+both = max(measured[0].keys() & measured[1].keys())
+print(f"After {both} steps of each, on a smaller piece: Hope {measured[0][both]:.3f}, Transformer++ {measured[1][both]:.3f}")
+
 # %%
 show(
     plots.against(run.folder.path, rival.folder.path),
@@ -151,8 +201,14 @@ show(
 )
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # At `tiny`, on a CPU, in one run each: Hope learns more from a step, and the Transformer more from a
-# minute. Which of the two matters depends on what is scarce, text or time. The paper's own comparison
+# minute.
+#
+# </details>
+#
+# Which of the two matters depends on what is scarce, text or time. The paper's own comparison
 # is at equal text, with models a thousand times as large; nothing here says how that ends.
 
 # %% [markdown]
@@ -162,19 +218,15 @@ show(
 # continuum memory is skipped. The model reads 64 tokens of unseen text, once after *the same* 64
 # tokens, and once after 64 of *another* text.
 #
-# **Predict:** which levels are worth more after the same text? A level that learned in training
-# cannot know that the text has just been read.
+# Which levels are worth more after the same text?
 
 # %%
-import torch
-from nlcore import tasks
-from nlcore.train.worth import bits, worth
+predict("11-worth")
+
+# %%
+from nlcore.train.worth import worth
 from nlcore.viz.held import held
 
-model, tokenizer = train.load(run.folder.path)
-unseen = tasks.prepare(tasks.load(cost.config.data), tokenizer).validation
-T, N = 64, 8 if FAST else 256
-text, _ = next(tasks.sequential(unseen, N, T, N))
 before = {"the same text": text, "another text": text.roll(N // 3, 0)}
 
 lost = {}
@@ -191,10 +243,16 @@ show(
 )
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # The text is cheaper to read again, and the row `memory` says who remembers it: what it holds now is
 # worth several times as much as after another text. The continuum memory is worth the same or a
 # little less: it holds what texts have in common. `projections`, at this size, hold nothing that is
 # missed.
+#
+# </details>
+#
+# In numbers:
 
 # %%
 gain = {level: lost["the same text"][level].mean(1) - lost["another text"][level].mean(1) for level in lost["another text"]}

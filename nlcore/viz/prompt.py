@@ -26,7 +26,7 @@ from nlcore.viz.view import script, style
 
 LONGEST = 1000
 """Characters of a prompt: more would take longer than a reader waits."""
-FIRST = "def __init__(self, name"
+FIRST = "def read(self, name):\n    return self."
 FULL = 8.0
 """Bits that are shaded in full: what a byte costs one who knows nothing."""
 MARKS = {"\n": "↵", "\t": "→", " ": "·"}

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bench.lab import notebook_of, open_lab, run_all
 from nlcore.train import new, train
+from nlcore.viz.prompt import FIRST
 from tests.train.small import small
 
 LEAST_CONTRAST = """root => Math.min(...Array.from(root.querySelectorAll('[data-token]'), (span) => {
@@ -89,7 +90,7 @@ def test_it_goes_on_from_what_is_typed_and_is_read_by_keyboard(hub, page):
     found.get_by_role("button", name="Go on from here").click()
     expect(found.locator(".nl-status")).to_have_text("The model cannot go on: the prompt has 0 characters: type 1 to 1000.")
     found.get_by_role("button", name="Reset").click()
-    expect(page.get_by_label("Your text")).to_have_value("def __init__(self, name")
+    expect(page.get_by_label("Your text")).to_have_value(FIRST)
     expect(found.locator(".nl-status")).to_have_text("")
     assert page.complaints == []
 

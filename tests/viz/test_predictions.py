@@ -3,6 +3,7 @@
 import json
 import re
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from nlcore import optim
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Omega, Rates
 from nlcore.memory.objectives import Objective
 from nlcore.memory.rules import Rule
+from nlcore.models import PRESETS, build
 from nlcore.optim import DeepMomentum, DeltaMomentum
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.explorers import (
@@ -296,3 +298,40 @@ def test_05_outliers():
     plot = at(generalized_descent.generalized_descent(), **find("05-outliers").at)[0]
     ends = {name: named(plot, name).y[-30:].mean() for name in ("dot product", "L2", "Huber")}
     assert max(ends, key=ends.get) in right("05-outliers") and ends["Huber"] < ends["L2"] / 2
+
+
+# ---- chapter 11: what its own full run printed, which the stored notebook keeps ----
+
+
+@pytest.fixture(scope="module")
+def printed(root) -> str:
+    notebook = nbformat.read(root / "notebooks" / "11_train_hope.ipynb", as_version=4)
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+def test_11_rows():
+    tiny = PRESETS["tiny"]
+    levels = build("hope", tiny, 256).levels()
+    full = [level.name for level in levels if level.period <= (tiny.context if level.unit == "tokens" else 1)]
+    assert set(right("11-rows").replace(" and ", ", ").split(", ")) == set(full)
+
+
+def test_11_letters(printed):
+    cost = {kind: float(bits) for kind, bits in re.findall(r"^(first letter|letter inside|space, line end) +([\d.]+) bits", printed, re.M)}
+    assert len(cost) == len(find("11-letters").options)
+    assert right("11-letters").startswith("the " + max(cost, key=cost.get))
+    assert min(cost, key=cost.get) == "space, line end"
+
+
+def test_11_rival(printed):
+    steps = re.search(r"^After \d+ steps of each.*: Hope ([\d.]+), Transformer\+\+ ([\d.]+)", printed, re.M)
+    minutes = [re.search(rf"^{re.escape(name)} +([\d.]+) +[\d,]+ +\d+", printed, re.M)[1] for name in ("Hope", "Transformer++")]
+    better = ["Hope" if float(hope) < float(rival) else "the Transformer" for hope, rival in (steps.groups(), minutes)]
+    assert right("11-rival") == "{} after as many steps, {} after as many minutes".format(*better)
+
+
+def test_11_worth(printed):
+    gain = {level: float(bits) for level, bits in re.findall(r"^([\w-]+) +([+-][\d.]+) bits more after the same text", printed, re.M)}
+    assert right("11-worth").startswith(max(gain, key=gain.get))
+    assert all(option.split(",")[0] in gain for option in find("11-worth").options)
+    assert sorted(gain.values())[-2] < gain["memory"] / 3
