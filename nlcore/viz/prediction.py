@@ -105,7 +105,7 @@ class Curve:
         plot = chart[self.plot]
         across, up = axes(plot)
         x, y = _seen(_line(plot, self.line), across)
-        here = across.value(np.linspace(*across.share(x[[0, -1]]), self.handles))
+        here = np.round(across.value(np.linspace(*across.share(x[[0, -1]]), self.handles)), 12)
         there = up.value(np.interp(across.share(here), across.share(x), up.share(y)))
         return Drawing((across, up), here, there, tuple(_line(plot, name) for name in self.given))
 

@@ -1,31 +1,16 @@
 """A picture, what it shows and its caption stay on the page whatever becomes of the kernel."""
 
-import json
 import re
-import urllib.request
 
 import nbformat
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
-from bench.lab import notebook_of, run_all
+from bench.lab import ask, notebook_of, put, run_all
 
 ALT = re.compile("Recall of a word falls with its age")
 SAVED = "survival.ipynb"
 CELL = "from nlcore.viz.explorers.fading import fading\nfading()"
-
-
-def ask(lab: str, what: str, method: str = "GET", body: dict | None = None) -> object:
-    """The server's answer to a REST call."""
-    address, token = lab.split("/lab/tree/{}?token=")
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{address}/api/{what}", data, {"Authorization": f"token {token}"}, method=method)
-    with urllib.request.urlopen(request) as answer:
-        return json.loads(answer.read() or b"null")
-
-
-def put(lab: str, name: str, notebook: nbformat.NotebookNode) -> None:
-    ask(lab, f"contents/{name}", "PUT", {"type": "notebook", "content": notebook})
 
 
 def picture_alone(page: Page) -> None:

@@ -1,0 +1,162 @@
+"""Predictions in a real JupyterLab: a view opens once its question is answered, by mouse or by keyboard, and remembers."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from bench.lab import notebook_of, put, run_all
+
+ALONE = notebook_of('from nlcore.viz.predictions import predict, predictions\npredict("01-exact")', "predictions()")
+CURVE = notebook_of('from nlcore.viz.explorers.fading import fading\nfading().predict("00-fading")')
+OTHER = notebook_of('from nlcore.viz.explorers.store_and_recall import store_and_recall\nstore_and_recall().predict("01-hold")')
+TICK = notebook_of(
+    "from nlcore.viz.explorers.generalized_descent import generalized_descent\n"
+    'generalized_descent().predict("05-outliers")'
+)
+GUESS = re.compile("your guess")
+
+
+def opened(lab: str, page: Page, name: str, notebook=None) -> Locator:
+    """The question of a notebook that has been run; without `notebook` that of one that is there, as on another day."""
+    if notebook is not None:
+        put(lab, name, notebook)
+    run_all(page, lab.format(name))
+    question = page.locator(".nl-ask")
+    question.wait_for()
+    return question
+
+
+def chart(page: Page) -> Locator:
+    """Its frames: each says in words what is drawn."""
+    return page.locator(".nl-frame")
+
+
+def test_a_tick_is_answered_by_keyboard_and_comes_back_answered(lab, page):
+    question = opened(lab, page, "alone.ipynb", ALONE)
+    assert question.get_by_role("group").get_attribute("aria-labelledby")
+    expect(page.get_by_text("You have made no prediction yet")).to_be_visible()
+    question.get_by_role("button").first.focus()
+    page.keyboard.press("Tab")
+    expect(question.get_by_role("button", name="the second")).to_be_focused()
+    page.keyboard.press("Enter")
+    verdict = question.locator(".nl-ask-verdict")
+    expect(verdict).to_contain_text("You were right.")
+    expect(verdict).to_be_focused()
+    expect(question.get_by_role("listitem").filter(has_text="your guess")).to_contain_text("✓ the answer, your guess")
+    page.keyboard.press("Tab")
+    expect(question.get_by_role("button", name="Ask me again")).to_be_focused()
+
+    opened(lab, page, "alone.ipynb")
+    expect(verdict).to_contain_text("You were right.")
+    expect(verdict).not_to_be_focused()
+    expect(page.get_by_text("You were right in 1 of 1 prediction.")).to_be_visible()
+    question.get_by_role("button", name="Ask me again").click()
+    question.get_by_role("button", name="neither").click()
+    expect(verdict).to_contain_text("Not this time.")
+    assert page.complaints == []
+
+
+def test_a_curve_is_drawn_by_mouse_and_laid_over_the_chart(lab, page):
+    question = opened(lab, page, "curve.ipynb", CURVE)
+    sliders, done = page.locator(".nl-explorer input[type=range]"), question.get_by_role("button", name="That is my guess")
+    expect(chart(page)).to_be_hidden()
+    for slider in sliders.all():
+        expect(slider).to_be_hidden()
+    expect(page.get_by_role("button", name="Reset", exact=True)).to_be_hidden()
+    expect(page.locator(".nl-asked")).to_be_hidden()  # the question in plain words is for pages without a kernel
+    expect(done).to_be_disabled()
+    first, last = question.get_by_role("slider").first, question.get_by_role("slider").last
+    for handle, up in ((first, -70), (last, 35)):
+        box = handle.locator("circle").last.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 3, y + up, steps=4)
+        page.mouse.up()
+    expect(first).to_have_attribute("aria-valuetext", re.compile(r"recall .* (0\.9\d?|1), at age"))
+    done.click()
+    expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right: on average your curve is")
+    expect(chart(page)).to_have_attribute("aria-label", GUESS)
+    expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "1")
+    expect(chart(page)).to_have_attribute("aria-label", re.compile("corrects.*: from 1 at 0 to 0"))  # at α = 1
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "0.9")
+
+    question = opened(lab, page, "curve.ipynb")
+    expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right")
+    expect(chart(page)).to_have_attribute("aria-label", GUESS)
+    assert page.complaints == []
+
+
+def test_a_curve_is_drawn_by_keyboard_in_a_narrow_cell_and_read_in_both_themes(lab, page):
+    page.set_viewport_size({"width": 790, "height": 1000})
+    question = opened(lab, page, "keyboard.ipynb", OTHER)
+    handles = question.get_by_role("slider")
+    handles.first.focus()
+    before = [handle.get_attribute("aria-valuetext") for handle in handles.all()]
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    expect(handles.nth(1)).to_be_focused()
+    page.keyboard.press("Home")
+    after = [handle.get_attribute("aria-valuetext") for handle in handles.all()]
+    assert after[0] != before[0] and after[1].startswith("recall error (0 exact, 1 silence) −0.03") and after[2:] == before[2:]
+    assert question.evaluate("node => node.clientWidth") < 380
+    assert question.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    assert question.evaluate(CONTRAST) == []
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    page.wait_for_timeout(1000)  # the theme's colours come after its name
+    assert question.evaluate(CONTRAST) == []
+    question.get_by_role("button", name="That is my guess").focus()
+    page.keyboard.press("Enter")
+    expect(question.locator(".nl-ask-verdict")).to_be_visible()
+    expect(chart(page).first).to_have_attribute("aria-label", GUESS)
+    assert question.evaluate(CONTRAST) == []
+    assert page.complaints == []
+
+
+def test_to_look_first_opens_the_view_and_counts_for_nothing(lab, page):
+    question = opened(lab, page, "tick.ipynb", TICK)
+    sliders = page.locator(".nl-explorer .nl-controls")
+    expect(sliders).to_have_attribute("inert", "")
+    expect(chart(page).first).to_be_visible()  # as it opens it is no answer
+    expect(chart(page).first.locator(".main-svg").first).to_be_visible()
+    question.get_by_role("button", name="Show me anyway").click()
+    expect(question.locator(".nl-ask-verdict")).to_contain_text("You looked first.")
+    expect(sliders).not_to_have_attribute("inert", "")
+    expect(page.get_by_role("slider", name="Size of the outliers")).to_have_attribute("aria-valuetext", "20")
+    expect(chart(page).first).not_to_have_attribute("aria-label", GUESS)
+    question.get_by_role("button", name="Ask me again").click()
+    expect(sliders).to_have_attribute("inert", "")
+    question.get_by_role("button", name="the dot product").click()
+    expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right.")
+    expect(sliders).not_to_have_attribute("inert", "")
+    assert page.complaints == []
+
+
+CONTRAST = """root => {
+  const rgb = (colour) => colour.startsWith("color(") ? colour.match(/[\\d.]+/g).slice(0, 3).map((v) => 255 * v) : colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = rgb(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+  };
+  const low = [];
+  for (const node of root.querySelectorAll("*")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || node.disabled) continue;
+    const style = getComputedStyle(node), ink = rgb(node instanceof SVGElement ? style.fill : style.color);
+    const [dark, bright] = [light(ink), light(ground(node))].sort((a, b) => a - b);
+    const ratio = (bright + 0.05) / (dark + 0.05);
+    if (ratio < 4.5) low.push(`${node.textContent}: ${ratio.toFixed(2)}`);
+  }
+  return low;
+}"""
+"""The texts of a question whose contrast to their ground is below 4.5."""
