@@ -61,7 +61,38 @@ const GLYPHS = { o: "M4 0A4 4 0 1 0-4 0A4 4 0 1 0 4 0", s: "M-3.5-3.5h7v7h-7z", 
 const STROKES = { dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
 
 function swatch({ style, dash, marker, strong }, colour) {
-  const bars = (line, ink) => ({
+  const bars = ["bars", "lying"].includes(style) ? `<rect x="8" y="1" width="14" height="12" fill="${colour}"/>` : "";
+  const stroke = ["line", "both"].includes(style) ? `<path d="M1 7H29" stroke="${colour}" stroke-width="${strong ? 4 : 2.4}" stroke-dasharray="${STROKES[dash] ?? ""}"/>` : "";
+  const mark = ["points", "both"].includes(style) ? `<path d="${GLYPHS[marker]}" transform="translate(15 7)" fill="${colour}"/>` : "";
+  return `<svg width="30" height="14" aria-hidden="true">${bars}${stroke}${mark}</svg>`;
+}
+
+// ---- plotly's traces and layout ----
+
+function traces(plot, ink) {
+  const found = plot.heat ? [heat(plot.heat, ink)] : [];
+  const drawn = plot.lines.filter((line) => line.style === "both");
+  if (plot.heat) found.push(...drawn.map((line) => casing(line, ink))); // under all lines, so that none hides another
+  for (const line of plot.lines) {
+    if (line.band) found.push(band(line, ink));
+    found.push(["bars", "lying"].includes(line.style) ? bars(line, ink) : curve(line, ink));
+  }
+  return found;
+}
+
+const quiet = { showlegend: false, hoverinfo: "skip" };
+
+function curve(line, ink) {
+  const colour = css(readable(line.colour, ink, 3));
+  return {
+    type: "scatter", mode: MODES[line.style], x: line.x, y: line.y, showlegend: false, name: line.name,
+    line: { color: colour, dash: DASHES[line.dash], width: line.strong ? 4 : 2.2 },
+    marker: { symbol: SYMBOLS[line.marker], size: line.size, color: colour },
+    hovertemplate: `%{x:.4~g}: %{y:.4~g}<extra>${line.name}</extra>`,
+  };
+}
+
+const bars = (line, ink) => ({
   type: "bar", x: line.x, y: line.y, orientation: line.style === "lying" ? "h" : "v", showlegend: false,
   marker: { color: css(readable(line.colour, ink, 3)) }, hovertemplate: `%{${line.style === "lying" ? "x" : "y"}:.4~g}<extra>${line.name}</extra>`,
 });
@@ -75,7 +106,7 @@ const band = (line, ink) => ({
 });
 
 function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
-  const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.3))]];
+  const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.24))]];
   const kept = {
     x, y, z, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
     colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, nticks: 6, ticks: "outside", ticklen: 4, tickcolor: css(ink.line) }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
