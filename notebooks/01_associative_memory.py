@@ -15,18 +15,21 @@
 # in each answer of the memory you look at, beyond what belongs there: if all were exact, you would see a
 # dark red diagonal on white.
 #
-# **Predict before you play.** A key has 32 numbers, so a matrix has 32 × 32. How many pairs can it
-# store without error, and does the way of writing matter?
+# How many pairs can a matrix store without error, and does the way of writing matter?
 
 # %%
 from nlcore.viz.explorers.store_and_recall import store_and_recall
 
-store_and_recall()
+store_and_recall().predict("01-hold")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Recall error at width 32, random keys.* The best matrix there is (ridge, here with no penalty) is
 # exact up to 32 pairs, as many as a key has numbers. No rule that writes each pair once gets there,
 # unless the keys are orthonormal. An MLP goes beyond, if it sees the pairs again and again.
+#
+# </details>
 #
 # Colour off the diagonal is **crosstalk**: an answer that contains other pairs' values. The rest of
 # this chapter says where it comes from, and which choice fights it.
@@ -147,8 +150,12 @@ show(figure, alt="A lower triangle of weights: bright near the diagonal, fading 
 # The gradient under its brace, $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, puts it on the right, where keys come in; so it
 # is a slip of the pen, and all that the paper builds on the rule stands.
 #
-# **Predict** with $\eta = 1$: after both writes, which key gets an exact answer? Only the objective
-# changes in the code.
+# Our two pairs are written once more, with $\eta = 1$. Only the objective changes in the code.
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("01-exact")
 
 # %%
 delta = AssociativeMemory(Linear(2, 2), L2(), GradientDescent(), Decay())
@@ -275,8 +282,7 @@ assert torch.allclose(best, torch.linalg.lstsq(k, v).solution.T, atol=1e-6)
 # Check by hand: the first row must answer 1 to $(1, 0)$ and 0 to $(0.6, 0.8)$, so it is $(1, -0.75)$.
 #
 # Every inner loop on the L2 objective tries to reach this matrix. The delta rule gets closer each time it
-# sees the pairs again; gradient descent on all pairs at once does too. **Predict:** which is nearer
-# after 10 rounds?
+# sees the pairs again; gradient descent on all pairs at once does too. Which of them is quicker?
 
 # %%
 descent = torch.zeros(2, 2)
@@ -339,7 +345,7 @@ assert torch.allclose(learn(omega(2, 1.0, 1.0), k, v, eta=0.5), W - 0.5 * by_han
 # $\mathcal{M}_t$ the unknown stands on both sides, and whoever solves for it takes the *implicit* step, which chapter 02 meets
 # again as the proximal one.
 #
-# **Predict:** both make 40 writes that each look at both pairs. Which of them bears a rate of 2?
+# Below, both make 40 writes that each look at both pairs, first at a small rate and then at a rate of 2.
 
 # %%
 def slope(M):
@@ -372,8 +378,10 @@ assert ends[explicit, 0.5] < 1e-3 and ends[explicit, 2.0] > 1e6 and ends[implici
 # system to solve at each write, which is why Omega in this package (and in the rest of the course) is explicit.
 #
 # What is a longer window worth? Below, 64 random pairs are written to a matrix of width 32, which is twice
-# what it can hold. **Predict:** does looking back at 8 pairs help the last 8 words, the first words,
-# or both?
+# what it can hold, and each write looks back at the last $c$ of them.
+
+# %%
+predict("01-window")
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -508,8 +516,8 @@ for width in WIDTHS:
 #
 # $$W \leftarrow \alpha W \qquad\qquad W \leftarrow W_0 + \alpha\, (W - W_0)$$
 #
-# Below, a memory knows 8 words from its start; then 32 others are written. **Predict:** what does saving
-# the old words cost the new ones?
+# Below, a memory knows 8 words from its start; then 32 others are written. What does it cost the new words to save
+# the old ones?
 
 # %%
 from nlcore.viz.explorers.forgetting_curve import forgetting_curve
@@ -539,18 +547,21 @@ for retention in ("decay", "pull to start"):
 # that stores each pair exactly has stored the noise. What we want to know is its error on keys it has
 # *not* seen.
 #
-# Two ways to hold back: the penalty $\lambda$ of ridge, or few inner steps. **Predict:** with 32 noisy pairs at
-# width 32, what does exact recall cost on unseen keys?
+# Two ways to hold back: the penalty $\lambda$ of ridge, or few inner steps. What does exact recall cost on unseen keys?
 
 # %%
 from nlcore.viz.explorers.learn_or_memorise import learn_or_memorise
 
-learn_or_memorise()
+learn_or_memorise().predict("01-noise")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *32 noisy pairs, width 32.* Left: with almost no penalty the stored pairs are exact, and unseen keys are
 # answered far worse than by silence. Right: the same, by the number of steps; early steps learn the rule, late
 # ones the noise. Few steps act like a large penalty.
+#
+# </details>
 #
 # It is worst where the number of pairs equals the width. Try 64 and 128 pairs: there are then more
 # pairs than the matrix can memorise, and it must learn.

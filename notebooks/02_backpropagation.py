@@ -14,18 +14,23 @@
 # each layer meets its own input, the **key**, and a gradient at its output, the **surprise**. In the
 # corner between both stands their product, what the step **writes**. Red is above 0, blue below.
 #
-# **Predict before you play.** When the loss is small, what is small with it: the keys, the surprises,
-# or only what is written?
+# Training makes the loss small. What becomes small with it?
 
 # %%
 from nlcore.viz.explorers.backward_as_writes import backward_as_writes
 
-backward_as_writes()
+backward_as_writes().predict("02-small")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *The hidden layer at step 10.* Keys stay large: they are what the layer sees. What is written shrinks
 # with the loss. The surprises of single points shrink much less: what one point asks for, others ask
-# back, and it cancels in the sum. In numbers, for the same layer:
+# back, and it cancels in the sum.
+#
+# </details>
+#
+# In numbers, for the same layer:
 
 # %%
 import numpy as np
@@ -58,7 +63,7 @@ assert sizes["write"][0] / sizes["write"][STEPS] > 5 * sizes["surprise"][0] / si
 #
 # $$W_{t+1} = W_t - \eta\, \delta_t x_t^\top$$
 #
-# Take $x = (1, 2)$, $v = (3, 1)$, $W = I$ and $\eta = 0.1$. **Predict:** the answer after one step.
+# Take $x = (1, 2)$, $v = (3, 1)$, $W = I$ and $\eta = 0.1$. Work out the answer after one step, then run.
 
 # %%
 import torch
@@ -83,7 +88,12 @@ print("it answered", (W @ x).tolist(), "and now answers", (W_new @ x).tolist())
 #
 # Read the step as chapter 00 read a write: it stores the value $u = -\delta$ under the key $x$, at rate
 # $\eta$. What does a layer answer at another key $q$ after that? Its old answer, and
-# $\eta\, u\, (x^\top q)$: the value, as loud as $q$ is like $x$. **Predict** the change at $q = (2, -1)$.
+# $\eta\, u\, (x^\top q)$: the value, as loud as $q$ is like $x$.
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("02-orthogonal")
 
 # %%
 u = -delta
@@ -178,7 +188,7 @@ for t in range(3):
 #
 # $$W_{t+1} = \mathrm{argmin}_W \sum_{s \le t} \eta_s \langle g_s, W\rangle + \tfrac{1}{2} \lVert W - W_0\rVert^2$$
 #
-# **Predict:** how far is eq. 3 from the first form, and how far is this one?
+# How far is eq. 3 from the first form, and how far is this one?
 
 # %%
 rates = 0.1, 0.1, 0.05
@@ -199,8 +209,8 @@ print(f"with the rates inside the sum they differ by {(repaired - halved).abs().
 # package, 1 is the layer at the output. For $x = (1, 2)$ the hidden layer gives $(1, 2)$ and $y$ is 4.
 # If it should be 3, the surprise at the output is 1.
 #
-# The hidden surprise is that, carried back: $W_1^\top \delta_1$ times the slope of relu. **Predict**
-# it, and the write it makes.
+# The hidden surprise is that, carried back: $W_1^\top \delta_1$ times the slope of relu. By hand it is a line; the
+# cell writes it, and what it makes the layer write.
 
 # %%
 from nlcore.memory import DeepMLP
@@ -265,9 +275,11 @@ print("32 writes from one state are one step on the mean loss")
 # ## Who goes on surprising?
 #
 # A well-known pair writes nothing: no surprise, no value. So training spends itself on what is not yet
-# known. Here is the surprise of each of the 32 points at the output, step after step, in the run of the
-# first picture. **Predict:** which points stay bright, those at the centre of the spiral or those at
-# its ends?
+# known. The picture shows the surprise of each of the 32 points at the output, step after step, in the run of the
+# first picture.
+
+# %%
+predict("02-spiral")
 
 # %%
 output = run().layers[2]
@@ -293,8 +305,8 @@ print(f"at the end: centre {centre:.2f}, ends {ends:.2f}")
 # value comes from the input alone. Here it is $u_t = -\nabla_y \mathcal{L}(W_t; x_t)$ (eq. 54-55, 58):
 # made by the memory itself, from what it knows by now. It writes less of what it already knows.
 #
-# Freeze the value at the first one, $u = (2, -1)$, and write the same pair four times. **Predict** both
-# rows before you run.
+# Freeze the value at the first one, $u = (2, -1)$, and write the same pair four times. The live memory's error halves
+# at each write, as you know; what does the frozen one's do?
 
 # %%
 live = frozen = W
@@ -313,17 +325,20 @@ assert torch.allclose(frozen @ x - v, -(W @ x - v))
 # writes, does not notice, and after four is as wrong as at the start, on the other side.
 #
 # Now the network of three layers, point by point, and beside it the same network with keys and
-# surprises of all layers taken at the first state: linear attention on gradients. **Predict:** for how
-# many writes do they agree?
+# surprises of all layers taken at the first state: linear attention on gradients. For how many writes do they agree?
 
 # %%
 from nlcore.viz.explorers.frozen_values import frozen_values
 
-frozen_values()
+frozen_values().predict("02-frozen")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Rate 0.05, values never made anew.* For seven writes the frozen network learns as well. Then it
 # passes by the answer: it cannot see what it has written.
+#
+# </details>
 #
 # Asking the memory again from time to time is not always a cure. Every 8 writes follows
 # backpropagation closely; every 32 writes is **worse than never**. Each time, 32 values try to mend one
@@ -362,8 +377,8 @@ assert np.isnan(every_32[-1])  # beyond 10,000: given up
 # $$\theta_{t+1} = \mathrm{argmin}_\Phi\; \langle \Phi x_{t+1},\, -\nabla \mathcal{L}(\theta_t; x_{t+1}) \rangle
 #   + \frac{1}{2\eta} \lVert \Phi - \theta_t \rVert^2$$
 #
-# **Erratum.** Compare the sign with eq. 9 above. **Predict:** what does the printed form do to our tiny
-# layer, whose error halves at each step of gradient descent?
+# **Erratum.** Compare the sign with eq. 9 above. What does the printed form do to our tiny layer, whose error halves
+# at each step of gradient descent?
 
 # %%
 printed = corrected = W

@@ -14,18 +14,21 @@
 # Below, one weight matrix learns four regression tasks, one after the other. Each task uses its own
 # part of the inputs, at right angles to the others. So no task's gradient touches what another needs.
 #
-# **Predict before you play.** Which optimizer can lose a task it has left: plain gradient descent
-# (SGD), momentum, Adam, Muon? Write down one name, then press play with each in view.
+# Can an optimizer lose a task that it has left all the same? Press play with each of them in view.
 
 # %%
 from nlcore.viz.explorers.orthogonal_tasks import orthogonal_tasks
 
-orthogonal_tasks()
+orthogonal_tasks().predict("03-lost")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Three of four tasks, with momentum in view.* SGD loses nothing. All the others move a task after it
 # is over. Momentum rolls on, which happens to help here; Adam leaves the task's own directions and
 # harms most.
+#
+# </details>
 #
 # Why? Each of them carries something from step to step. This chapter opens that something. The
 # shortenings: *mom.* is momentum; *lit.*, *bnd.* and *exact* are forms of Delta Momentum, derived below.
@@ -44,8 +47,8 @@ orthogonal_tasks()
 # $\alpha m - \eta g$), in 10-13 ours times $+\eta$ (there it is $W - m$ and $m + \eta g$, without $\alpha$). Its
 # section 4.3 calls $\alpha$ by the name $\beta$; torch says `momentum`.
 #
-# Three gradients travel through this chapter: $(2, 0)$, $(0, 1)$ and $(1, 1)$. **Predict** with
-# $\alpha = 0.5$: what is m after the third? The first has been halved twice, the second once.
+# Three gradients travel through this chapter: $(2, 0)$, $(0, 1)$ and $(1, 1)$. Take $\alpha = 0.5$. What is m after the
+# third? The first has been halved twice, the second once.
 
 # %%
 import torch
@@ -110,7 +113,7 @@ assert (a - b).abs().max() < 1e-12
 #
 # The long version (arXiv 2512.24695, 4.3) gives the $i$-th gradient back the share $\beta^i (1 - \beta)$, sums from
 # $i = 0$, and says that at 0.9 "the last 6 gradients (resp. 43 gradients)" carry at least 50% (resp. 99%).
-# **Predict:** is $1 - 0.9^6$ above one half?
+# Is $1 - 0.9^6$ above one half?
 
 # %%
 for n in (6, 7, 43, 44):
@@ -182,8 +185,8 @@ assert lost[0.0]["Adam"] > 0.05 and abs(lost[0.0]["Muon"]) < 1e-12
 #
 # $$m_{t+1} = \alpha\, m_t + P_t\, g_t$$
 #
-# This is preconditioned momentum. **Predict** for $P = \mathrm{diag}(1, 2)$: what is m after our three
-# gradients, if it was $(1.5, 1.5)$ without P?
+# This is preconditioned momentum. Without P our three gradients left $m = (1.5, 1.5)$; what do they leave with
+# $P = \mathrm{diag}(1, 2)$?
 
 # %%
 P = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
@@ -238,7 +241,7 @@ assert torch.allclose(step(-P), restored) and not torch.allclose(step(-P), print
 # So two symbols differ. The sign is harmless: with the value $-P$ (as eq. 37 has $-\delta$) and 48's $W + m$ the step
 # descends, and it is ours with m negated. The missing $\eta$ on $g^\top g$ is the true erratum. What does it do? Below
 # both walk on the loss $\tfrac{1}{2} \lVert W \rVert^2$, whose gradient is W itself, from a near start and a far one,
-# with the printed outer step $W + m$. **Predict** which of the four runs reaches the minimum.
+# with the printed outer step $W + m$. Do all four runs reach the minimum?
 
 # %%
 def distance(write, start, steps=100):
@@ -320,7 +323,11 @@ for form, by_hand in write.items():
 # bounded $1.5 - \tfrac{2}{3}$, exact $1.5 - 1$.
 #
 # Now write the same gradient again and again. Here $\lVert g \rVert^2 = 2$ and $1 + \alpha = 1.5$.
-# **Predict:** which of the three settles, and where does the exact one?
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("03-settles")
 
 # %%
 import matplotlib.pyplot as plt
@@ -389,7 +396,7 @@ print(f"inner loss {inner.item():.3f}; answer to (2, 0):", [round(x, 3) for x in
 # Our three gradients, as rows, were one write. The inner loss began at one half: nothing was answered.
 #
 # Why not the printed target? Below, the same small network gets the same three gradients again and again, once with the
-# dot product with 1 as its inner loss, and once with ours. **Predict:** what does each answer to $(2, 0)$ in the end?
+# dot product with 1 as its inner loss, and once with ours. What does each answer to $(2, 0)$ in the end?
 
 # %%
 def asked(loss, writes, eta=0.3):
@@ -421,7 +428,9 @@ for name, loss in targets.items():
 # %% [markdown]
 # What is such a memory good for? Below, gradients have a part that always lies in the same three of 32
 # directions, and as much noise in all of them. A memory of few units can only learn what returns.
-# **Predict:** is its answer nearer to the signal than the gradient it was just given?
+
+# %%
+predict("03-signal")
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -463,8 +472,8 @@ show(figure, alt="Left, the inner loss falls from 0.5 to about 0.2 within 100 st
 # time as momentum does. It knows which directions gradients take. A new direction is at first
 # mostly left out: it is careful, and slow to follow.
 #
-# Does that train a network better? **Predict**, then run. Here are four memories on the same noisy regression, each with the
-# best of four rates, over three seeds.
+# Does that train a network better? Here are four memories on the same noisy regression, each with the best of four
+# rates, over three seeds.
 
 # %%
 import os
@@ -508,7 +517,7 @@ assert len(seeds) < 3 or means["none (SGD)"] < min(means["momentum"], means["exa
 # $\phi(g)$, and stores under that. All products of two coordinates make $d(d+1)/2$ features, and
 # $\phi(g) \cdot \phi(h) = (g \cdot h)^2$. For our first and last gradient: $2^2 = 4$.
 #
-# **Predict:** with d = 6, how many random gradients can each memory tell apart without error?
+# So with d = 6, how many random gradients can each memory tell apart without error?
 
 # %%
 from nlcore.optim import SignedPower, monomials
@@ -598,17 +607,20 @@ assert (W - judge).abs().max() < 1e-12 and leftover[1, 1] > 0.5
 # $$\psi(r, \theta) = r^2 + k\,(r - \theta + a \sin(w r))^2$$
 #
 # from $(-3.5, 2)$, without its constants. Ours: $k = a = 1$, $w = 5$. A path has *arrived* once
-# $\psi$ stays below 0.01, within 200 steps. **Predict:** move one slider by one stop; does the number
-# of steps change a little, or a lot?
+# $\psi$ stays below 0.01, within 200 steps.
 
 # %%
 from nlcore.viz.explorers.psi_landscape import psi_landscape
 
-psi_landscape()
+psi_landscape().predict("03-stop")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Four forms at one setting (left); the fastest at each rate and retention (right).* Step counts leap
 # from stop to stop: the valley's walls are steep, and a path that crosses them may land anywhere.
+#
+# </details>
 #
 # So one lucky setting proves nothing. We count over a grid of 21 rates, 12 retentions and 16 values of
 # $\beta$, from nine starts within 0.1 of the paper's. A setting is *sure* if it arrives from all nine.

@@ -14,18 +14,22 @@
 # One weight gets a stream of gradients around 1. At step 41 they turn to around -1. Adam keeps two
 # running means: m, of the gradients, and h, of their squares. It steps by $m / \sqrt{h}$.
 #
-# **Predict before you play.** Right after the turn, does the step change its sign at once, after five
-# steps, or after ten and more? And does the root of h notice the turn at all? Write both down, then
-# press play.
+# What does the step do right after the turn? And does the root of h notice it at all? Press play, and look at both.
 
 # %%
 from nlcore.viz.explorers.adam_as_regression import adam_as_regression
 
-adam_as_regression()
+adam_as_regression().predict("04-turn")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Sixty gradients seen.* The step needs some ten gradients to turn; the root stays where it was, since
-# squares have no sign. The right half shows why Adam is a memory: each past gradient is a point, its
+# squares have no sign.
+#
+# </details>
+#
+# The right half shows why Adam is a memory: each past gradient is a point, its
 # height is what the memory should answer to it, and Adam's step is the slope of the best line.
 #
 # This chapter derives that line. Then it asks what problem AdaGrad, Muon and M3 solve.
@@ -36,8 +40,8 @@ adam_as_regression()
 # One 2 x 2 weight, two gradients. Look at each place: the upper left saw 3 and 4, the upper right
 # twice as much, the lower left -5 and 5, the lower right 0 and 2.
 #
-# **Predict:** plain momentum adds them up. Which place would it move most, and which not at all? Which
-# of the four do you trust most?
+# Plain momentum adds them up. Which place would it move most, and which not at all? Which of the four do you trust
+# most?
 
 # %%
 import torch
@@ -59,7 +63,7 @@ print("its root        ", h.sqrt().tolist())
 # $$W_{t+1} = W_t - \eta\, P^{-1} g_t \qquad\qquad \min_P \tilde{\mathcal{L}}(P(\hat g);\, g)$$
 #
 # “Coordinate system” is meant literally: the step is plain descent for $z = P^{1/2} W$. Here P is
-# diagonal, the root of h. **Predict** the step in the lower right, where $g = 2$ and $\sqrt{h} = 2$.
+# diagonal, the root of h. Look at the lower right, where $g = 2$ and $\sqrt{h} = 2$.
 
 # %%
 P, eta, W = h.sqrt(), 0.1, torch.ones(2, 2)
@@ -132,8 +136,8 @@ print("eq. 105", adam.round(decimals=12).tolist())
 #
 # Eq. 102 prints its sums as $M_{i+1} = M_i + \beta_1\, g_{i+1} \odot P$ and $H_{i+1} = H_i + \beta_2\, g_{i+1}^2$ (long version,
 # arXiv 2512.24695): a factor before the new, none before the old. It adds and never forgets, so eq. 105, which the paper
-# calls equivalent to Adam, is not yet Adam. **Predict:** on gradients of 1, forty of
-# them, how large is $\sum g / \sqrt{\sum g^2}$? Then they turn to -1: how many steps until it turns?
+# calls equivalent to Adam, is not yet Adam. On gradients of 1, forty of them, how large is
+# $\sum g / \sqrt{\sum g^2}$? Then they turn to -1: how many steps until it turns?
 
 # %% [markdown]
 # The sum of forty ones is 40, the root $\sqrt{40} = 6.3$: the direction grows with $\sqrt{t}$. And it
@@ -210,7 +214,7 @@ print("Adam's second step:", best.round(decimals=4).tolist())
 # | RAdam | momentum until h has seen enough gradients |
 # | Lion | sign of m, read with one decay and written with another |
 #
-# **Predict:** after 50 steps of a small network, how far are ours from torch's?
+# Here ours and torch's train the same small network for 50 steps.
 
 # %%
 from nlcore import optim
@@ -268,7 +272,7 @@ print("full    ", newest.round(decimals=3).tolist(), "length", round(newest.norm
 # $$\tilde M_{i+1} = M_i + \beta_1\, g_{i+1}^\top \qquad W_{i+1} \approx W_i - \frac{\eta_t}{\sqrt{\beta_2}}\, H_i^{-1/2}\, \tilde M_i$$
 #
 # It says that this is AdaGrad "when $\beta_1 = 1$". But AdaGrad's numerator is the newest gradient alone, and at
-# $\beta_1 = 1$ the printed one is the sum of all. **Predict** its length: two unit vectors at a right angle, added.
+# $\beta_1 = 1$ the printed one is the sum of all: here two unit vectors at a right angle, added.
 
 # %%
 as_printed = over_root(H, rows.sum(0), eps=0.0)
@@ -287,8 +291,8 @@ for name, beta, direction in (("AdaGrad", 0.0, newest), ("eq. 109, beta_1 = 1", 
 # With a decay below 1 on the old sum it is AdaGrad with momentum, as the paper names it (`beta` of `FullAdaGrad`), and with
 # decay 0 AdaGrad. So the family is right, and only the member is misnamed.
 #
-# What does the matrix buy? Below, a valley thirty times longer than wide, turned by an angle. **Predict:**
-# for which angle does the diagonal lose most? Does the full matrix notice the angle?
+# What does the matrix buy? Below, a valley thirty times longer than wide, turned by an angle. For which angle does
+# the diagonal lose most, and does the full matrix notice the angle?
 
 # %%
 def after(kind, degrees, steps=60):
@@ -342,7 +346,7 @@ print("of Shampoo's step from it alone       ", torch.linalg.svdvals(shampoo).ro
 #
 # A gradient step of rate $1/8$ is the cubic Newton-Schulz, $O \leftarrow 1.5\, O - 0.5\, O O^\top O$. Each
 # singular value goes alone: $s \leftarrow 1.5 s - 0.5 s^3$. **By hand:** 0.6 becomes $0.9 - 0.108 = 0.792$.
-# **Predict:** a value of 0.06 grows by 1.5 a step at first; how many steps until 1?
+# A value of 0.06 grows by 1.5 a step at first; how many steps until 1?
 
 # %%
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz
@@ -369,7 +373,7 @@ assert abs(1.5 * 0.6 - 0.5 * 0.6**3 - 0.792) < 1e-15
 
 # %% [markdown]
 # Eq. 43's gradient is $4\, O\,(O^\top O - I)$; the 2 is a matter of $\zeta$, but 43 has no $O - g$. It is the pull of another
-# problem, one that also wants to stay near g (as the sentence below 43 says it should). **Predict:** where does a
+# problem, one that also wants to stay near g (as the sentence below 43 says it should). Where does a
 # singular value that starts at $s_0$ stop? Set the bracket to zero: $2s^3 - s = s_0$. For $s_0 = 1$ that is 1;
 # for $s_0 = 0$ it is $1/\sqrt{2}$, not 1.
 
@@ -391,18 +395,22 @@ print("corrected", torch.linalg.svdvals(corrected).round(decimals=4).tolist(), f
 # Muon takes neither. Its quintic, $3.4445\, s - 4.7750\, s^3 + 2.0315\, s^5$, grows small values 3.4 times a
 # step, and then leaves all of them between 0.68 and 1.21 without ever reaching 1.
 #
-# **Predict:** at a condition of 300, which form has the smallest singular value above 0.5 first? Which one
-# ends exactly at 1? Then set Steps to 0 and play.
+# Which form brings up the small values first, and which one ends exactly at 1? Set Steps to 0 and play.
 
 # %%
 from nlcore.viz.explorers.newton_schulz_spectra import newton_schulz_spectra
 
-newton_schulz_spectra()
+newton_schulz_spectra().predict("04-first")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Sixteen singular values after five steps.* The quintic is there after three or four steps, roughly;
-# the cubic needs about a dozen, exactly; the printed form stops between. Five rough steps buy Muon
-# what it wants: a step that moves rare directions as much as common ones.
+# the cubic needs about a dozen, exactly; the printed form stops between.
+#
+# </details>
+#
+# Five rough steps buy Muon what it wants: a step that moves rare directions as much as common ones.
 
 # %% [markdown]
 # ## Muon
@@ -410,8 +418,8 @@ newton_schulz_spectra()
 # Muon is momentum, read through Newton-Schulz (eq. 42; also eq. 52, a non-linear read-out). As a memory:
 # the linear memory of chapter 03, and an inner problem at each read.
 #
-# torch computes Newton-Schulz in bfloat16, with 8 bits. **Predict:** with the same rounding, are the two
-# steps equal bit for bit? And without it, how far off is torch's: 10%, 1%, or less?
+# torch computes Newton-Schulz in bfloat16, with 8 bits. With the same rounding, are the two steps equal bit for bit?
+# And without it, how far off is torch's?
 
 # %%
 def second_step(kind, **settings):
@@ -475,8 +483,8 @@ print("after four gradients:", W.round(decimals=4).tolist())
 # opposite every 20 steps, as across a ravine, and a quiet one that drifts slowly, along it. A good step
 # follows the quiet one.
 #
-# **Predict:** which line holds the quiet direction steadily? Does M3's *step*, which mixes both memories, follow
-# it better than AdamW's?
+# Which line holds the quiet direction steadily? Does M3's *step*, which mixes both memories, follow it better than
+# AdamW's?
 
 # %%
 from nlcore.viz.explorers.two_time_scales import two_time_scales
@@ -508,8 +516,8 @@ assert 0.44 < found[0.0] < 0.46 and 0.53 < found[0.5] < 0.55
 
 # %% [markdown]
 # Eq. 75 also has $t$ on both sides, and a zero in place of the sum at other $t$; what counts here is the sign. The one step of the weights in print, line 10 of
-# Alg. 1, *subtracts* the answer, so the plus is right there. **Predict:** with gradients that always point one way,
-# which sign walks uphill?
+# Alg. 1, *subtracts* the answer, so the plus is right there, and with gradients that always point one way the minus
+# should walk uphill.
 #
 # Newton-Schulz keeps signs, so the minus turns the slow memory's whole contribution round.
 
@@ -536,7 +544,7 @@ assert plus > without > minus > 0 > more
 # weighs the first gradient as the newest, and V only grows, so steps shrink with $1/\sqrt{t}$. `decay="none"` is as
 # printed; `decay="ema"`, our default, reads running means.
 #
-# **Predict:** gradients turn to their opposite after step 50. Which reading turns, and when?
+# Below, gradients turn to their opposite after step 50. Which reading turns, and when?
 
 # %%
 torch.manual_seed(0)
@@ -565,8 +573,12 @@ show(figure, alt="Left, the step's cosine with the first direction: running mean
 
 # %% [markdown]
 # One more thing to know before you use M3. Newton-Schulz removes the gradient's size from the numerator, and V
-# puts it back below the line. **Predict:** you multiply the loss by 10. What happens to the step of AdamW,
-# of Muon, of M3?
+# puts it back below the line. What if the loss is multiplied by 10?
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("04-tenfold")
 
 # %%
 def first_step(kind, scale, **settings):
@@ -594,7 +606,10 @@ for kind, settings in ((Adam, {}), (optim.Muon, {"dtype": None}), (MultiscaleMom
 # handwritten digits, 8 x 8 pixels, 57,000 weights, 300 steps, CPU. Muon and M3 train the matrices inside the
 # blocks; AdamW trains all else in every run.
 #
-# **Predict** the order of four: AdamW, Muon, M3, and M3 without its slow memory (“fast only”).
+# Among the runs are AdamW, Muon, M3, and M3 without its slow memory (“fast only”).
+
+# %%
+predict("04-order")
 
 # %% [markdown]
 # Each line has the best of five learning rates, by training loss on three other seeds; all else is as it comes, but
@@ -650,7 +665,7 @@ show(figure, name="vit_digits", alt="Training loss of six optimizers on the digi
 # intervals touch. As printed, with sums, M3 falls behind Muon. The test accuracies of Muon and M3 lie
 # within each other's intervals.
 #
-# **Predict:** at learning rates that are too small, does the slow memory still hurt?
+# At learning rates that are too small, does the slow memory still hurt?
 
 # %%
 print("training loss on the tuning seeds, mean of three\n" + f"{'lr':>8}{'M3':>10}{'fast only':>12}")
@@ -665,8 +680,7 @@ for lr in log["tuning"]["M3"]:
 
 # %% [markdown]
 # Now live, on this machine: the same model and rates, one seed, a shorter run with a constant rate. Loss and time
-# here are yours; those above are the log's. **Predict** how long a step takes you, and whether the order
-# is the same after 100 steps.
+# here are yours; those above are the log's. Is the order the same after 100 steps?
 
 # %%
 import os, time

@@ -15,17 +15,21 @@
 # proposes a write that first erases what the layer answered for this input: **Delta Gradient Descent**,
 # Delta GD for short.
 #
-# Below, three rules follow a drifting target online. **Predict:** which is best at high correlation?
+# Below, three rules follow a drifting target online, on inputs that resemble each other more or less.
 
 # %%
 from nlcore.viz.explorers.correlated_streams import correlated_streams
 
-correlated_streams()
+correlated_streams().predict("05-drift")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Squared error, before each write; bands are the middle 80% of 16 streams on the left, 95% intervals of
 # the mean on the right.* With a slow drift Delta GD is the worst of the three at every correlation. It
 # stops near one quarter: half of the target. The green rule is the same step with the value given.
+#
+# </details>
 #
 # So there are two ideas in it, one that helps and one that hurts. This chapter takes them apart.
 
@@ -38,7 +42,12 @@ correlated_streams()
 # $$W_{t+1} = \arg\min_W \; -\langle W x,\, u\rangle + \frac{1}{2\eta}\lVert W - W_t\rVert^2 = W_t + \eta\, u x^\top$$
 #
 # It asks $W x$ to point along $u$, as far as it can get. Our tiny layer answers 4 for $x = (1, 2)$ and
-# should answer 6. **Predict** the answer after one step with $\eta = 0.2$.
+# should answer 6. Now it takes one step with $\eta = 0.2$.
+
+# %%
+from nlcore.viz.predictions import predict
+
+predict("05-step")
 
 # %%
 import torch
@@ -103,19 +112,23 @@ print(f"eta' = {rate:.3f}   erased: answers {(erased @ x).item():.3f}   written:
 #
 # $$1 - 2\eta'\lVert x\rVert^2 = \frac{1 - \eta\lVert x\rVert^2}{1 + \eta\lVert x\rVert^2}$$
 #
-# **Predict:** for which $\eta$ does each stay between $-1$ and $1$? And with the rate that the paper
-# prints, $\eta' = \eta / (1 + \eta)$?
+# For which $\eta$ does each stay between $-1$ and $1$? And with the rate that the paper prints,
+# $\eta' = \eta / (1 + \eta)$?
 
 # %%
 from nlcore.viz.explorers.stable_steps import stable_steps
 
-stable_steps()
+stable_steps().predict("05-stable")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Left: error left by one write. Right: distance to the rule's own fixed point after 100 writes, eight
 # seeds.* The exact form is stable at any step and any length. Gradient descent needs
 # $\eta\lVert x\rVert^2 < 2$. The printed rate needs $\eta\,(\lVert x\rVert^2 - 1) < 1$: for long inputs it is worse
 # than gradient descent.
+#
+# </details>
 #
 # That is the idea that helps: **the exact step**, whose size answers to the input. It does not need the
 # erasing.
@@ -178,7 +191,7 @@ for length in (0.5, 1.0, 2.0, 16.0):
 # $$2\,(W_{t+1} x_t - \nabla_{y_t} \mathcal{L}(W_t, x_t))\,x_t^\top + 2 \eta_t\,(W_{t+1} - W_t) = 0$$
 #
 # Two things went wrong. $u$ became $\nabla$, its opposite; and the weight of the second term is $\eta$, where
-# 113 has $1/\eta$. Eq. 115 to 121 inherit both, while 57 has the sign right. **Predict:** where does the printed step
+# 113 has $1/\eta$. Eq. 115 to 121 inherit both, while 57 has the sign right. Where does the printed step
 # move the answer, and what happens when $\eta$ grows?
 
 # %%
@@ -226,7 +239,7 @@ for power in (1, 2):
 
 # %% [markdown]
 # What does each form do when it learns? Here the same pair, $x = (1, 2)$ with target 6, is written twelve times
-# by each, with $u$ made anew every time. Only the shape of a form decides. **Predict** which reach 3.
+# by each, with $u$ made anew every time. Only the shape of a form decides which of them reach 3.
 
 # %%
 import matplotlib.pyplot as plt
@@ -395,7 +408,7 @@ print("both layers moved as the formula says; no hook and no input is left")
 # independent, or consecutive points of a stream with correlation 0.98, so that a batch covers a small region and
 # the next one moves on. Both are tested on fresh independent points.
 #
-# **Predict:** which optimizer, at its best step size, suffers less from the stream?
+# Which optimizer, at its best step size, suffers less from the stream?
 
 # %%
 import os
@@ -519,19 +532,22 @@ for retention in (StayNear(1), StayNear(4), StayNearAndSmall(1, decay=0.1)):
 # answer moves by at most $0.2 \cdot 0.5 \cdot 5 = 0.5$, to 3.5. At an error of exactly 1 all powers have slope 1, so
 # Lp agrees with L2 here.
 #
-# When is a cut-off slope worth it? When some values are wrong. **Predict:** with large outliers, which rule is
-# worst? And without any?
+# When is a cut-off slope worth it? When some values are wrong.
 
 # %%
 from nlcore.viz.explorers.generalized_descent import generalized_descent
 
-generalized_descent()
+generalized_descent().predict("05-outliers")
 
 # %% [markdown]
+# <details><summary>What you just saw</summary>
+#
 # *Every tenth value is off by the outliers' size. Left: distance to the clean target, mean of 16 seeds. Right:
 # what was written of each generated value, one seed.* Without outliers only the dot product gets below one
 # quarter: all others ask for $W x = u$, and stop at half. With large ones it is the worst, and Huber hardly
 # notices. Robust, and biased: one can want both, but should know the price.
+#
+# </details>
 #
 # As an optimizer it is `GeneralizedGradientDescent`; here it descends on the network's task.
 

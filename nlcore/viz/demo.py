@@ -52,7 +52,7 @@ class Demo:
             return
         if self.asks:
             publish_question(self.asks)
-        publish(png(self.picture()), self.alt, self.name, moves=RUN, fold=self.view.prediction.get("hides", False))
+        publish(png(self.picture()), self.alt, self.name, moves=RUN, fold=self.asks is not None and self.asks.spoils)
         if not building():
             data, about = self.view._repr_mimebundle_()
             words = "This is live in a notebook with widgets while its kernel runs: run this cell again."

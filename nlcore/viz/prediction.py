@@ -100,6 +100,11 @@ class Curve:
     given: tuple[str, ...] = ()
     """Lines of the chart that are shown beside the question: how their names begin."""
 
+    @property
+    def spoils(self) -> bool:
+        """Whether the explorer as it opens shows the answer."""
+        return not self.at
+
     def drawing(self, chart: Chart) -> Drawing:
         """The question on this chart's axes. Raises ValueError if the chart has no such line."""
         plot = chart[self.plot]
@@ -135,6 +140,11 @@ class Point:
     """Right, if it is no further off in either direction, as a share of the frame."""
     plot: int = 0
     given: tuple[str, ...] = ()
+
+    @property
+    def spoils(self) -> bool:
+        """Whether the explorer as it opens shows the answer."""
+        return not self.at
 
     def drawing(self, chart: Chart) -> Drawing:
         """The question on this chart's axes. Raises ValueError if the chart has no such line."""

@@ -41,6 +41,14 @@ def test_a_chapter_asks_at_most_four_each_under_its_own_key(number):
     assert all(re.fullmatch(rf"{number}-[a-z-]+", key) for key in keys)
 
 
+@pytest.mark.parametrize("number", chapters())
+def test_a_notebook_asks_each_prediction_of_its_chapter_once_and_in_order(number, root):
+    (script,) = (root / "notebooks").glob(f"{number}_*.py")
+    source = script.read_text()
+    assert re.findall(r"predict\(\"([^\"]+)\"\)", source) == [one.key for one in chapters()[number].predictions]
+    assert "**Predict" not in source  # else the answer may stand beside the question
+
+
 @pytest.mark.parametrize("prediction", EVERY.values(), ids=EVERY)
 def test_words_are_whole_sentences_without_formulas(prediction: Prediction):
     assert prediction.question[-1] in ".?" and prediction.because[-1] == "."
@@ -185,9 +193,9 @@ def test_02_frozen():
 
 
 def test_03_lost():
-    (*_, forgotten) = at(orthogonal_tasks.orthogonal_tasks())
-    (bars,) = forgotten.lines
-    more = {forgotten.x_ticks[x]: y for x, y in zip(bars.x, bars.y)}
+    explorer = orthogonal_tasks.orthogonal_tasks()
+    frame = explorer.compute(**explorer.values(explorer.first))
+    more = dict(zip(orthogonal_tasks.NAMES, frame.run.forgotten(frame.step)))
     assert max(more, key=more.get) == right("03-lost") == "Adam" and abs(more["SGD"]) < 1e-3
 
 

@@ -31,7 +31,7 @@ CHAPTER = Chapter(
         ),
         Tick(
             "05-outliers",
-            "Every tenth value is 20 times too large. Which objective ends farthest from the clean target?",
+            "Every tenth value is off by 20 times its usual size. Which objective ends farthest from the clean target?",
             ("the dot product, which is gradient descent", "L2, which is Delta GD", "Huber, with a slope that is cut off"),
             right="the dot product, which is gradient descent",
             because="It writes a wrong value in proportion to its size. Huber's slope is cut off, and hardly notices; the price is "
