@@ -19,6 +19,8 @@ class Control:
     kind: Literal["slider", "choice", "player"] = "slider"
     stride: int = 1
     """Stops that a player moves by at a time."""
+    beat: int = 200
+    """Milliseconds from one stop of a player to the next."""
 
     def at(self, stop: int) -> str:
         """One of its stops in words, without the unit."""

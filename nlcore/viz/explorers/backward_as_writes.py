@@ -2,20 +2,25 @@
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
-import traitlets
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from nlcore.viz.chart.explorer import facts
+from nlcore.viz.controls import Control, choice
+from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
+from nlcore.viz.tape import TapeView, packed
 from nlcore.viz.theme import looks, tidy
+from nlcore.viz.view import script, style
 
 STEPS = 200
 ETA = 0.3
+OPENS = 10
+"""The step that is in view when the demo opens."""
 LAYERS = ("1, at the input", "2, hidden", "3, at the output")
 STEP, RUN = "this step", "the whole run"
 LINES = ("loss", "surprise, mean norm", "write, norm")
@@ -93,32 +98,24 @@ def compute(step: int, layer: int, colours: str) -> Frame:
     return Frame(found, of, step, limits)
 
 
-class WritesView(anywidget.AnyWidget):
-    """The canvas. `value` is the step, the layer and what full colour stands for; the browser plays by itself."""
+class WritesView(TapeView):
+    """The product and its lines over time; `at` is the stop of each control, by name."""
 
-    _esm = Path(__file__).parent.parent / "static" / "backward_as_writes.js"
-    _css = Path(__file__).parent.parent / "static" / "backward_as_writes.css"
-    value = traitlets.Dict().tag(sync=True)
-    choices = traitlets.List([STEP, RUN]).tag(sync=True)
-    tape = traitlets.Dict().tag(sync=True)
-
-    def draw(self, frame: Frame) -> None:
-        """Sends the whole run to the browser, once."""
-        if not self.tape:
-            self.tape = tape(frame.run)
+    _esm = script("page", "controls", "tape", "prediction", "backward_as_writes")
+    _css = style("page", "controls", "prediction", "backward_as_writes")
 
 
-def tape(found: Run) -> dict[str, Any]:
-    """The run in bytes: each matrix of each step as -127 to 127 of its own largest entry."""
+def tape(found: Run) -> list[dict[str, Any]]:
+    """The run, by layer: each matrix of each step as -127 to 127 of its own largest entry."""
     layers = []
     for name, layer in zip(LAYERS, found.layers):
         lines = [
-            {"name": line, "colour": LOOKS[line].colour, "dash": LOOKS[line].dash, "y": y.astype(np.float32).tobytes()}
+            {"name": line, "y": _numbers(y)} | vars(LOOKS[line])
             for line, y in zip(LINES, (found.loss, *layer.sizes))
         ]
         matrices = {"keys": layer.keys, "surprises": layer.surprises.swapaxes(-1, -2), "write": layer.writes}
         layers.append({"name": name, "lines": lines} | {part: _bytes(matrix) for part, matrix in matrices.items()})
-    return {"last": STEPS, "right": found.right.tolist(), "layers": layers}
+    return layers
 
 
 def picture(frame: Frame) -> Figure:
@@ -141,29 +138,48 @@ def picture(frame: Frame) -> Figure:
     return figure
 
 
-def backward_as_writes() -> Explorer[Frame]:
-    """The explorer: play the training, and look into each layer."""
-    view = WritesView(value={"step": 10, "layer": 1, "colours": STEP})
-    return Demo(
-        lambda frame: compute(**frame),
-        {"frame": view},
-        view,
-        draw=view.draw,
-        picture=picture,
-        alt="Step 10 in the hidden layer, laid out as a matrix product. Top right the keys, 32 points by 8 entries, with a "
-        "pattern along each spiral arm. Bottom left the surprises, 8 by 32, strong at some points. In the corner below "
-        "both the write, 8 by 8. Top left loss, surprise and write over 200 steps; the loss falls from 1.1 to 0.015.",
-        try_this="Press play. The loss falls; do the surprises of the hidden layer? Then stop, point at a cell of the "
-        "write, and take layer 3: its surprise is the error itself.",
-        name="backward_as_writes",
+def alt(frame: Frame) -> str:
+    """What `picture` shows of the hidden layer."""
+    t, found, layer = frame.step, frame.run, frame.layer
+    (points, into), out = layer.keys.shape[1:], layer.surprises.shape[2]
+    return (
+        f"Step {t} in the hidden layer, laid out as a matrix product. Top right the keys, {points} points by {into} entries, "
+        f"with a pattern along each spiral arm. Bottom left the surprises, {out} by {points}, strong at some points. In the "
+        f"corner below both the write, {out} by {into}. Top left loss, surprise and write over {STEPS} steps; the loss falls "
+        f"from {found.loss[0]:.2g} to {found.loss[-1]:.2g} and is {found.loss[t]:.2g} here, with {found.right[t]} of {points} "
+        "points right."
     )
+
+
+def backward_as_writes() -> Demo:
+    """The demo: play the training, and look into each layer."""
+    found = run()
+    states = tuple(f"step {t}: loss {loss:.3f}, {right} of {POINTS} right" for t, (loss, right) in enumerate(zip(found.loss, found.right)))
+    controls = {
+        "step": Control("Step of the training", states, tuple(range(STEPS + 1)), OPENS, "player", beat=80),
+        "layer": choice("Layer", 1, [(name, i) for i, name in enumerate(LAYERS)]),
+        "colours": choice("Full colour is the largest of", STEP, [STEP, RUN]),
+    }
+    view = WritesView(
+        try_this="Press Play. The loss falls; do the surprises of the hidden layer? Then stop, point at a cell of the "
+        "write, and take layer 3: its surprise is the error itself.",
+        controls={name: facts(control) for name, control in controls.items()},
+        at={name: control.first for name, control in controls.items()},
+        tape=tape(found),
+    )
+    frame = compute(OPENS, 1, STEP)
+    return Demo(view, lambda: picture(frame), alt=alt(frame), name="backward_as_writes")
 
 
 def _bytes(matrices: np.ndarray) -> dict[str, Any]:
     largest = np.abs(matrices).max(axis=(-2, -1)).clip(min=1e-12)
     cells = np.round(matrices / largest[:, None, None] * 127).astype(np.int8)
     rows, columns = matrices.shape[1:]
-    return {"cells": cells.tobytes(), "largest": largest.astype(np.float32).tobytes(), "rows": rows, "columns": columns}
+    return {"cells": packed(cells.tobytes()), "largest": _numbers(largest), "rows": rows, "columns": columns}
+
+
+def _numbers(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]
 
 
 def _heat(axes: Axes, z: np.ndarray, limit: float, title: str, x: str, y: str) -> None:

@@ -4,21 +4,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch.nn.functional import cosine_similarity, normalize
 
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
 from nlcore.memory.objectives import Objective
-
-from nlcore.viz.theme import Look, looks
+from nlcore.viz.chart.explorer import facts
+from nlcore.viz.controls import Control
+from nlcore.viz.demo import Demo
+from nlcore.viz.tape import TapeView, packed
+from nlcore.viz.theme import GREY, looks
+from nlcore.viz.view import script, style
 
 # Lewis Carroll, Through the Looking-Glass: chapter 5, and before it a sentence of chapter 2.
 TEXT = (
@@ -35,6 +39,9 @@ RETENTION = 0.7
 PERIODS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 NEVER = 0
 SHOWN = 0.5
+"""A word that is recalled as well as this, or better, counts as known."""
+OPENS = 26
+"""Words that are read when the clock opens: half of the text, so that there is something left to guess."""
 
 
 @dataclass(frozen=True)
@@ -126,66 +133,103 @@ def _write(memory: AssociativeMemory, state: State, text: list[str], retention: 
     return state
 
 
-class ClockView(anywidget.AnyWidget):
-    """The canvas: a row of words for each level. `value` is the (name, period) of each, fastest first."""
+class ClockView(TapeView):
+    """A row of words for each level; `at` is {"word": words read, "levels": (name, period) of each, in order}.
 
-    _esm = Path(__file__).parent.parent / "static" / "clock_of_levels.js"
-    _css = Path(__file__).parent.parent / "static" / "clock_of_levels.css"
-    value = traitlets.List().tag(sync=True)
+    The tape is the recall of each level of `levels` at each of `periods`, (T + 1, T), as bytes 0 to 255.
+    """
+
+    _esm = script("page", "controls", "tape", "prediction", "clock_of_levels")
+    _css = style("page", "controls", "prediction", "clock_of_levels")
     words = traitlets.List().tag(sync=True)
     periods = traitlets.List().tag(sync=True)
+    levels = traitlets.List().tag(sync=True)
+    """(name, period) of each level at the start, fastest first."""
     looks = traitlets.Dict().tag(sync=True)
-    tape = traitlets.Dict().tag(sync=True)
-
-    def draw(self, traces: dict[str, Trace]) -> None:
-        """Sends the traces to the browser, which plays them by itself: (level, T + 1, T), 0 to 255."""
-        recall = np.stack([trace.recall for trace in traces.values()])
-        fired = np.stack([trace.fired for trace in traces.values()])
-        self.tape = {
-            "levels": list(traces),
-            "recall": np.round(recall * 255).clip(0, 255).astype(np.uint8).tobytes(),
-            "fired": fired.astype(np.uint8).tobytes(),
-        }
 
 
-def picture(traces: dict[str, Trace]) -> Figure:
-    """Each level's row of words after the last word, as dark as the level recalls them."""
-    figure, rows = plt.subplots(len(traces), figsize=(8, 1.06 * len(traces)), layout="constrained")
-    for axes, (name, trace) in zip(rows, traces.items()):
-        _row(axes, name, trace, LOOKS[name])
+def tape() -> bytes:
+    """The recall of all words after each word, for every level of `START` at every period there is."""
+    recall = np.stack([trace(name, period).recall for name, _ in START for period in (*PERIODS, NEVER)])
+    return np.round(recall * 255).clip(0, 255).astype(np.uint8).tobytes()
+
+
+def known(found: Trace, word: int) -> tuple[int, int]:
+    """How many different words a level knows after so many words, and how many there were to know.
+
+    A word that came more than once counts as it is recalled in its last place.
+    """
+    seen = dict(zip(words(TEXT)[:word], found.recall[word] >= SHOWN))
+    return sum(seen.values()), len(seen)
+
+
+def picture(traces: dict[str, Trace], word: int) -> Figure:
+    """Each level's row of words after so many words, each marked as strongly as the level recalls it."""
+    figure, rows = plt.subplots(len(traces), figsize=(8, 1.15 * len(traces)), layout="constrained")
+    for axes, (name, found) in zip(rows, traces.items()):
+        _row(axes, name, found, word)
     return figure
 
 
-def _row(axes: Axes, name: str, trace: Trace, look: Look, line: int = 64) -> None:
-    lines = re.findall(rf".{{1,{line}}}(?:\s|$)", TEXT)
-    axes.set(xlim=(0, line), ylim=(len(lines) - 0.4, -0.8), xticks=[], yticks=[])
+def alt(traces: dict[str, Trace], word: int) -> str:
+    """What `picture` shows at the start."""
+    counts = ", ".join(f"{known(found, word)[0]} ({name})" for name, found in traces.items())
+    total = known(traces["attention"], word)[1]
+    return (
+        f"Seven memories in the middle of a text, after word {word} of {len(words(TEXT))}. Of the {total} different words "
+        f"so far, from the fastest level to the slowest, they know: {counts}. Attention and the fast weights know only the "
+        "last few words; the slower a level, the further back it knows them; pre-training knows only words that it met before."
+    )
+
+
+def strongest(colour: str) -> np.ndarray:
+    """The strongest mark of `colour`, as RGB: at most three quarters of it on white, so that black text on it has 4.5 to 1."""
+    rgb = np.array(to_rgb(colour))
+    marks = (1 + share * (rgb - 1) for share in np.arange(0.75, 0, -0.02))
+    return next(mark for mark in marks if luminance(mark) >= 4.5 * 0.05 - 0.05)
+
+
+def luminance(rgb: np.ndarray) -> float:
+    """Relative luminance, 0 to 1, as the guidelines for accessible pages define it."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def _row(axes: Axes, name: str, found: Trace, read: int, line: int = 64) -> None:
+    look, mark, lines = LOOKS[name], strongest(LOOKS[name].colour), re.findall(rf".{{1,{line}}}(?:\s|$)", TEXT)
+    axes.set(xlim=(0, line), ylim=(len(lines) + 0.2, -0.8), xticks=[], yticks=[])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.spines["left"].set(color=look.colour, linestyle=look.dash, linewidth=2.5)
-    updates = f"{trace.fired.sum()} updates" if trace.fired.any() else "no update"
-    axes.set_ylabel(f"{name}\n{updates}", color=look.colour, rotation=0, ha="right", va="center", fontsize=10)
-    recall = iter(trace.recall[-1])
-    for y, text in enumerate(lines):
-        for word in re.finditer(r"\S+", text):
-            ink = 0.1 + 0.9 * float(next(recall)) ** 1.5
-            axes.text(word.start() + 1, y, word[0], color=look.colour, alpha=min(ink, 1),
-                      family="monospace", fontsize=12.6, va="center")
+    axes.set_ylabel("{}\nknows {} of {}".format(name, *known(found, read)), rotation=0, ha="right", va="center", fontsize=10)
+    recall = np.where(np.arange(len(found.recall[0])) < read, found.recall[read], 0)
+    places = [(y, word) for y, text in enumerate(lines) for word in re.finditer(r"\S+", text)]
+    for i, ((y, word), r) in enumerate(zip(places, recall)):
+        x, wide, share = word.start() + 1, word.end() - word.start(), float(r) ** 1.5
+        axes.add_patch(Rectangle((x - 0.2, y - 0.42), wide + 0.4, 0.84, color=1 + share * (mark - 1), zorder=1))
+        ink = float(np.clip(1 - 2 * r, 0, 1)) * np.array(to_rgb(GREY))
+        axes.text(x, y, word[0], color=ink, weight="bold" if r >= SHOWN else "normal",
+                  family="monospace", fontsize=11.4, va="center_baseline")
+        if i == read - 1:
+            axes.plot([x, x + wide], [y + 0.42] * 2, color="black", linewidth=1.6)
+    at = (np.flatnonzero(found.fired) - 0.5) * line / len(recall)
+    axes.vlines(at, len(lines) + 0.1, np.where(np.flatnonzero(found.fired) <= read, len(lines) - 0.35, len(lines) - 0.1),
+                color=look.colour, linewidth=3)
 
 
-def clock_of_levels() -> Explorer[dict[str, Trace]]:
-    """The explorer: read the text, pause, give each level another period, change their order."""
-    shown = {name: vars(look) for name, look in LOOKS.items()}
-    view = ClockView(value=[list(level) for level in START], words=TEXT.split(),
-                     periods=[*PERIODS, NEVER], looks=shown)
-    return Demo(
-        lambda levels: compute([(name, period) for name, period in levels]),
-        {"levels": view},
-        view,
-        draw=view.draw,
-        picture=picture,
-        alt="Seven memories after reading one text of 52 words. Attention holds its last eight words, fast "
-        "weights and momentum a fading few more, each slower level words from further back, and pre-training "
-        "only the common words it knew before.",
-        try_this="Press Play, and stop at a word you like. Which rows still know “jam”? Then make one "
-        "level slower, and play again.",
-        name="clock_of_levels",
+def clock_of_levels() -> Demo:
+    """The demo: read the text, pause, give each level another period, change their order."""
+    text = TEXT.split()
+    places = tuple(f"word {i + 1} of {len(text)}: {word}" for i, word in enumerate(words(TEXT)))
+    reading = Control("Words read", ("nothing read yet", *places), tuple(range(len(text) + 1)), OPENS, "player", beat=400)
+    start = [list(level) for level in START]
+    view = ClockView(
+        try_this="Press Play, and stop at a word you like. Which rows still know “jam”? Then make one level slower, and "
+        "play again.",
+        controls={"word": facts(reading)},
+        at={"word": OPENS, "levels": start},
+        words=text, periods=[*PERIODS, NEVER], levels=start,
+        looks={name: vars(look) for name, look in LOOKS.items()},
+        tape=packed(tape()),
     )
+    traces = compute(START)
+    return Demo(view, lambda: picture(traces, OPENS), alt=alt(traces, OPENS), name="clock_of_levels")

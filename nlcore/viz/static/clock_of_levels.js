@@ -1,78 +1,63 @@
-// The clock of levels: a row of words for each level, as bright as the level recalls them now.
-// Python sends a tape (recall of every word after every word, by level); the browser plays it.
+// The clock of levels: a row of words for each level, each word marked as strongly as the level recalls it now.
+// The tape holds how well each level, at each period there is, recalls each word after each word.
 
-const WORDS_A_SECOND = 2.5;
-const LINE = 18;
-const GLYPHS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
 const BORDERS = { solid: "solid", dashed: "dashed", dotted: "dotted", dashdot: "double" };
 
-function node(tag, parent, attributes = {}) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") made.textContent = value;
-    else made.setAttribute(name, value);
-  }
-  // On each control itself: from above it does not keep the lab from taking its arrow keys.
-  if (tag === "input" || tag === "button") made.dataset.lmSuppressShortcuts = "true";
-  parent.append(made);
-  return made;
-}
-
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const clean = (word) => word.replace(/[.,:]/g, "").toLowerCase();
 const every = (period) => (period === 0 ? "never" : period === 1 ? "every word" : `every ${period} words`);
-// On a dark page a level's colour is lifted towards white, and black is the page's own ink.
-const lift = (hex) => `rgb(${hex.slice(1).match(/../g).map((c) => Math.round(0.7 * parseInt(c, 16) + 76)).join(",")})`;
-const isLight = (ink) => +ink.match(/\d+/)[0] > 127;
-const speed = ([, period]) => (period === 0 ? Infinity : period);
+const pace = ([, period]) => period || Infinity;
+const fires = (period, t) => period > 0 && t > 0 && t % period === 0;
+
+// The look of a level on this page: of its marks in ink, and of the strongest mark behind a word.
+function dress(look, ink) {
+  const colour = look.colour === "#000000" ? ink.text : channels(look.colour);
+  return { line: css(readable(look.colour, ink, 3)), colour, share: deepest(colour, ink) };
+}
 
 function render({ model, el }) {
-  const words = model.get("words");
-  const periods = model.get("periods");
+  const words = model.get("words"), periods = model.get("periods"), start = model.get("levels");
   const T = words.length;
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const root = node("div", el, { class: "nl-clock", role: "group", "aria-label": "The clock of levels" });
-  const bar = node("div", root, { class: "nl-clock-bar" });
-  const play = node("button", bar, { class: "nl-clock-play", type: "button" });
-  const time = node("input", bar, { type: "range", min: 0, max: T, step: 1, "aria-label": "Words read" });
-  const where = node("output", bar, { class: "nl-clock-where" });
-  const list = node("div", root, { class: "nl-clock-rows" });
+  const root = node("div", el, { class: "nl nl-clock", role: "group", "aria-label": "The clock of levels" });
+  const before = node("div", root);
+  const top = head(root, model.get("try_this"), reset);
+  const body = node("div", root);
+  const panel = controlPanel(body, model.get("controls"), model.get("at"), choose);
+  const list = node("div", body, { class: "nl-clock-rows" });
+  const rows = new Map(start.map(([name]) => [name, makeRow(name)]));
+  let recall = null, ink = null, shownWord = null;
 
-  const rows = new Map();
-  let tape = new Map();
-  let places = [];
-  let now = 0;
-  let playing = false;
-  let last = 0;
-  let frame = 0;
+  // ---- what the reader chose: the model's `at` is the truth; the page follows it ----
 
-  // ---- levels: the model's `value` is the truth; rows follow it ----
+  const levels = () => model.get("at").levels;
 
-  const levels = () => model.get("value");
+  function choose(change) {
+    model.set("at", { ...model.get("at"), ...change });
+    if (!panel.playing()) model.save_changes();
+  }
 
-  function send(next) {
-    model.set("value", next);
-    model.save_changes();
+  function reset() {
+    panel.stop();
+    choose({ word: model.get("controls").word.first, levels: start });
   }
 
   function setPeriod(name, period) {
-    send(levels().map(([other, old]) => [other, other === name ? period : old]));
+    choose({ levels: levels().map(([other, old]) => [other, other === name ? period : old]) });
   }
 
   function sort() {
-    const sorted = [...levels()].sort((a, b) => speed(a) - speed(b) || 0);
-    if (sorted.some(([name], i) => name !== levels()[i][0])) send(sorted);
+    const sorted = [...levels()].sort((one, other) => pace(one) - pace(other) || 0);
+    if (sorted.some(([name], i) => name !== levels()[i][0])) choose({ levels: sorted });
   }
 
   // A level's place is its frequency: two that change places exchange their periods.
   function move(name, by) {
     const next = levels().map((level) => [...level]);
-    const from = next.findIndex(([other]) => other === name);
-    const to = from + by;
-    if (to < 0 || to >= next.length) return;
+    const from = next.findIndex(([other]) => other === name), to = from + by;
     [next[from][0], next[to][0]] = [next[to][0], next[from][0]];
-    send(next);
+    choose({ levels: next });
   }
+
+  // ---- rows ----
 
   function makeRow(name) {
     const look = model.get("looks")[name];
@@ -84,179 +69,122 @@ function render({ model, el }) {
     const buttons = [["▲", -1, "faster"], ["▼", 1, "slower"]].map(([text, by, way]) => {
       const label = `Move ${name} one place ${way}`;
       const button = node("button", title, { type: "button", text, title: label, "aria-label": label });
-      button.onclick = () => { move(name, by); button.focus(); };
+      button.onclick = () => move(name, by);
       return button;
     });
-    const control = node("div", side, { class: "nl-clock-control" });
-    const slider = node("input", control, {
-      type: "range", min: 0, max: periods.length - 1, step: 1, "aria-label": `How often ${name} is updated`,
+    const known = node("div", side, { class: "nl-clock-known nl-soft" });
+    const slider = { label: `How often ${name} is updated`, kind: "slider", words: periods.map(every) };
+    const period = control(side, slider, () => setPeriod(name, periods[period.at()]));
+    const text = node("div", row, { class: "nl-clock-text", role: "img" });
+    const spans = words.map((word) => {
+      const span = node("span", text, { class: "nl-clock-word", text: word });
+      text.append(" ");
+      return span;
     });
-    slider.oninput = () => setPeriod(name, periods[+slider.value]);
-    slider.onchange = () => { sort(); slider.focus(); };
-    const period = node("output", control);
-    const known = node("div", side, { class: "nl-clock-known" });
-    const canvas = node("canvas", row, { role: "img" });
-    return { row, glyph, title, buttons, slider, period, known, canvas, look };
+    const score = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    score.setAttribute("viewBox", `0 0 ${T} 8`);
+    score.setAttribute("preserveAspectRatio", "none");
+    text.append(score);
+    return { row, look, glyph, buttons, known, period, text, spans, score };
   }
 
-  function syncRows() {
-    levels().forEach(([name, period], i) => {
-      if (!rows.has(name)) rows.set(name, makeRow(name));
-      const { row, slider, period: label, buttons } = rows.get(name);
-      if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
-      slider.value = periods.indexOf(period);
-      slider.setAttribute("aria-valuetext", every(period));
-      label.textContent = every(period);
-      buttons[0].disabled = i === 0;
-      buttons[1].disabled = i === levels().length - 1;
-    });
-  }
-
-  function readTape() {
-    const sent = model.get("tape");
-    if (!sent.levels) return;
-    const recall = bytes(sent.recall);
-    const fired = bytes(sent.fired);
-    tape = new Map(sent.levels.map((name, i) => [name, {
-      recall: recall.subarray(i * (T + 1) * T, (i + 1) * (T + 1) * T),
-      fired: fired.subarray(i * (T + 1), (i + 1) * (T + 1)),
-    }]));
-    draw();
+  // Puts the rows in the order of their levels; they slide there, and what has the focus keeps it.
+  function arrange() {
+    const wanted = levels().map(([name]) => rows.get(name).row);
+    if (wanted.every((row, i) => list.children[i] === row)) return;
+    const tops = new Map(wanted.map((row) => [row, row.offsetTop]));
+    const focused = el.getRootNode().activeElement;
+    list.append(...wanted);
+    if (list.contains(focused)) focused.focus({ preventScroll: true });
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const [row, top] of tops) {
+      const way = top - row.offsetTop;
+      if (way) row.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], { duration: 250, easing: "ease-out" });
+    }
   }
 
   // ---- drawing ----
 
-  function layOut() {
-    const width = Math.max(list.clientWidth - list.querySelector(".nl-clock-side").offsetWidth - 34, 160);
-    const size = getComputedStyle(root).fontFamily;
-    const ruler = rows.values().next().value.canvas.getContext("2d");
-    ruler.font = `14px ${size}`;
-    const space = ruler.measureText(" ").width + 1;
-    let x = 4;
-    let line = 0;
-    places = words.map((word) => {
-      const wide = ruler.measureText(word).width;
-      if (x + wide > width) [x, line] = [4, line + 1];
-      const place = { x, y: 4 + line * LINE, wide };
-      x += wide + space;
-      return place;
-    });
-    const height = (line + 1) * LINE + 14;
-    const sharp = window.devicePixelRatio || 1;
-    for (const { canvas } of rows.values()) {
-      canvas.width = width * sharp;
-      canvas.height = height * sharp;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-      const pen = canvas.getContext("2d");
-      pen.setTransform(sharp, 0, 0, sharp, 0, 0);
-      pen.font = `14px ${size}`;
-      pen.textBaseline = "top";
-    }
-    draw();
+  // How well a level recalls each word after word t, 0 to 1.
+  function recalled(name, period, t) {
+    if (!recall) return new Array(T).fill(0);
+    const place = start.findIndex(([other]) => other === name) * periods.length + periods.indexOf(period);
+    const from = (place * (T + 1) + t) * T;
+    return Array.from(recall.subarray(from, from + T), (value) => value / 255);
   }
 
-  function drawRow(name, ink) {
-    const { canvas, look, glyph, row, known } = rows.get(name);
-    const colour = look.colour === "#000000" ? ink : isLight(ink) ? lift(look.colour) : look.colour;
-    glyph.style.color = colour;
-    row.style.borderLeft = `4px ${BORDERS[look.dash]} ${colour}`;
-    const { recall, fired } = tape.get(name);
-    const pen = canvas.getContext("2d");
-    const width = canvas.clientWidth;
-    const height = canvas.clientHeight;
-    const t = Math.floor(now);
-    const part = calm ? 0 : now - t;
-    const at = (j) => recall[t * T + j] * (1 - part) + (recall[Math.min(t + 1, T) * T + j] ?? 0) * part;
-    pen.clearRect(0, 0, width, height);
-    if (fired[t]) {
-      pen.globalAlpha = 0.12 * (1 - part);
-      pen.fillStyle = colour;
-      pen.fillRect(0, 0, width, height);
-    }
-    words.forEach((word, j) => {
-      const { x, y } = places[j];
-      const r = at(j) / 255;
-      pen.globalAlpha = j < t ? Math.min(0.13 + 0.87 * r ** 1.5, 1) : 0.13;
-      pen.fillStyle = j < t ? colour : ink;
-      pen.fillText(word, x, y);
+  function drawRow([name, period], t) {
+    const { look, glyph, row, known, text, spans, score } = rows.get(name);
+    const { line, colour, share } = dress(look, ink);
+    const r = recalled(name, period, t);
+    glyph.style.color = line;
+    row.style.borderLeft = `4px ${BORDERS[look.dash]} ${line}`;
+    spans.forEach((span, j) => {
+      const now = j < t ? r[j] : 0;
+      span.style.background = css(colour, +(share * now ** 1.5).toFixed(3));
+      span.style.color = css(mixed(ink.soft, ink.text, Math.min(2 * now, 1)));
+      span.classList.toggle("nl-known", now >= 0.5);
+      span.classList.toggle("nl-now", j === t - 1);
     });
-    if (t > 0) {
-      const { x, y, wide } = places[t - 1];
-      pen.globalAlpha = 0.8;
-      pen.fillStyle = ink;
-      pen.fillRect(x, y + 16, wide, 1.5);
-    }
-    // The score: one tick a word, full where the level was updated.
-    const step = (width - 8) / T;
-    for (let i = 1; i <= T; i++) {
-      pen.globalAlpha = fired[i] ? (i <= t ? 1 : 0.3) : 0.12;
-      pen.fillStyle = fired[i] ? colour : ink;
-      pen.fillRect(4 + (i - 1) * step, height - (fired[i] ? 8 : 4), Math.max(step - 2, 1), fired[i] ? 6 : 2);
-    }
-    pen.globalAlpha = 1;
-    const seen = new Map(words.slice(0, t).map((word, j) => [clean(word), recall[t * T + j] >= 127.5]));
+    drawScore(score, period, t, line);
+    if (!recall) return;
+    const seen = new Map(words.slice(0, t).map((word, j) => [clean(word), r[j] >= 0.5]));
     const kept = [...seen].filter(([, knows]) => knows).map(([word]) => word);
-    const count = `knows ${kept.length} of ${seen.size} words`;
-    if (known.textContent !== count) {
-      known.textContent = count;
-      canvas.setAttribute("aria-label", `${name} after word ${t}: ${count}${kept.length ? ": " : ""}${kept.join(", ")}`);
+    known.textContent = `knows ${kept.length} of ${seen.size} words`;
+    text.setAttribute("aria-label", `${name} after word ${t}: knows ${kept.length} of ${seen.size} words${kept.length ? ": " : ""}${kept.join(", ")}`);
+  }
+
+  // A place for each word: a bar where the level was updated, half a bar where it will be, a dot where not.
+  function drawScore(score, period, t, colour) {
+    const bars = { was: "", will: "", not: "" };
+    for (let i = 1; i <= T; i++) {
+      const [kind, top] = !fires(period, i) ? ["not", 7] : i <= t ? ["was", 0] : ["will", 4];
+      bars[kind] += `M${i - 0.85} ${top}h.7V8h-.7z`;
     }
+    score.innerHTML = `<path d="${bars.not}" fill="${css(ink.line)}"/><path d="${bars.was + bars.will}" fill="${colour}"/>`;
   }
 
   function draw() {
-    const t = Math.floor(now);
-    time.value = t;
-    time.setAttribute("aria-valuetext", t ? `after “${words[t - 1]}”` : "before the first word");
-    where.textContent = t ? `word ${t} of ${T}: ${clean(words[t - 1])}` : "nothing read yet";
-    play.textContent = playing ? "❚❚ Pause" : t === T ? "↻ Play again" : "▶ Play";
-    if (!places.length) return;
-    const ink = getComputedStyle(root).color;
-    for (const [name] of levels()) if (tape.has(name) && rows.has(name)) drawRow(name, ink);
+    const { word, levels } = model.get("at");
+    root.classList.toggle("nl-playing", panel.playing());
+    panel.put({ word });
+    levels.forEach(([name, period], i) => {
+      const { row, buttons, period: slider } = rows.get(name);
+      slider.put(periods.indexOf(period));
+      buttons[0].disabled = i === 0;
+      buttons[1].disabled = i === levels.length - 1;
+      drawRow([name, period], word);
+      if (panel.playing() && word !== shownWord && fires(period, word)) flash(row, dress(rows.get(name).look, ink).colour);
+    });
+    shownWord = word;
+    arrange();
   }
 
-  // ---- time ----
-
-  function tick(stamp) {
-    // A frame's stamp may lie before the moment that asked for it.
-    now = Math.min(now + (Math.max(stamp - last, 0) / 1000) * WORDS_A_SECOND, T);
-    last = stamp;
-    playing = playing && now < T && root.isConnected;
-    draw();
-    frame = playing ? requestAnimationFrame(tick) : 0;
+  function flash(row, colour) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    row.animate([{ background: css(colour, 0.14) }, { background: css(colour, 0) }], 380);
   }
 
-  function setPlaying(on) {
-    playing = on;
-    cancelAnimationFrame(frame);
-    if (on) {
-      if (now >= T) now = 0;
-      last = performance.now();
-      frame = requestAnimationFrame(tick);
-    } else {
-      now = Math.floor(now);
-    }
+  function dressed() {
+    ink = inks(root);
     draw();
   }
 
-  play.onclick = () => setPlaying(!playing);
-  time.oninput = () => { now = +time.value; setPlaying(false); };
-
-  const onValue = () => { syncRows(); draw(); };
-  model.on("change:value", onValue);
-  model.on("change:tape", readTape);
-  syncRows();
-  const resized = new ResizeObserver(layOut);
-  resized.observe(list);
-  const themed = new MutationObserver(draw); // the lab marks its theme on the body
-  themed.observe(document.body, { attributes: true });
-  readTape();
+  // Rows change places only when no hand is on a slider: after the pointer's release, or when the keys go elsewhere.
+  const released = ({ type, target }) => { if (type === "pointerup" || !list.contains(target) || target.type !== "range") setTimeout(sort); };
+  for (const type of ["pointerup", "keyup"]) document.addEventListener(type, released);
+  model.on("change:at", draw);
+  const stop = follow(root, dressed);
+  const shown = standIn(el), asking = prediction(before, model, locks(top, body));
+  dressed();
+  awaited(root, unpacked(model.get("tape")), (bytes) => { recall = bytes; draw(); });
   return () => {
-    setPlaying(false);
-    resized.disconnect();
-    themed.disconnect();
-    model.off("change:value", onValue);
-    model.off("change:tape", readTape);
+    panel.stop();
+    stop();
+    shown();
+    asking();
+    for (const type of ["pointerup", "keyup"]) document.removeEventListener(type, released);
+    model.off("change:at", draw);
   };
 }
 

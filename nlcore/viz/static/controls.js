@@ -1,8 +1,6 @@
 // Native controls from their descriptions: sliders over stops, players, choices; one look, one grid, one Reset.
 
-const BEAT = 200; // milliseconds between two stops of a player
-
-// descriptions: {name: {label, kind, words, first, stride}}; `changed(at)` hears where all of them stand.
+// descriptions: {name: {label, kind, words, first, stride, beat}}; `changed(at)` hears where all of them stand.
 function controlPanel(parent, descriptions, at, changed) {
   const panel = node("div", parent, { class: "nl-controls", role: "group", "aria-label": "Controls" });
   const made = Object.fromEntries(Object.entries(descriptions).map(([name, one]) => [
@@ -14,6 +12,7 @@ function controlPanel(parent, descriptions, at, changed) {
   put(at);
   return {
     panel, put, stop,
+    playing: () => Object.values(made).some((one) => one.playing?.()),
     hold: (busy) => { for (const name in made) made[name].hold?.(busy); },
     reset: () => { stop(); put(Object.fromEntries(Object.entries(descriptions).map(([name, one]) => [name, one.first]))); changed(where()); },
   };
@@ -28,12 +27,12 @@ function control(parent, description, changed) {
   const row = node("div", root, { class: "nl-track" });
   const slot = kind === "player" ? node("button", row, { class: "nl-play", type: "button" }) : null;
   const input = node("input", row, { type: "range", min: 0, max: words.length - 1, step: 1, id });
-  const output = node("output", row, { for: id, style: `min-width: ${Math.min(Math.max(...words.map((word) => word.length)), 14)}ch` });
+  const output = node("output", row, { for: id, style: `--nl-longest: ${Math.max(...words.map((word) => word.length))}ch` });
   const say = () => {
     output.textContent = words[+input.value];
     input.setAttribute("aria-valuetext", words[+input.value]);
   };
-  const put = (stop) => { input.value = stop; say(); };
+  const put = (stop) => { input.value = stop; say(); made.told?.(); };
   const made = { at: () => +input.value, put };
   input.oninput = () => { made.stop?.(); say(); changed(); };
   return slot ? Object.assign(made, player(slot, description, input, (stop) => { put(stop); changed(); })) : made;
@@ -47,7 +46,7 @@ function choice(root, words, id, changed) {
 }
 
 // Plays a slider's stops; it waits while the answer to the last one is not there (`hold`).
-function player(button, { label, words, stride }, input, go) {
+function player(button, { label, words, stride, beat }, input, go) {
   const last = words.length - 1;
   let timer = null, busy = false;
   const say = () => {
@@ -66,10 +65,10 @@ function player(button, { label, words, stride }, input, go) {
   button.onclick = () => {
     if (timer) return stop();
     if (+input.value >= last) go(0);
-    timer = setInterval(step, BEAT);
+    timer = setInterval(step, beat);
     say();
   };
   input.addEventListener("input", say);
   say();
-  return { stop, hold: (waits) => { busy = waits; say(); } };
+  return { stop, told: say, playing: () => timer !== null, hold: (waits) => { busy = waits; say(); } };
 }

@@ -5,10 +5,7 @@ const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page 
 function render({ model, el }) {
   const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": "Explorer" });
   const before = node("div", root);
-  const head = node("div", root, { class: "nl-head" });
-  const hint = node("p", head);
-  hint.append(node("strong", null, { text: "Try this. " }), model.get("try_this"));
-  const reset = node("button", head, { type: "button", text: "Reset", title: "Put every control back" });
+  const top = head(root, model.get("try_this"), () => panel.reset());
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);
   const place = node("div", root);
   const status = node("div", root, { class: "nl-status", role: "status" });
@@ -43,7 +40,7 @@ function render({ model, el }) {
 
   const hooks = {
     lock(locked, hidden) {
-      head.hidden = locked;
+      top.hidden = locked;
       panel.panel.inert = locked;
       panel.panel.hidden = place.hidden = hidden;
       answered();
@@ -55,7 +52,6 @@ function render({ model, el }) {
     },
   };
 
-  reset.onclick = () => panel.reset();
   model.on("change:asked", asked);
   model.on("change:answer", answered);
   const shown = standIn(el), asking = prediction(before, model, hooks);

@@ -13,6 +13,17 @@ function node(tag, parent, attributes = {}, ...children) {
   return made;
 }
 
+// What to try, and beside it the one Reset of a view.
+function head(parent, tryThis, reset) {
+  const root = node("div", parent, { class: "nl-head" });
+  node("p", root).append(node("strong", null, { text: "Try this. " }), tryThis);
+  node("button", root, { type: "button", text: "Reset", title: "Put every control back" }).onclick = reset;
+  return root;
+}
+
+// A level's marker as a letter of text.
+const GLYPHS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
+
 // ---- ink: every colour of a level is fit to be read on the page it stands on ----
 
 const channels = (colour) => colour.startsWith("#")
@@ -32,14 +43,19 @@ function contrast(one, other) {
 
 // The page as a view meets it: its ink, softer ink, grid, ground and raised ground, as [r, g, b].
 function inks(root) {
-  const style = getComputedStyle(root);
-  const of = (name) => { // a variable may be any CSS colour: let the browser say what it is
-    const probe = node("i", root, { style: `color: var(--nl-${name}); display: none` });
-    const rgb = channels(getComputedStyle(probe).color);
-    probe.remove();
-    return rgb;
+  const style = getComputedStyle(root), probe = node("i", root, { style: "display: none" });
+  const pen = node("canvas", null, { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const of = (name) => { // a variable may be any CSS colour, and let the ground through: let the browser say what is seen
+    for (const seen of ["ground", name]) {
+      probe.style.color = `var(--nl-${seen})`;
+      pen.fillStyle = getComputedStyle(probe).color;
+      pen.fillRect(0, 0, 1, 1);
+    }
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
   };
-  return { text: of("text"), soft: of("soft"), line: of("line"), ground: of("ground"), raised: of("raised"), font: style.fontFamily };
+  const found = Object.fromEntries(["text", "soft", "line", "ground", "raised"].map((name) => [name, of(name)]));
+  probe.remove();
+  return { ...found, font: style.fontFamily };
 }
 
 // `colour` as near as possible to itself with so much contrast to the page: 4.5 for text, 3 for lines and marks.
@@ -53,6 +69,13 @@ function readable(colour, ink, least = 4.5) {
     if (contrast(found, ink.ground) >= least) return found;
   }
   return end;
+}
+
+// As much of `colour`, up to three quarters, as the page's ink can be read on.
+function deepest(colour, ink) {
+  let share = 0.75;
+  while (share > 0 && contrast(mixed(ink.ground, colour, share), ink.text) < 4.5) share -= 0.01;
+  return share;
 }
 
 // Calls `draw` when the view's width or the page's theme changes; returns how to stop.

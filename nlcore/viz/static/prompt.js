@@ -2,15 +2,7 @@
 
 const NAMES = { " ": "space", "\n": "line end", "\t": "tab" };
 const SIGNS = { "\n": "↵", "\t": "→" };
-const DARKEST = 0.75, LEAST = 4.5;
 const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page says so
-
-// As much of `colour` as leaves text readable on it.
-function deepest(colour, ink) {
-  let share = DARKEST;
-  while (share > 0 && contrast(mixed(ink.ground, colour, share), ink.text) < LEAST) share -= 0.01;
-  return share;
-}
 
 const chance = (bits) => {
   const p = 2 ** -bits;

@@ -1,14 +1,20 @@
 """The clock of levels: its traces against plain loops over matrices, and what it claims to show."""
 
+import gzip
+import json
 import shutil
 import subprocess
+from base64 import b64decode
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 
 from nlcore.viz.explorers import clock_of_levels as clock
-from nlcore.viz.explorers.clock_of_levels import BEFORE, KINDS, NEVER, RETENTION, START, TEXT, WIDTH, compute, trace, words
+from nlcore.viz.explorers.clock_of_levels import (
+    BEFORE, KINDS, NEVER, OPENS, PERIODS, RETENTION, SHOWN, START, TEXT, WIDTH, ClockView, clock_of_levels, compute, trace, words,
+)
 
 
 def by_hand(name: str, period: int) -> np.ndarray:
@@ -77,26 +83,68 @@ def test_an_unknown_level_or_period_is_one_sentence():
             trace(*wrong)
 
 
-def test_the_tape_is_the_traces_in_bytes():
-    view = clock.ClockView()
-    found = compute(START)
-    view.draw(found)
-    sent = np.frombuffer(view.tape["recall"], np.uint8).reshape(len(START), -1, len(words(TEXT)))
-    np.testing.assert_allclose(sent / 255, [one.recall for one in found.values()], atol=0.5 / 255 + 1e-6)
-    assert view.tape["levels"] == list(KINDS)
+def test_the_tape_is_every_trace_there_is_in_bytes():
+    view, periods, count = clock_of_levels().view, [*PERIODS, NEVER], len(words(TEXT))
+    sent = np.frombuffer(gzip.decompress(b64decode(view.tape)), np.uint8).reshape(len(START), len(periods), count + 1, count)
+    assert [name for name, _ in view.levels] == list(KINDS) and view.periods == periods
+    for level, name in zip(sent, KINDS):
+        for recall, period in zip(level, periods):
+            np.testing.assert_allclose(recall / 255, trace(name, period).recall, atol=0.5 / 255 + 1e-6)
 
 
-def test_the_picture_has_a_row_for_each_level():
-    figure = clock.picture(compute(START))
-    assert [axes.get_ylabel().split("\n")[0] for axes in figure.axes] == list(KINDS)
-    assert all(len(axes.texts) == len(words(TEXT)) for axes in figure.axes)
+def test_the_view_is_plain_json_and_small():
+    assert len(json.dumps(clock_of_levels().view.get_state(), default=str)) < 300_000
+
+
+def test_it_opens_in_the_middle_of_the_text_with_a_stop_for_each_word():
+    view = clock_of_levels().view
+    reading = view.controls["word"]
+    assert view.at == {"word": reading["first"], "levels": view.levels} and reading["first"] == len(words(TEXT)) // 2
+    assert reading["words"][0] == "nothing read yet" and reading["words"][26] == "word 26 of 52: the"
+    assert len(reading["words"]) == len(words(TEXT)) + 1
+
+
+def test_the_alt_text_says_what_is_drawn():
+    traces = compute(START)
+    text = clock_of_levels().alt
+    figure = clock.picture(traces, OPENS)
+    for axes, name in zip(figure.axes, KINDS):
+        bold = {one.get_text().strip(".,:").lower() for one in axes.texts[:OPENS] if one.get_weight() == "bold"}
+        faint = {one.get_text().strip(".,:").lower() for one in axes.texts[:OPENS] if one.get_weight() != "bold"}
+        count = len(bold - faint) + len([word for word in bold & faint if last_is_bold(axes, word)])
+        assert axes.get_ylabel() == f"{name}\nknows {count} of 20" and f"{count} ({name})" in text
+    plt.close(figure)
+    first = {name: first_known(found) for name, found in traces.items()}
+    assert min(first["attention"], first["fast weights"]) >= OPENS - 10  # "only the last few words"
+    assert first["momentum"] >= first["CMS, fast"] >= first["CMS, middle"] >= first["CMS, slow"]
+    assert {word for word, r in zip(words(TEXT), traces["pre-training"].recall[OPENS]) if r >= SHOWN} <= set(words(BEFORE))
+
+
+def last_is_bold(axes, word: str) -> bool:
+    return [one for one in axes.texts[:OPENS] if one.get_text().strip(".,:").lower() == word][-1].get_weight() == "bold"
+
+
+def first_known(found) -> int:
+    """Where the first word stands that a level knows, of words that come only once until `OPENS`."""
+    read = words(TEXT)[:OPENS]
+    return min(i for i, word in enumerate(read) if read.count(word) == 1 and found.recall[OPENS, i] >= SHOWN)
+
+
+def test_the_picture_has_a_row_for_each_level_whose_words_can_all_be_read():
+    figure = clock.picture(compute(START), OPENS)
+    for axes in figure.axes:
+        assert len(axes.texts) == len(words(TEXT)) == len(axes.patches)
+        for text, mark in zip(axes.texts, axes.patches):
+            light, dark = (clock.luminance(np.array(to_rgb(one))) for one in (mark.get_facecolor(), text.get_color()))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (axes.get_ylabel(), text.get_text())
     plt.close(figure)
 
 
 def test_the_script_is_small_whole_and_needs_no_network(root):
-    for path in (root / "nlcore" / "viz" / "static").glob("clock_of_levels.*"):
-        assert path.stat().st_size < 20_000 and "http" not in path.read_text(encoding="utf-8")
+    static = root / "nlcore" / "viz" / "static"
+    for path in static.glob("clock_of_levels.*"):
+        assert path.stat().st_size < 20_000
+    assert "http" not in (static / "clock_of_levels.css").read_text(encoding="utf-8")
     if node := shutil.which("node"):
-        script = (root / "nlcore/viz/static/clock_of_levels.js").read_text(encoding="utf-8")
-        checked = subprocess.run([node, "--check", "--input-type=module"], input=script, capture_output=True, text=True)
+        checked = subprocess.run([node, "--check", "--input-type=module"], input=ClockView._esm, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stderr
