@@ -102,7 +102,7 @@ class WritesView(TapeView):
     """The product and its lines over time; `at` is the stop of each control, by name."""
 
     _esm = script("page", "controls", "tape", "prediction", "backward_as_writes")
-    _css = style("page", "controls", "prediction", "backward_as_writes")
+    _css = style("page", "controls", "prediction", "tape", "backward_as_writes")
 
 
 def tape(found: Run) -> list[dict[str, Any]]:

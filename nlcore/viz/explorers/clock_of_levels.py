@@ -140,7 +140,7 @@ class ClockView(TapeView):
     """
 
     _esm = script("page", "controls", "tape", "prediction", "clock_of_levels")
-    _css = style("page", "controls", "prediction", "clock_of_levels")
+    _css = style("page", "controls", "prediction", "tape", "clock_of_levels")
     words = traitlets.List().tag(sync=True)
     periods = traitlets.List().tag(sync=True)
     levels = traitlets.List().tag(sync=True)

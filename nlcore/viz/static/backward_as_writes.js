@@ -17,7 +17,7 @@ function render({ model, el }) {
   const root = node("div", el, { class: "nl nl-writes", role: "group", "aria-label": "Backpropagation as writes" });
   const before = node("div", root);
   const top = head(root, model.get("try_this"), () => panel.reset());
-  const body = node("div", root);
+  const body = node("div", root, { class: "nl-body" });
   const panel = controlPanel(body, model.get("controls"), model.get("at"), choose);
   const picture = node("div", body, { class: "nl-writes-picture" });
   const graph = makeGraph(picture, layers[0].lines, last);
@@ -169,7 +169,7 @@ function makeGraph(parent, lines, last) {
   const plot = node("div", field);
   const names = lines.map((line) => {
     const entry = node("span", legend, { class: "nl-entry" });
-    return { swatch: node("span", entry), text: node("span", entry), dot: node("i", field, { class: "nl-dot", text: GLYPHS[line.marker] }) };
+    return { swatch: node("span", entry), text: node("span", entry), dot: node("i", field, { class: "nl-dot", text: LETTERS[line.marker] }) };
   });
   for (let power = LOW; power <= HIGH; power++) node("span", down, { text: String(10 ** power), style: `top: ${y(10 ** power)}` });
   for (let step = 0; step <= last; step += 50) node("span", across, { text: String(step), style: `left: ${x(step)}` });

@@ -20,7 +20,7 @@ function render({ model, el }) {
   const root = node("div", el, { class: "nl nl-clock", role: "group", "aria-label": "The clock of levels" });
   const before = node("div", root);
   const top = head(root, model.get("try_this"), reset);
-  const body = node("div", root);
+  const body = node("div", root, { class: "nl-body" });
   const panel = controlPanel(body, model.get("controls"), model.get("at"), choose);
   const list = node("div", body, { class: "nl-clock-rows" });
   const rows = new Map(start.map(([name]) => [name, makeRow(name)]));
@@ -64,7 +64,7 @@ function render({ model, el }) {
     const row = node("div", list, { class: "nl-clock-row" });
     const side = node("div", row, { class: "nl-clock-side" });
     const title = node("div", side, { class: "nl-clock-title" });
-    const glyph = node("span", title, { text: GLYPHS[look.marker], "aria-hidden": "true" });
+    const glyph = node("span", title, { text: LETTERS[look.marker], "aria-hidden": "true" });
     node("span", title, { class: "nl-clock-name", text: name });
     const buttons = [["▲", -1, "faster"], ["▼", 1, "slower"]].map(([text, by, way]) => {
       const label = `Move ${name} one place ${way}`;

@@ -22,7 +22,7 @@ function head(parent, tryThis, reset) {
 }
 
 // A level's marker as a letter of text.
-const GLYPHS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
+const LETTERS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
 
 // ---- ink: every colour of a level is fit to be read on the page it stands on ----
 
