@@ -39,7 +39,8 @@ clock_of_levels().predict("00-clock")
 # come yet. Pre-training knows “the”, “it”, “to”, met long ago, and never learns “jam”.
 #
 # </details>
-#
+
+# %% [markdown]
 # A Transformer in use has the first row and the last, and nothing between. The missing rows are what
 # this course builds. Each is a real memory here, written as the text is read.
 
@@ -85,7 +86,8 @@ print("first key answers", memory.read(state, k[0]).tolist())
 # The first value, $(4, 2)$, came back halved: one update passed, and each keeps half.
 #
 # </details>
-#
+
+# %% [markdown]
 # Had this memory been updated once for both words, nothing would have faded. So two things decide how long a word
 # lasts: how much an update keeps, and how often updates come. The second is the level's **frequency**.
 #
@@ -115,7 +117,8 @@ fading().predict("00-fading")
 # pays with the oldest. A wider memory crowds less, and a slower one fades less.
 #
 # </details>
-#
+
+# %% [markdown]
 # No setting wins everywhere. That is the case for many levels: fast ones that are exact about now,
 # slow ones that hold what was.
 
@@ -189,9 +192,9 @@ print(*doctor.examine(), sep="\n")
 # | 13 | What holds, what does not *(to come)* | What did we find, and where is each equation? |
 
 # %% [markdown]
-# ## You have half an hour?
+# ## The course in half an hour
 #
-# Then read these sections, in this order. They are enough to say what a level is, why a good write first erases, what
+# These sections, in this order, are enough to say what a level is, why a good write first erases, what
 # training and momentum write and under which key, and which level of a trained Hope holds the text that it reads.
 #
 # | chapter | sections | minutes |

@@ -4,8 +4,8 @@
 # **After this notebook** you can say what a run costs before it starts, train Hope on any size of
 # machine, watch and steer its levels, and measure what each level is worth.
 #
-# **You need** nothing but this notebook; the text is already on your machine. **Time:** six minutes
-# of computing at size `tiny` on two CPU cores, and as much reading.
+# **You need** nothing but this notebook; the text is already on your machine. **Time:** 20 minutes to read. Six of
+# them the cells compute, at size `tiny` on two CPU cores.
 #
 # The same cells drive every size. On a GPU, change one word: `SIZE`.
 
@@ -207,7 +207,8 @@ show(
 # minute.
 #
 # </details>
-#
+
+# %% [markdown]
 # Which of the two matters depends on what is scarce, text or time. The paper's own comparison
 # is at equal text, with models a thousand times as large; nothing here says how that ends.
 
@@ -251,8 +252,9 @@ show(
 # missed.
 #
 # </details>
-#
-# In numbers:
+
+# %% [markdown]
+# In numbers, level by level:
 
 # %%
 gain = {level: lost["the same text"][level].mean(1) - lost["another text"][level].mean(1) for level in lost["another text"]}
