@@ -133,7 +133,7 @@ class Point:
     line: str
     """How the line's name in the chart begins."""
     where: Place
-    """`lowest`, `highest`, or another."""
+    """Which of its points, as `last_below(0.05)`."""
     because: str
     at: Mapping[str, Any] = field(default_factory=dict)
     within: float = 0.1
@@ -174,14 +174,14 @@ class Chapter:
     predictions: tuple[Prediction, ...]
 
 
-def lowest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Where a line has its smallest value."""
-    return float(x[np.nanargmin(y)]), float(np.nanmin(y))
+def last_below(height: float) -> Place:
+    """The last of a line's points, from left to right, that lies lower."""
 
+    def place(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        last = np.flatnonzero(y < height)[-1]
+        return float(x[last]), float(y[last])
 
-def highest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Where a line has its largest value."""
-    return float(x[np.nanargmax(y)]), float(np.nanmax(y))
+    return place
 
 
 def _line(plot: Plot, name: str) -> Line:

@@ -8,14 +8,14 @@ import pytest
 from nlcore.viz import reader
 from nlcore.viz.asked import Asks, Question, folded, plain
 from nlcore.viz.chart.plot import Line, Plot
-from nlcore.viz.prediction import Chapter, Curve, Point, Tick, highest, lowest
+from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 from nlcore.viz.predictions import predict, predictions
 from nlcore.viz.reader import Answer
 
 TICK = Tick("00-tick", "Which <one>?", ("this", "that", "both"), right="that", because="Because it is.")
 X = np.linspace(0, 10, 101)
 CURVE = Curve("00-curve", "Draw it.", line="falls", because="It falls.", handles=3, given=("flat",))
-POINT = Point("00-point", "Where?", line="bowl", where=lowest, because="There.")
+POINT = Point("00-point", "Where?", line="bowl", where=last_below(0.3), because="There.")
 
 
 def plot(**more) -> tuple[Plot]:
@@ -70,11 +70,10 @@ def test_what_lies_outside_the_frame_counts_as_its_edge():
 
 def test_a_point_has_to_be_near_in_both_directions():
     drawing = POINT.drawing(plot())
-    assert (drawing.x[0], drawing.y[0]) == pytest.approx((4, 0.2))
-    assert POINT.judge([4.9, 0.29], drawing).right
-    assert not POINT.judge([5.5, 0.2], drawing).right
-    assert not POINT.judge([4, 0.4], drawing).right
-    assert highest(X, X * 2) == (10, 20)
+    assert (drawing.x[0], drawing.y[0]) == pytest.approx((7.1, 0.2961))
+    assert POINT.judge([8.0, 0.39], drawing).right
+    assert not POINT.judge([8.5, 0.3], drawing).right
+    assert not POINT.judge([7.1, 0.45], drawing).right
 
 
 def test_gaps_and_what_is_outside_the_frame_are_not_asked_for():

@@ -1,15 +1,16 @@
 """The predictions of notebook 01."""
 
-from nlcore.viz.prediction import Chapter, Curve, Tick
+from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 
 CHAPTER = Chapter(
     "Associative memory",
     (
-        Curve(
+        Point(
             "01-hold",
             "A key has 32 numbers, so that a matrix has 32 × 32. The line shows a matrix to which each pair is simply added. "
-            "Draw the error of the best matrix there is, by the number of pairs that it has to store.",
+            "Move the point to where the best matrix there is ends being exact: so many pairs, at an error of 0.",
             line="ridge",
+            where=last_below(0.05),
             given=("Hebbian",),
             because="Up to 32 pairs, as many as a key has numbers, there is a matrix that answers all of them exactly; beyond "
             "that none does. How one writes decides how near one comes to it.",
