@@ -41,7 +41,7 @@ CHAPTER = Chapter(
             "on keys that it has not seen.",
             line="unseen",
             given=("pairs stored",),
-            within=0.15,
+            within=0.45,  # the line is steep, and only its course is asked for
             because="Exact recall stores the noise as well, and with as many pairs as numbers in a key it does so at any price: "
             "unseen keys are answered far worse than by silence, which is 1. In between the rule is learnt.",
         ),
