@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
             execute.refuse_changed(script.with_suffix(".ipynb"))
         for script in scripts:
             _notebook(script)
-        page = html.build(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")), BUILD / "book")
+        page = html.build(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")), BUILD / "book", BUILD / "tables")
     except (execute.ReadersChanges, html.BookError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

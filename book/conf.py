@@ -12,7 +12,14 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 html_math_renderer = "mathml"
 
 html_theme = "sphinx_book_theme"
-html_theme_options = {"use_download_button": False, "use_fullscreen_button": False}
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "navbar_persistent": [],  # a second search box
+}
+html_context = {"default_mode": "auto"}
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False

@@ -88,10 +88,16 @@ def pictures(cell: NotebookNode) -> list[tuple[NotebookNode, dict]]:
     ]
 
 
-def _inputs(notebook: NotebookNode) -> str:
-    # The package counts too: its figures change when it does.
-    digest = hashlib.sha256(source.fingerprint(notebook).encode())
+def package() -> str:
+    """A hash of all that pictures and tables are computed from, but for the notebooks."""
+    digest = hashlib.sha256()
     root = Path(__file__).parent.parent
-    for path in [*sorted((root / "nlcore").rglob("*.py")), root / "requirements.txt"]:
+    sources = [path for kind in ("py", "js", "css", "npz") for path in (root / "nlcore").rglob(f"*.{kind}")]
+    for path in [*sorted(sources), root / "requirements.txt"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _inputs(notebook: NotebookNode) -> str:
+    # The package counts too: its figures change when it does.
+    return hashlib.sha256((source.fingerprint(notebook) + package()).encode()).hexdigest()

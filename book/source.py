@@ -8,6 +8,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from book.chapters import onward
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -18,11 +20,13 @@ FOLDED = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook that the percent file at `path` describes, without outputs; after its title, the cell that installs."""
+    """The notebook that the percent file at `path` describes, without outputs; after its title the cell that installs, at its end where to go on."""
     parsed = jupytext.read(path, fmt="py:percent").cells
     if parsed and parsed[0].cell_type == "markdown":
         install = nbformat.v4.new_code_cell(INSTALL.read_text(encoding="utf-8").rstrip(), metadata=FOLDED)
         parsed.insert(1, install)
+    if words := onward(path):
+        parsed.append(nbformat.v4.new_markdown_cell(words))
     notebook = nbformat.v4.new_notebook(cells=parsed, metadata=METADATA)
     for cell, name in zip(notebook.cells, _ids(notebook)):
         cell.id = name

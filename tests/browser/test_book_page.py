@@ -1,24 +1,199 @@
-"""The HTML book in a real browser, from disk and without a network: each picture has its alt text, and all of it loads."""
+"""The HTML book in a real browser, from disk and without a network: it plays, and says what a kernel would."""
 
-import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
-from book import execute, html
+from bench.lab import open_page
+from book import execute, html, live
+from book.chapters import chapters
+from nlcore.viz import explorers
+from nlcore.viz.chart.table import settings, unpacked
+
+# What plotly was given for each line and field of the plots, without bands and casings.
+DRAWN = """frames => frames.map(frame => frame.data.filter(trace => trace.hoverinfo !== 'skip')
+  .map(trace => trace.z ? {x: trace.x, y: trace.y, z: trace.z} : {x: trace.x, y: trace.y}))"""
+# The least contrast of the texts in a part of the page to the ground they stand on, and the text that has it.
+FAINTEST = """root => {
+  const channels = colour => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = colour; c.fillRect(0, 0, 1, 1);
+    return [...c.getImageData(0, 0, 1, 1).data]; };
+  const light = rgb => { const [r, g, b] = rgb.map(v => v / 255 <= .04045 ? v / 3294.6 : ((v / 255 + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = at => { for (; at; at = at.parentElement) { const c = channels(getComputedStyle(at).backgroundColor); if (c[3] === 255) return c; }
+    return [255, 255, 255]; };
+  let found = [21, ''];
+  for (const at of root.querySelectorAll('*')) {
+    const text = [...at.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join('');
+    if (!text || !at.checkVisibility({checkOpacity: true, checkVisibilityCSS: true}) || at.closest('svg, :disabled, [inert]')) continue;
+    const [low, high] = [light(channels(getComputedStyle(at).color).slice(0, 3)), light(ground(at).slice(0, 3))].sort((a, b) => a - b);
+    const contrast = (high + .05) / (low + .05);
+    if (contrast < found[0]) found = [contrast, `${at.tagName}.${at.className}: ${text.slice(0, 60)}`];
+  }
+  return found;
+}"""
 
 
-def test_a_page_opens_from_disk_with_its_alt_texts(root, page, tmp_path):
-    stored = root / "notebooks" / "11_train_hope.ipynb"
-    alone = tmp_path / stored.name
-    shutil.copy(stored, alone)
-    html.build([alone], tmp_path / "book")
-    page.context.set_offline(True)
-    failed = []
-    page.on("requestfailed", lambda request: failed.append(request.url))
-    page.goto((tmp_path / "book" / "notebooks" / "11_train_hope.html").as_uri())
-    cells = nbformat.read(stored, as_version=4).cells
+@pytest.fixture(scope="module")
+def book(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a book of the stored notebooks."""
+    return html.build(stored(root), tmp_path_factory.mktemp("book") / "book", root / "build" / "tables").parent
+
+
+def stored(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def tab(chromium: str) -> Iterator[Page]:
+    """A page without a network that lists complaints of its console and what it asks for outside the disk."""
+    with open_page(chromium) as page:
+        page.context.set_offline(True)
+        page.set_default_timeout(20_000)
+        page.asked = []
+        page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or page.asked.append(request.url))
+        yield page
+        assert page.complaints == [] and page.asked == []
+
+
+def explorers_of(notebook: Path) -> list[str]:
+    """The explorers that a notebook shows."""
+    return [name for name in execute.named_pictures(nbformat.read(notebook, as_version=4)) if name in explorers.names()]
+
+
+def go(page: Page, address: Path, theme: str = "light") -> None:
+    """Opens a page of the book in a theme and waits until its demos stand where the pictures were."""
+    page.emulate_media(color_scheme=theme)
+    page.goto(address.as_uri())
+    for demo in page.locator("[data-demo]").all():
+        expect(demo).to_be_visible()
+
+
+def where(demo: Locator) -> list[int]:
+    """The stop that each control of a demo stands on."""
+    return demo.locator(".nl-controls :is(input, select)").evaluate_all("all => all.map(one => +one.value)")
+
+
+def drawn(demo: Locator) -> list[list[dict[str, Any]]]:
+    """The numbers of each plot."""
+    return demo.locator(".js-plotly-plot").evaluate_all(DRAWN)
+
+
+def told(chart: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The same, as the table has them."""
+    return [[*([plot["heat"]] if plot["heat"] else []), *plot["lines"]] for plot in chart]
+
+
+def is_drawn(demo: Locator, chart: list[dict[str, Any]]) -> bool:
+    """Whether a demo soon draws exactly that chart."""
+    until = time.monotonic() + 5
+    expected = [[{axis: one[axis] for axis in "xyz" if axis in one} for one in plot] for plot in told(chart)]
+    while drawn(demo) != expected:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05"])
+def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
+    notebook = next(path for path in stored(root) if path.name.startswith(chapter))
+    go(tab, book / "notebooks" / f"{notebook.stem}.html")
+    names = [name for name in explorers_of(notebook) if (book / "_static" / "live" / f"{name}.js").exists()]
+    assert names
+    for name in names:
+        if tab.locator(f"[data-demo={name}] .nl-plots").count():
+            moves_as_its_table_says(tab, tab.locator(f"[data-demo={name}]"), live.table(name, root / "build" / "tables"))
+
+
+def moves_as_its_table_says(page: Page, demo: Locator, table: dict[str, Any]) -> None:
+    charts = {tuple(at.values()): chart for at, chart in zip(settings(table), unpacked(table))}
+    start = where(demo)
+    assert start == [control["first"] for control in table["controls"].values()]
+    assert is_drawn(demo, charts[tuple(start)])
+    control = demo.locator(".nl-controls :is(input, select)").first
+    control.focus()
+    page.keyboard.press("ArrowDown" if start[0] else "ArrowUp")
+    if where(demo) == start:  # a choice counts down the page
+        page.keyboard.press("ArrowDown")
+    by_key = where(demo)
+    assert by_key[0] != start[0] and by_key[1:] == start[1:]
+    assert is_drawn(demo, charts[tuple(by_key)])
+    slider = demo.locator(".nl-controls input[type=range]").last
+    box = slider.bounding_box()
+    slider.click(position={"x": 2 if where(demo)[-1] else box["width"] - 2, "y": box["height"] / 2})
+    by_mouse = where(demo)
+    assert by_mouse != by_key
+    assert is_drawn(demo, charts[tuple(by_mouse)])
+    demo.get_by_role("button", name="Reset").click()
+    assert where(demo) == start and is_drawn(demo, charts[tuple(start)])
+
+
+def test_where_controls_move_one_at_a_time_the_others_go_back_and_it_says_so(book, tab):
+    go(tab, book / "notebooks" / "03_momentum.html")
+    demo = tab.locator("[data-demo=psi_landscape]")
+    first = where(demo)
+    for place in (0, 1):
+        demo.locator(".nl-controls input").nth(place).focus()
+        tab.keyboard.press("ArrowRight")
+    now = where(demo)
+    assert [now[0], now[2:]] == [first[0], first[2:]] and now[1] == first[1] + 1
+    expect(demo.locator(".nl-status")).to_contain_text("Rate η is back at 0.013. In the book one control moves at a time")
+
+
+def test_next_and_previous_lead_through_all_chapters_those_to_come_too(book, tab):
+    go(tab, book / "index.html")
+    titles = []
+    while (link := tab.locator("a.right-next")).count():
+        tab.goto(link.evaluate("link => link.href"))
+        titles.append(tab.locator("article h1").inner_text().removesuffix("#").strip())
+    numbers = [title[:2] for title in titles]
+    assert numbers == sorted(numbers) and titles[0].startswith("00 ")
+    assert titles[6:] == ["06 to 10 · To come", "11 · Train Hope at full scale", "12 and 13 · To come"]
+    while (link := tab.locator("a.left-prev")).count():
+        tab.goto(link.evaluate("link => link.href"))
+    assert Path(tab.url).name == "index.html"
+
+
+def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
+    go(tab, book / "index.html")
+    expect(tab.locator("article")).to_contain_text("A model is a system of memories that learn at different speeds.")
+    shown = tab.locator("article img[src*=dashboard]")
+    assert "dashboard" in shown.get_attribute("alt") and shown.evaluate("image => image.naturalWidth") > 200
+    listed = tab.locator("article li").all_inner_texts()
+    assert [line[:2] for line in listed] == [chapter.number for chapter in chapters()]
+    assert [line[:2] for line in listed if "to come" in line] == ["06", "07", "08", "09", "10", "12", "13"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "notebooks/03_momentum"])
+def test_nothing_is_cut_and_text_can_be_read(name, theme, book, tab):
+    go(tab, book / f"{name}.html", theme)
+    assert tab.locator("html").get_attribute("data-theme") == theme
+    for width in (368, 800, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert max(tab.locator("[data-demo]").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)"), default=0) <= 0
+        searches = tab.locator("button[aria-label=Search], input[type=search]")
+        assert sum(one.is_visible() for one in searches.all()) == 1
+    faintest = tab.locator("article").evaluate(FAINTEST)
+    assert faintest[0] >= 4.5, faintest
+    assert set(tab.locator("article img").evaluate_all("all => all.map(one => getComputedStyle(one).filter)")) <= {"none"}
+
+
+def test_without_scripts_the_pictures_are_there(book, tab, root):
+    apart = tab.context.browser.new_context(java_script_enabled=False)
+    page = apart.new_page()
+    page.goto((book / "notebooks" / "11_train_hope.html").as_uri())
+    cells = nbformat.read(stored(root)[-1], as_version=4).cells
     expected = [about["alt"] for cell in cells for _, about in execute.pictures(cell)]
-    shown = page.locator(".cell_output img").evaluate_all("images => images.map(i => [i.alt, i.naturalWidth > 200])")
-    assert [alt for alt, _ in shown] == expected and len(expected) == 5
-    assert all(drawn for _, drawn in shown)
-    assert failed == []
+    assert [image.get_attribute("alt") for image in page.locator(".cell_output img").all()] == expected and len(expected) == 5
+    for chapter in sorted((book / "notebooks").glob("0*.html")):
+        page.goto(chapter.as_uri())
+        assert all(image.is_visible() for image in page.locator(".cell_output img").all())
+        assert "Run this cell" not in page.locator("body").inner_text()
+    apart.close()

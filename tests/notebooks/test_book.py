@@ -94,7 +94,7 @@ def test_named_pictures_are_handed_out(built):
 
 
 def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, tmp_path):
-    page = html.build([built[0] / "01_small.ipynb"], tmp_path / "book")
+    page = html.build([built[0] / "01_small.ipynb"], tmp_path / "book", tmp_path)
     chapter = (page.parent / "notebooks" / "01_small.html").read_text()
     assert re.search(r'<img[^>]*alt="A line that rises\."', chapter)
     assert "<math" in chapter and "\\mathcal" not in re.sub(r"<script.*?</script>", "", chapter, flags=re.S)

@@ -11,6 +11,8 @@ from nlcore.viz.chart.plot import Chart, Heat, Line, Plot
 
 DIGITS = 4
 """Significant digits of a number: more than a screen has pixels."""
+SHADES = 3
+"""The same of one that is drawn as a colour."""
 Data = dict[str, Any]
 
 
@@ -50,7 +52,7 @@ def _heat(heat: Heat) -> Data:
     rows, columns = heat.z.shape
     low, high = heat.range or (float(np.nanmin(heat.z)), float(np.nanmax(heat.z)))
     return {
-        "z": [numbers(row) for row in heat.z], "label": heat.label, "low": number(low), "high": number(high),
+        "z": [numbers(row, SHADES) for row in heat.z], "label": heat.label, "low": number(low), "high": number(high),
         "x": numbers(np.arange(columns) if heat.x is None else heat.x),
         "y": numbers(np.arange(rows) if heat.y is None else heat.y),
         "down": heat.y is None, "ramp": heat.ramp, "contours": heat.contours,
@@ -65,14 +67,14 @@ def _ticks(words: dict[float, str] | None) -> Data | None:
     return None if words is None else {"at": [float(at) for at in words], "words": list(words.values())}
 
 
-def numbers(values: np.ndarray) -> list[float | None]:
+def numbers(values: np.ndarray, digits: int = DIGITS) -> list[float | None]:
     """(n,) as a list of short numbers; null for what JSON has no word for."""
-    return [number(value) for value in np.asarray(values, dtype=float).tolist()]
+    return [number(value, digits) for value in np.asarray(values, dtype=float).tolist()]
 
 
-def number(value: float) -> float | None:
+def number(value: float, digits: int = DIGITS) -> float | None:
     """A short number; whole ones without a point."""
     if not math.isfinite(value):
         return None
-    short = float(f"{value:.{DIGITS}g}")
+    short = float(f"{value:.{digits}g}")
     return int(short) if short == int(short) else short
