@@ -15,14 +15,19 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 
 from nlcore.train import Run, configure, start
-from nlcore.viz.dashboard import dashboard, panel
+from nlcore.viz.dashboard import dashboard
+from nlcore.viz.dashboard.panel import Panel
+from nlcore.viz.view import plotly
 
 ROUNDS, SECONDS, SETTLE = 8, 6.0, 0.5
-PAGE = """async ([script, html]) => {
+PAGE = """async ([script, html, plotly]) => {
   const module = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
-  const model = {get: () => html, on: (_, take) => { window.take = take; }, off() {}, send() {}};
+  const takers = new Set(), model = {get: () => html, on: (_, take) => takers.add(take), off: (_, take) => takers.delete(take), send() {}};
+  window.take = (message, buffers = []) => [...takers].forEach((take) => take(message, buffers));
   document.body.replaceChildren();
   module.default.render({model, el: document.body});
+  if (!window.drawn) window.take({kind: "plotly"}, [plotly]);
+  window.drawn = true;
 }"""
 
 
@@ -31,8 +36,13 @@ class Screen:
 
     def __init__(self, page: Page) -> None:
         self.page, self.waiting = page, queue.Queue()
-        page.evaluate(PAGE, [(panel.STATIC / "dashboard.js").read_text(), (panel.STATIC / "dashboard.html").read_text()])
-        page.add_style_tag(path=panel.STATIC / "dashboard.css")
+        shown = Panel(lambda message: None)
+        page.evaluate(PAGE, [shown._esm, shown.page, plotly().decode()])
+        page.add_style_tag(content=shown._css)
+        page.wait_for_function("window.nlPlotly")
+
+    def greet(self) -> None:
+        """It has all it needs."""
 
     def send(self, message: dict) -> None:
         self.waiting.put(message)
@@ -46,7 +56,7 @@ class Screen:
             except queue.Empty:
                 continue
             self.page.wait_for_timeout(30)
-            now, milliseconds = self.page.evaluate("() => (({draws, milliseconds}) => [+draws, +milliseconds])(document.body.firstChild.dataset)")
+            now, milliseconds = self.page.evaluate("() => (({draws, milliseconds}) => [+draws, +milliseconds])(document.body.querySelector('.nl-dashboard').dataset)")
             taken += [milliseconds] * (now - drawn > 0)
             drawn = now
         return taken

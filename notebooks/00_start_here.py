@@ -34,7 +34,7 @@ clock_of_levels().predict("00-clock")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Seven levels after the whole text (Lewis Carroll, Through the Looking-Glass).* The fast rows know
+# *Seven levels read Lewis Carroll, Through the Looking-Glass.* After the last word, the fast rows know
 # the end and little else. The slow rows know much more, but not the last words: their update has not
 # come yet. Pre-training knows “the”, “it”, “to”, met long ago, and never learns “jam”.
 #

@@ -238,7 +238,7 @@ for name, first in before.items():
 
 # %%
 show(
-    held(lost, [level.name for level in model.levels()]),
+    held(lost),
     alt="One row a level, two points each: bits lost without it after the same text and after another. For the "
     "in-context memory the first lies far to the right of the second; for the others they lie close together.",
 )

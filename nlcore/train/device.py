@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from nlcore import machine
 from nlcore.train.config import TrainError
 
 
@@ -22,6 +23,14 @@ class Choice:
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def memory(self) -> int:
+        """Bytes held: of a GPU the most that tensors took since this was last asked, else what the process has."""
+        if self.device.type != "cuda":
+            return machine.held_memory()
+        most = torch.cuda.max_memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return most
 
     def __str__(self) -> str:
         return f"{self.device.type} in {str(self.dtype).removeprefix('torch.')}: {self.reason}"

@@ -56,7 +56,7 @@ def truth(value: Any) -> bool:
 STAMP: dict[str, Check] = {"step": whole, "attempt": whole}
 """Every line of a run's own files says when it was written."""
 METRICS = STAMP | dict.fromkeys(
-    "loss elapsed tokens lr tokens_per_second gradient_norm validation_bits_per_byte".split(), figure
+    "loss elapsed tokens lr tokens_per_second gradient_norm memory validation_bits_per_byte".split(), figure
 )
 LEVELS = STAMP | {
     "level": text,
@@ -103,6 +103,7 @@ CORPUS = {"name": text, "hash": text, "train_bytes": whole, "validation_bytes": 
 FACTS = {
     **dict.fromkeys(("parameters", "threads"), whole),
     "processes": _or_none(whole),
+    "order1_entropy": figure,
     **dict.fromkeys(("device", "dtype"), text),
     "levels": _list_of(lambda value: has_shape(value, LEVEL)),
     "corpus": lambda value: has_shape(value, CORPUS),

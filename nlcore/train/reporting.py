@@ -66,6 +66,7 @@ class Reporter:
         speed = figure(self.window["steps"] * size / self.window["seconds"])
         self._empty()
         measured = {"tokens": step * size, "loss": loss, "tokens_per_second": speed, "elapsed": elapsed}
+        measured["memory"] = self.parts.choice.memory()
         self._append(self.folder.metrics, step, measured | figures)
         for row in rows:
             self._append(self.folder.levels, step, row)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nlcore.tasks.entropy import order1
 from nlcore.train import checkpoint, device, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
@@ -184,7 +185,8 @@ def _attempt(
         made = parts.make(config, folder, choice, team)
         if not accept:
             _check_text(folder, facts, made)
-        found = made.facts() | {"processes": team.size}
+        pairs = order1(made.held_out.pieces(config.final_windows))
+        found = made.facts() | {"processes": team.size, "order1_entropy": pairs}
         trainer = Trainer(config, folder, made, status, progress, team)
         say = progress.say if team.lead else lambda _: None
         saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made))

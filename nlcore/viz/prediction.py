@@ -94,8 +94,8 @@ class Curve:
     at: Mapping[str, Any] = field(default_factory=dict)
     """The explorer's controls at which the line is drawn; those left out stand as they open."""
     handles: int = 5
-    within: float = 0.1
-    """Right, if the handles are so far off on average, as a share of the frame's height."""
+    within: float = 0.2
+    """Right, if no handle is further off, as a share of the frame's height: a mean would forgive a wrong course."""
     plot: int = 0
     given: tuple[str, ...] = ()
     """Lines of the chart that are shown beside the question: how their names begin."""
@@ -120,8 +120,8 @@ class Curve:
 
     def judge(self, answer: Sequence[float], drawing: Drawing) -> Verdict:
         up = drawing.axes[1]
-        off = float(np.abs(up.share(np.asarray(answer)) - up.share(drawing.y)).mean())
-        return _verdict(off <= self.within, f"on average your curve is {off:.0%} of the frame’s height off.")
+        off = float(np.abs(up.share(np.asarray(answer)) - up.share(drawing.y)).max())
+        return _verdict(off <= self.within, f"at its worst point your curve is {off:.0%} of the frame’s height off.")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Point:
     line: str
     """How the line's name in the chart begins."""
     where: Place
-    """`lowest`, `highest`, or another."""
+    """Which of its points, as `last_below(0.05)`."""
     because: str
     at: Mapping[str, Any] = field(default_factory=dict)
     within: float = 0.1
@@ -174,14 +174,14 @@ class Chapter:
     predictions: tuple[Prediction, ...]
 
 
-def lowest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Where a line has its smallest value."""
-    return float(x[np.nanargmin(y)]), float(np.nanmin(y))
+def last_below(height: float) -> Place:
+    """The last of a line's points, from left to right, that lies lower."""
 
+    def place(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        last = np.flatnonzero(y < height)[-1]
+        return float(x[last]), float(y[last])
 
-def highest(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Where a line has its largest value."""
-    return float(x[np.nanargmax(y)]), float(np.nanmax(y))
+    return place
 
 
 def _line(plot: Plot, name: str) -> Line:

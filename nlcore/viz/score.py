@@ -16,6 +16,10 @@ class Score:
     """(S,) steps of the outer optimizer."""
     size: np.ndarray
     """(L, S) norm of the largest update since the report before, over norm of the weights; NaN if there was none."""
+    writes: np.ndarray
+    """(L, S) how often a level changed since the report before."""
+    periods: dict[str, tuple[int, str]]
+    """Each level's latest period and its unit."""
 
     @property
     def fired(self) -> np.ndarray:
@@ -39,7 +43,13 @@ def level_score(rows: list[Record], first: int = 1, last: int | None = None) -> 
         if row["fired"] and row["weight_norm"] and row["update_norm"] is not None:
             found.setdefault((row["level"], row["step"]), []).append(row["update_norm"] / row["weight_norm"])
     means = [[np.mean(found.get((level, step), np.nan)) for step in steps] for level in levels]
-    return Score(levels, np.array(steps), np.array(means, dtype=float))
+    writes: dict[tuple[str, int], int] = {}
+    for row in kept:
+        place = (row["level"], row["step"])
+        writes[place] = max(writes.get(place, 0), row["writes"])
+    fired = [[writes[level, step] if (level, step) in found else 0 for step in steps] for level in levels]
+    periods = {row["level"]: (row["period"], row["unit"]) for row in kept}
+    return Score(levels, np.array(steps), np.array(means, dtype=float), np.array(fired), periods)
 
 
 def over_steps(rows: list[Record], field: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -52,3 +62,8 @@ def over_steps(rows: list[Record], field: str) -> dict[str, tuple[np.ndarray, np
         level: (np.array(sorted(values)), np.array([np.mean(values[step]) for step in sorted(values)]))
         for level, values in found.items()
     }
+
+
+def every(period: int, unit: str) -> str:
+    """A period in words."""
+    return f"every {unit.removesuffix('s')}" if period == 1 else f"every {period:,} {unit}"

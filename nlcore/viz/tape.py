@@ -20,6 +20,6 @@ class TapeView(Asks):
     controls = traitlets.Dict().tag(sync=True)
     """By name, as `facts` of a Control."""
     at = traitlets.Dict().tag(sync=True)
-    """Where the reader has put things: each control's stop by name, and what else the view lets them choose."""
+    """Where things stand as it opens: each control's stop by name, and what else a reader may choose."""
     tape = traitlets.Any().tag(sync=True)
     """What is played, its bytes `packed`."""

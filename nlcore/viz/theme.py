@@ -14,6 +14,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#6b6b6b"  # 4.5 to 1 on white
+GREYS = ("#5f6670", "#8a919b")
+"""Of the runs that another is compared with: colours belong to levels."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,27 @@ def looks(levels: Sequence[str]) -> dict[str, Look]:
         name: Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(levels)
     }
+
+
+def level_looks(levels: Sequence[str]) -> dict[str, Look]:
+    """The look of each level of a trained model, by its name: the same in every picture of every model.
+
+    A level's memories and its momentum are drawn in the level's own look.
+    """
+    return {name: _of_level(name) for name in levels}
+
+
+def _of_level(name: str) -> Look:
+    """Those of Hope at size tiny come first, so that its six levels differ; any further one of the chain is black."""
+    known = ("memory", "projections", "weights", "cms-3", "cms-2", "cms-1")
+    at = known.index(name) if name in known else len(known)
+    return Look(COLOURS[at], DASHES[at % len(DASHES)], MARKERS[at])
+
+
+def run_looks(count: int) -> list[Look]:
+    """Looks of so many runs in one picture: the first in the page's ink, its rivals in greys with dashes of their own."""
+    greys = [Look(GREYS[i % 2], DASHES[1 + i % 3], MARKERS[1 + i % 7]) for i in range(count - 1)]
+    return [Look("#000000", "solid", "o"), *greys][:count]
 
 
 def tidy(axes: Axes, title: str, x: str, y: str) -> None:

@@ -32,7 +32,7 @@ def test_the_folder_of_a_run(whole):
     assert len(facts["corpus"]["hash"]) == 64 and facts["threads"] == 1 and facts["parameters"] > 0
     metrics = records(whole.metrics)
     assert [line["step"] for line in metrics] == [2, 4, 6, 8, 10, 12]
-    assert metrics[-1]["tokens"] == 12 * 2 * 32 and metrics[-1]["tokens_per_second"] > 0
+    assert metrics[-1]["tokens"] == 12 * 2 * 32 and metrics[-1]["tokens_per_second"] > 0 and metrics[-1]["memory"] > 2**20
     assert [line["step"] for line in metrics if line["validation_bits_per_byte"] is not None] == [8]
     assert metrics[0]["attempt"] == 1
     assert len(records(whole.levels)) == 6 * 13 and len(records(whole.surprise)) == 6
@@ -44,6 +44,7 @@ def test_the_result_of_a_run(whole):
     assert result["scored_bytes"] == 4 * 32 and result["steps"] == 12
     assert result["bits_per_byte"] != result["bits_per_byte_eta_0"]
     assert 0 < result["order1_entropy"] < result["order1_entropy_all"] < 8
+    assert read_json(whole.config)["facts"]["order1_entropy"] == result["order1_entropy"]
     printed = whole.log.read_text()
     for text in ("bits per byte", "with memory eta 0", "order-1 entropy", "tokens/s", "sample", str(whole.path)):
         assert text in printed

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
 from nlcore.train.config import configure
 from nlcore.train.records import append
 from nlcore.train.run import new
 from nlcore.viz import plots
-from nlcore.viz.theme import COLOURS, looks
+from nlcore.viz.theme import COLOURS, level_looks, looks
 
 PERIODS = {"memory": 1, "weights": 1, "cms-2": 4, "cms-3": 16}
 
@@ -51,26 +52,44 @@ def test_two_runs_can_be_told_apart_without_colour(run, tmp_path):
     (tmp_path / "transformer").symlink_to(run)
     learning = plots.curves(run, tmp_path / "transformer").axes[0]
     validations = [line for line in learning.lines if line.get_label() in ("hope, validation", "transformer, validation")]
-    assert len({line.get_marker() for line in validations}) == 2
+    assert len({line.get_marker() for line in validations}) == len({line.get_linestyle() for line in validations}) == 2
+    assert not {line.get_color() for line in learning.lines} & set(COLOURS[:6]), "colours are the levels'"
 
 
-def test_the_score_has_a_row_a_level_fastest_on_top_and_a_dot_a_change(run):
-    axes = plots.level_score(run).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(PERIODS)
+def test_the_score_has_a_row_a_level_fastest_on_top_and_a_notch_a_firing(run):
+    (axes,) = plots.level_score(run).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "memory   every step", "weights   every step", "cms-2   every 4 steps", "cms-3   every 16 steps"]
     assert axes.yaxis_inverted()
-    dots = axes.collections[1].get_offsets()
-    assert len(dots) == 64 + 64 + 16 + 4
-    assert sorted(x for x, y in dots if y == 3.5) == [16, 32, 48, 64]
+    *cells, notches = axes.collections
+    assert [len(row.get_paths()) for row in cells] == [64, 64, 16, 4]
+    x, y = notches.get_offsets().T
+    assert len(x) == 64 + 64 + 16 + 4
+    assert [step for step, row in zip(x, y.round()) if row == 3] == pytest.approx([15.47, 31.47, 47.47, 63.47])
+
+
+def test_the_score_speaks_the_dashboards_language(run):
+    (axes,) = plots.level_score(run).axes
+    assert to_hex(axes.get_facecolor()) == "#0e121a"
+    marks = {round(line.get_ydata()[0]): line.get_color() for line in axes.lines}
+    assert marks == {row: look.colour for row, look in enumerate(level_looks(list(PERIODS)).values())}
 
 
 def test_a_score_of_one_step_can_be_drawn(run):
-    assert plots.level_score(run, first=64).axes[0].get_xlim() == (63.5, 64.5)
+    assert plots.level_score(run, first=64).axes[0].get_xlim() == (63, 64)
 
 
 def test_levels_keep_their_look_and_differ_by_more_than_colour():
     few, many = looks(["memory", "weights"]), looks(["memory", "weights", *map(str, range(6))])
     assert few["weights"] == many["weights"]
     assert len({look.marker for look in many.values()}) == len(many)
+
+
+def test_a_level_of_a_run_has_the_same_look_in_every_model():
+    hope = level_looks(["memory", "projections", "weights", "cms-3", "cms-2", "cms-1"])
+    assert level_looks(["weights"])["weights"] == hope["weights"]
+    assert len({look.colour for look in hope.values()}) == len({look.marker for look in hope.values()}) == 6
+    assert level_looks(["cms-4"])["cms-4"] not in hope.values()
 
 
 def test_two_runs_by_steps_and_by_minutes(run):

@@ -8,14 +8,14 @@ import pytest
 from nlcore.viz import reader
 from nlcore.viz.asked import Asks, Question, folded, plain
 from nlcore.viz.chart.plot import Line, Plot
-from nlcore.viz.prediction import Chapter, Curve, Point, Tick, highest, lowest
+from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 from nlcore.viz.predictions import predict, predictions
 from nlcore.viz.reader import Answer
 
 TICK = Tick("00-tick", "Which <one>?", ("this", "that", "both"), right="that", because="Because it is.")
 X = np.linspace(0, 10, 101)
 CURVE = Curve("00-curve", "Draw it.", line="falls", because="It falls.", handles=3, given=("flat",))
-POINT = Point("00-point", "Where?", line="bowl", where=lowest, because="There.")
+POINT = Point("00-point", "Where?", line="bowl", where=last_below(0.3), because="There.")
 
 
 def plot(**more) -> tuple[Plot]:
@@ -47,9 +47,9 @@ def test_the_truth_of_a_curve_is_the_charts_own_line():
     drawing = CURVE.drawing(plot())
     assert drawing.x == pytest.approx([0, 5, 10]) and drawing.y == pytest.approx([1, 0.5, 0])
     assert CURVE.judge([1, 0.5, 0], drawing).right
-    assert CURVE.judge([0.92, 0.42, 0.08], drawing).right  # 0.08 off on average
-    wrong = CURVE.judge([0.5, 0.5, 0.5], drawing)
-    assert not wrong.right and "33%" in wrong.words
+    assert CURVE.judge([0.82, 0.5, 0.18], drawing).right
+    wrong = CURVE.judge([1, 0.5, 0.25], drawing)
+    assert not wrong.right and "25%" in wrong.words
 
 
 def test_distance_on_a_log_axis_is_in_decades():
@@ -59,7 +59,7 @@ def test_distance_on_a_log_axis_is_in_decades():
     drawing = asked.drawing(chart)
     assert drawing.y == pytest.approx([1, 0.1, 0.01])
     assert asked.judge([0.1, 0.01, 0.001], drawing).right  # a decade of four
-    assert not asked.judge([0.01, 0.001, 0.0001], drawing).right
+    assert not asked.judge([1, 0.1, 0.0005], drawing).right
 
 
 def test_what_lies_outside_the_frame_counts_as_its_edge():
@@ -70,11 +70,10 @@ def test_what_lies_outside_the_frame_counts_as_its_edge():
 
 def test_a_point_has_to_be_near_in_both_directions():
     drawing = POINT.drawing(plot())
-    assert (drawing.x[0], drawing.y[0]) == pytest.approx((4, 0.2))
-    assert POINT.judge([4.9, 0.29], drawing).right
-    assert not POINT.judge([5.5, 0.2], drawing).right
-    assert not POINT.judge([4, 0.4], drawing).right
-    assert highest(X, X * 2) == (10, 20)
+    assert (drawing.x[0], drawing.y[0]) == pytest.approx((7.1, 0.2961))
+    assert POINT.judge([8.0, 0.39], drawing).right
+    assert not POINT.judge([8.5, 0.3], drawing).right
+    assert not POINT.judge([7.1, 0.45], drawing).right
 
 
 def test_gaps_and_what_is_outside_the_frame_are_not_asked_for():

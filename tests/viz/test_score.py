@@ -7,7 +7,7 @@ from nlcore.viz import score
 
 
 def row(step, level, update, weight=1.0, fired=True, memory=None):
-    return {"step": step, "level": level, "memory": memory, "fired": fired,
+    return {"step": step, "level": level, "memory": memory, "fired": fired, "writes": 2 * fired, "period": 4, "unit": "steps",
             "update_norm": update, "weight_norm": weight}
 
 
@@ -31,6 +31,14 @@ def test_size_is_the_update_over_the_weights_and_nothing_where_nothing_fired():
     roll = score.level_score(ROWS)
     np.testing.assert_allclose(roll.size, [[0.5, 0.25], [0.3, 0.2], [np.nan, 1.5]])
     assert roll.fired.tolist() == [[True, True], [True, True], [False, True]]
+
+
+def test_firings_are_counted_and_periods_kept():
+    roll = score.level_score(ROWS)
+    assert roll.writes.tolist() == [[2, 2], [2, 2], [0, 2]]
+    assert roll.periods["cms-2"] == (4, "steps")
+    assert [score.every(*period) for period in ((1, "tokens"), (16, "tokens"), (1000, "steps"))] == [
+        "every token", "every 16 tokens", "every 1,000 steps"]
 
 
 def test_a_range_of_steps_is_cut_out():

@@ -3,10 +3,13 @@
 import importlib.util
 import threading
 import time
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from IPython import get_ipython
+from IPython.display import display
 
 from nlcore.train import Run, TrainConfig, TrainError, resume, start
 from nlcore.train.control import send
@@ -14,17 +17,22 @@ from nlcore.train.folder import RunFolder
 from nlcore.train.status import LIVE
 from nlcore.viz.dashboard import picture
 from nlcore.viz.dashboard.company import Company
+from nlcore.viz.dashboard.curves import Curves, Message, names
+from nlcore.viz.dashboard.live import Live, differ, gone, open_run
+from nlcore.viz.dashboard.stored import Stored
 from nlcore.viz.demo import building
-from nlcore.viz.show import png
-from nlcore.viz.dashboard.live import Curves, Live, Message, differ, gone, open_run
+from nlcore.viz.show import png, publish
+from nlcore.viz.theme import run_looks
 
 PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
 """Seconds between two looks at a run that trains, at one whose history is still being read, at one that ended."""
 REDRAW = 0.3
 """Seconds between two messages to the browser, at least."""
+GREETINGS = (1.5, 4.0, 10.0, 25.0)
+"""Seconds after it was shown, at which a browser that has not spoken gets everything: a busy kernel does not hear it."""
 COMPANY = 3.0
 """Seconds between two looks for other dashboards."""
-SMALL = ("sentences", "closed", "rows", "state")
+SMALL = ("sentences", "alarms", "closed", "rows", "state", "runs")
 _open: dict[Path, "Dashboard"] = {}
 """Those of this kernel, by run folder."""
 
@@ -35,28 +43,38 @@ class Dashboard:
         Dashboard(configure("tiny"))              starts a new run in a process of its own
         Dashboard("runs/tiny-hope-1")             attaches to a run, or opens one that has ended
         Dashboard(run, against=other)             the same, with another run's curves in the same axes
+        Dashboard(run, against=[a, b])            or several, and a table of what they differ in
 
     Everything is read from the run's folder by a background thread, so the kernel stays free, a
     restarted kernel loses nothing, and the run goes on without any dashboard. In one kernel a new
-    dashboard of a run takes the place of the older one.
+    dashboard of a run takes the place of the older one. Above it the page keeps a picture of the run,
+    which is what is left when the kernel is gone.
 
     Args:
         run: a config, a Run, or a run's folder.
-        against: a Run or folder to compare with.
+        against: a Run or folder to compare with, or several.
 
     Raises TrainError if a config cannot be started. All that goes wrong later is a sentence in the dashboard.
     """
 
-    def __init__(self, run: TrainConfig | Run | str | Path, against: Run | str | Path | None = None) -> None:
+    def __init__(
+        self, run: TrainConfig | Run | str | Path, against: Run | str | Path | Iterable[Run | str | Path] = ()
+    ) -> None:
         run = start(run) if isinstance(run, TrainConfig) else run
-        self.folder, self.against = _folder(run), None if against is None else _folder(against)
+        self.folder = _folder(run)
+        self.against = [_folder(one) for one in ([against] if isinstance(against, (Run, str, Path)) else against)]
+        self.names = names([self.folder.path, *(one.path for one in self.against)])
         self.live: Live | str = "Opening the run."
-        self.other: Curves | str | None = None
+        self.others: list[Curves | str] = [""] * len(self.against)
+        """Curves, or why there are none."""
         self.said, self.error = "", ""
         self.number = 0
         """Of the command that `said` speaks of; 0 if it speaks of none."""
         self.panel, self.sent = None, 0.0
-        self.company, self.others, self.asked = None, False, 0.0
+        self.greetings: list[float] = []
+        """When to greet the browser, unless it has been heard."""
+        self.company, self.watched, self.asked = None, False, 0.0
+        self.stored = Stored()
         self.told: Message = {}
         """The small parts of the last message: they are sent only when they change."""
         self.lock, self.closed = threading.RLock(), threading.Event()
@@ -91,9 +109,9 @@ class Dashboard:
             gone(self.folder),
             self.error,
             self.live.status.get("sentence", ""),
-            self.other if isinstance(self.other, str) else differ(self.live, self.other) if self.other else "",
+            *(other if isinstance(other, str) else differ(self.live, other) for other in self.others),
             f"{spoilt} unreadable {'lines' if spoilt > 1 else 'line'} in the run folder left out." if spoilt else "",
-            "Another dashboard watches this run too: both may steer it, no command is lost." if self.others else "",
+            "Another dashboard watches this run too: both may steer it, no command is lost." if self.watched else "",
             "Reading the run's history." if self._behind() else "",
             "" if self._done() else self.said,
         ]
@@ -113,6 +131,9 @@ class Dashboard:
                     self._look()
                     if time.monotonic() - self.sent >= REDRAW:
                         self._push(whole=False)
+                    self._greet()
+                if isinstance(self.live, Live) and not self._behind():
+                    self.stored.renew(self.live.status.get("state", "not begun"), self._whole)
                 self.error = ""
             except Exception as error:  # shown, since nobody sees a thread's traceback
                 self.error = f"The dashboard met an error and goes on: {type(error).__name__}: {error}"
@@ -132,14 +153,14 @@ class Dashboard:
         if isinstance(self.live, str):
             return
         self.live.look()
-        if self.against is not None:
-            if not isinstance(self.other, Curves):
-                self.other = _curves(self.against)
-            if isinstance(self.other, Curves):
-                self.other.look()
+        for at, other in enumerate(self.others):
+            if not isinstance(other, Curves):
+                self.others[at] = _curves(self.against[at])
+            if isinstance(self.others[at], Curves):
+                self.others[at].look()
         if time.monotonic() - self.asked > COMPANY:
             self.company = self.company or Company(self.folder.path)
-            self.others, self.asked = self.company.others(), time.monotonic()
+            self.watched, self.asked = self.company.others(), time.monotonic()
 
     def _push(self, whole: bool) -> None:
         """Sends what the browser has not got yet; nothing, if nothing changed."""
@@ -152,17 +173,40 @@ class Dashboard:
             self.sent = time.monotonic()
             self.panel.send(news | {"whole": whole})
 
+    def _greet(self) -> None:
+        if self.greetings and time.monotonic() > self.greetings[0]:
+            del self.greetings[0]
+            self.panel.greet()
+            self._push(whole=True)
+
     def _message(self, whole: bool) -> Message:
         message: Message = {"sentences": self.sentences(), "closed": self.closed.is_set()}
-        if isinstance(self.live, Live):
-            message |= self.live.message(whole)
-        if isinstance(self.other, Curves) and (table := self.other.table(whole)) is not None:
-            message["other"] = {"name": self.other.run.folder.path.name, "metrics": table}
+        if not isinstance(self.live, Live):
+            return message
+        runs = [self.live, *self.others]
+        message |= self.live.message(whole) | {"alarms": [] if self.closed.is_set() else self.live.alarms()}
+        drawn = zip(runs, self.names, run_looks(len(runs)))
+        message["runs"] = [run.about(name) | asdict(look) if isinstance(run, Curves) else None for run, name, look in drawn]
+        others = [other.table(whole) if isinstance(other, Curves) else None for other in self.others]
+        message["others"] = others if any(others) else None
+        return message
+
+    def _whole(self) -> Message:
+        """All there is, without a word to the browser: what it has not got yet stays to be sent."""
+        with self.lock:
+            curves = [one for one in (self.live, *self.others) if isinstance(one, Curves)]
+            marks = [(bins, bins.touched) for one in curves for bins in one.bins()]
+            fresh = self.live.fresh
+            message = self._message(whole=True)
+            for bins, touched in marks:
+                bins.touched = touched
+            self.live.fresh = fresh
         return message
 
     def _heard(self, message: dict[str, Any]) -> None:
         """What the reader did in the browser, or a view that asks for everything."""
         with self.lock:
+            self.greetings.clear()
             try:
                 if message.get("command"):
                     self.number = 0
@@ -186,35 +230,38 @@ class Dashboard:
     def __repr__(self) -> str:
         return " ".join([f"Dashboard of {self.folder.path}.", *self.sentences()])
 
-    def _repr_mimebundle_(self, **choices: Any) -> Any:
-        """The widget; words where there is no widget support."""
+    def _ipython_display_(self) -> None:
+        """The picture, what it shows, and the widget; the first two alone where a notebook is built.
+
+        Where there are no widgets, a sentence that says so.
+        """
         if building():
-            return self._picture()
-        if why := _unsupported():
-            return {"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}
-        if self.panel is None:
-            from nlcore.viz.dashboard.panel import Panel
+            self._build()
+        elif why := _unsupported():
+            display({"text/plain": f"{why} The run itself needs none: {self.folder.path} holds all it writes."}, raw=True)
+        else:
+            self._show()
 
-            self.panel = Panel(self._heard)
-        data, about = self.panel._repr_mimebundle_(**choices)
-        words = (
-            f"The dashboard of {self.folder.path} is live only in a notebook with widgets, while its kernel runs: "
-            "run this cell again."
-        )
-        return data | {"text/plain": words}, about
+    def _show(self) -> None:
+        from nlcore.viz.dashboard.panel import Panel
 
+        with self.lock:
+            self._look()
+        if isinstance(self.live, Live):
+            self.stored.put(self._whole())
+        self.panel = self.panel or Panel(self._heard)
+        self.greetings = [time.monotonic() + seconds for seconds in GREETINGS]
+        display(self.panel)
 
-    def _picture(self) -> tuple[Message, Message]:
-        """The whole run as a picture, once it has ended, with words for those who cannot see it."""
+    def _build(self) -> None:
+        """The whole run as a picture, once it has ended."""
         self.run.wait()
         with self.lock:
             self._look()
             while self._behind():
                 self._look()
-            message = self._message(whole=True)
-        figure, said = picture.picture(message), picture.words(message)
-        name = "dashboard" if self.against is None else "dashboard_against"
-        return {"image/png": png(figure), "text/plain": said}, {"image/png": {"alt": said, "name": name}}
+        message = self._whole()
+        publish(png(picture.picture(message)), picture.words(message), "dashboard_against" if self.against else "dashboard")
 
 
 def _folder(run: Run | str | Path) -> RunFolder:

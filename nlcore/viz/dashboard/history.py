@@ -1,6 +1,7 @@
 """A run's whole history in bounded memory: the levels' figures and the run's metrics, by step."""
 
 import math
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,10 +10,15 @@ import numpy as np
 
 from nlcore.train.records import Record
 from nlcore.viz.dashboard.bins import Bins
+from nlcore.viz.dashboard.rhythm import Change, Rhythm
 
 FIGURES = ("change", "weight_norm", "surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm", "fired")
 """What is kept of each row. `change` is the update's norm over the row's own norm, where it fired; `fired` how often."""
-METRICS = ("loss", "validation_bits_per_byte", "tokens_per_second", "lr", "gradient_norm")
+METRICS = ("loss", "validation_bits_per_byte", "tokens_per_second", "lr", "gradient_norm", "memory", "tokens", "elapsed")
+BEFORE = 20
+"""Reports whose losses say what is usual."""
+SPIKE = 6.0
+"""Deviations above the usual loss, at which a loss is a spike."""
 Row = tuple[str, str | None]
 """A level and, for an in-context one, the memory."""
 
@@ -35,11 +41,14 @@ class Levels:
 class LevelHistory:
     """Rows of levels.jsonl, binned. `add` takes them in the order of the file."""
 
-    def __init__(self, columns: int = 512) -> None:
-        self.bins = Bins(0, columns)
+    def __init__(self, columns: int = 512, context: int = 0) -> None:
+        self.bins, self.context = Bins(0, columns), context
         self.rows: dict[Row, int] = {}
+        self.rhythms: dict[Row, Rhythm] = {}
         self.periods: dict[str, tuple[int, str]] = {}
         """Each level's latest period and its unit."""
+        self.changes: dict[str, deque[Change]] = {}
+        """Commands that changed a level's period."""
 
     def add(self, records: Iterable[Record]) -> None:
         for step, report in groupby(records, key=lambda record: record["step"]):
@@ -51,6 +60,10 @@ class LevelHistory:
             if row not in self.rows:
                 self.rows[row] = len(self.rows)
                 self.bins.grow(len(FIGURES))
+                self.rhythms[row] = Rhythm(record["period"], record["unit"], self.context)
+            moved = record["writes"] > 0 and record["update_norm"] != 0
+            changes = self.changes.get(record["level"], ())
+            self.rhythms[row].report(step, record["period"], record["writes"], moved, changes)
             self.periods[record["level"]] = (record["period"], record["unit"])
         values = np.full((len(self.rows), len(FIGURES)), np.nan)
         for record in report:
@@ -85,6 +98,13 @@ class MetricHistory:
     def __init__(self, byte_tokens: bool, columns: int = 512) -> None:
         self.bins, self.scale = Bins(len(METRICS), columns), 1 / math.log(2) if byte_tokens else math.nan
         self.latest: Record = {}
+        self.best: tuple[float, int] | None = None
+        """The least validation so far, and its step."""
+        self.recent: deque[float] = deque(maxlen=BEFORE)
+        self.spike: tuple[int, float, float] | None = None
+        """Step, loss and usual loss of the last spike, in nats a token; None when it is long past."""
+        self.past = 0
+        """Reports since then."""
 
     def add(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -92,3 +112,20 @@ class MetricHistory:
             values = np.array([record.get(name) for name in METRICS], dtype=float)
             values[0] *= self.scale
             self.bins.add(record["step"], values)
+            found = record["validation_bits_per_byte"]
+            if found is not None and (self.best is None or found < self.best[0]):
+                self.best = (found, record["step"])
+            if record["loss"] is not None:
+                self._watch(record["step"], record["loss"])
+
+    def _watch(self, step: int, loss: float) -> None:
+        """Notes a loss far above those of the reports before it: by their spread, and by a tenth of their middle."""
+        if len(self.recent) == BEFORE:
+            usual = float(np.median(self.recent))
+            spread = float(np.median(np.abs(np.array(self.recent) - usual)))
+            if loss - usual > max(SPIKE * spread, usual / 10):
+                self.spike, self.past = (step, loss, usual), 0
+        self.past += 1
+        if self.past > BEFORE:
+            self.spike = None
+        self.recent.append(loss)

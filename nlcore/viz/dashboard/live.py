@@ -3,52 +3,26 @@
 import math
 from collections import deque
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from nlcore.train import Run, TrainError
+from nlcore.train import TrainError
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import Record
 from nlcore.viz.dashboard.bins import Bins
-from nlcore.viz.dashboard.history import FIGURES, METRICS, LevelHistory, MetricHistory
+from nlcore.viz.dashboard.curves import Curves, Message
+from nlcore.viz.dashboard.history import FIGURES, LevelHistory, Row
 from nlcore.viz.dashboard.lines import Lines
-from nlcore.viz.theme import looks
+from nlcore.viz.dashboard.rhythm import Rhythm
+from nlcore.viz.dashboard.table import table
+from nlcore.viz.score import every
+from nlcore.viz.theme import level_looks
 
-EVENTS, SAMPLES = 100, 24
-"""Commands and samples kept, at most."""
+EVENTS, SAMPLES, CHANGES = 100, 24, 1000
+"""Commands and samples kept, and changes of a level's period, at most."""
+DIGITS = 4
+"""Of the levels' figures: they are seen and not computed with."""
 MOMENTUM = " momentum"
-Message = dict[str, Any]
-
-
-class Curves:
-    """The metrics of one run, followed."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.run, self.config, self.facts = Run(path), Run(path).config(), {}
-        self.status: Record = {}
-        self.file = Lines(self.run.folder.metrics)
-        self._empty()
-
-    def _empty(self) -> None:
-        self.metrics = MetricHistory(self.config.preset.tokenizer == "bytes")
-
-    def look(self) -> None:
-        """Reads what is new, a bounded part of it."""
-        if not self.facts:
-            self.facts = self.run.facts()
-        self.status = self.run.status()
-        lines, again = self.file.poll()
-        if again:
-            self._empty()
-        self.metrics.add(lines)
-
-    def follows(self) -> list[Lines]:
-        return [self.file]
-
-    def table(self, whole: bool) -> Message | None:
-        """Columns that changed since the last table, or all; None if none did."""
-        return _table(self.metrics.bins, METRICS, [0], whole)
+TRAINS = ("training", "validating")
+"""States in which levels ought to move."""
 
 
 class Live(Curves):
@@ -63,28 +37,30 @@ class Live(Curves):
         self.levels_file, self.text_file = Lines(folder.levels), Lines(folder.surprise)
         self.samples_file, self.events_file = Lines(folder.samples), Lines(folder.applied)
 
-    def _empty(self) -> None:
-        super()._empty()
-        self.levels, self.text = LevelHistory(), {}
+        self.levels, self.text = LevelHistory(context=self.config.preset.context), {}
         self.samples: list[Record] = []
         self.events: deque[Record] = deque(maxlen=EVENTS)
         self.settings: Record = {"lr_scale": 1.0, "eta_scale": 1.0}
         self.fresh = True
         """Text, samples or events changed since the last message."""
 
+    def bins(self) -> list[Bins]:
+        return [*super().bins(), self.levels.bins]
+
     def follows(self) -> list[Lines]:
         return [self.file, self.levels_file, self.text_file, self.samples_file, self.events_file]
 
     def look(self) -> None:
         super().look()
-        lines, again = self.levels_file.poll()
+        rows, again = self.levels_file.poll()
         if again:
-            self.levels = LevelHistory()
-        self.levels.add(lines)
+            changes, self.levels = self.levels.changes, LevelHistory(context=self.config.preset.context)
+            self.levels.changes = changes
+        self._take_events()  # before the rows: they may be of a period that a command has set
+        self.levels.add(rows)
         if lines := self.text_file.poll()[0]:
             self.text, self.fresh = lines[-1], True
         self._take_samples()
-        self._take_events()
 
     def _take_samples(self) -> None:
         lines, again = self.samples_file.poll()
@@ -99,6 +75,7 @@ class Live(Curves):
         lines, again = self.events_file.poll()
         if again:
             self.events.clear()
+            self.levels.changes.clear()
         for line in lines:
             self.events.append({name: line[name] for name in ("number", "step", "sentence", "applied")})
             if line["applied"] and line["value"] is not None:
@@ -111,10 +88,23 @@ class Live(Curves):
         elif command["command"] == "level_lr" and command["level"] in self._units("tokens"):
             self.settings["eta_scale"] = command["value"]
         elif command["command"] == "period":
-            self.levels.periods[command["level"]] = (command["value"], "steps")
+            period = int(command["value"])
+            self.levels.periods[command["level"]] = (period, "steps")
+            self.levels.changes.setdefault(command["level"], deque(maxlen=CHANGES)).append((command["step"], period))
 
     def _units(self, unit: str) -> list[str]:
         return [level["name"] for level in self.facts.get("levels", []) if level["unit"] == unit]
+
+    def alarms(self) -> list[str]:
+        """Sentences for what a reader would want to be called for; none where nothing ought to move."""
+        if self.status.get("state") not in TRAINS:
+            return []
+        found = [rhythm.sentence(_label(row)) for row, rhythm in self.levels.rhythms.items() if _late(row, rhythm)]
+        if (spike := self.metrics.spike) is not None:
+            step, loss, usual = spike
+            per, unit = (math.log(2), "bits per byte") if self.config.preset.tokenizer == "bytes" else (1, "nats per token")
+            found.append(f"The loss jumped at step {step:,}: {loss / per:.2f} {unit}, where {usual / per:.2f} was usual.")
+        return found
 
     def message(self, whole: bool) -> Message:
         """What the browser needs to be up to date: what changed since the last message, or everything."""
@@ -122,7 +112,7 @@ class Live(Curves):
         found: Message = {
             "metrics": self.table(whole),
             "rows": self._rows(order),
-            "levels": _table(self.levels.bins, FIGURES, order, whole),
+            "levels": table(self.levels.bins, FIGURES, order, whole, DIGITS),
             "state": self._state(),
         }
         if whole or self.fresh:
@@ -130,28 +120,50 @@ class Live(Curves):
             self.fresh = False
         return found
 
-    def _order(self) -> list[int]:
-        """Rows fastest first: a level's momentum before the level, memories as they were reported."""
+    def _order(self) -> list[tuple[int, ...]]:
+        """Rows fastest first: a level's momentum before the level; several memories of one level together, and then each."""
         levels = [level["name"] for level in self.facts.get("levels", [])]
 
-        def place(item: tuple[tuple[str, str | None], int]) -> tuple[int, bool, int]:
+        def place(item: tuple[Row, int]) -> tuple[int, bool, int]:
             (level, _), index = item
             name = level.removesuffix(MOMENTUM)
             return levels.index(name) if name in levels else len(levels), level == name, index
 
-        return [index for _, index in sorted(self.levels.rows.items(), key=place)]
-
-    def _rows(self, order: list[int]) -> list[Message]:
+        found: list[tuple[int, ...]] = []
         names = list(self.levels.rows)
-        levels = [level["name"] for level in self.facts.get("levels", [])]
-        seen = looks(levels or list(dict.fromkeys(level.removesuffix(MOMENTUM) for level, _ in names)))
+        for (level, _), index in sorted(self.levels.rows.items(), key=place):
+            group = tuple(i for i, (name, _) in enumerate(names) if name == level)
+            if len(group) > 1 and group not in found:
+                found.append(group)
+            found.append((index,))
+        return found
+
+    def _rows(self, order: list[tuple[int, ...]]) -> list[Message]:
+        names = list(self.levels.rows)
+        seen = level_looks(list(dict.fromkeys(level.removesuffix(MOMENTUM) for level, _ in names)))
+        trains = self.status.get("state") in TRAINS
+        grouped = {index for indices in order if len(indices) > 1 for index in indices}
         found = []
-        for level, memory in (names[index] for index in order):
+        for indices in order:
+            level, memory = names[indices[0]]
             period, unit = self.levels.periods[level]
-            label = level if memory in (None, level) else f"{level}: {memory}"
-            look = seen.get(level.removesuffix(MOMENTUM))
-            about = {"label": label, "level": level, "period": period, "unit": unit, "momentum": level.endswith(MOMENTUM)}
-            found.append(about | {"colour": look.colour, "dash": look.dash} if look else about)
+            look, rhythms = seen[level.removesuffix(MOMENTUM)], [self.levels.rhythms[names[index]] for index in indices]
+            found.append(
+                {
+                    "label": level if len(indices) > 1 else _label((level, memory)),
+                    "level": level,
+                    "within": level if len(indices) == 1 and indices[0] in grouped else None,
+                    "members": len(indices),
+                    "every": every(period, unit),
+                    "unit": unit,
+                    "momentum": level.endswith(MOMENTUM),
+                    "expected": rhythms[0].expected,
+                    "seen": rhythms[0].seen,
+                    "late": trains and any(_late(names[index], rhythm) for index, rhythm in zip(indices, rhythms)),
+                    "colour": look.colour,
+                    "dash": look.dash,
+                }
+            )
         return found
 
     def _state(self) -> Message:
@@ -161,7 +173,6 @@ class Live(Curves):
         planned = {level["name"]: level["period"] for level in self.facts.get("levels", [])}
         corpus = self.facts.get("corpus", {})
         return {
-            "name": self.run.folder.path.name,
             "about": _about(config.model, config.preset.name, self.facts),
             "corpus": corpus.get("name", config.data),
             "bytes": config.preset.tokenizer == "bytes",
@@ -169,13 +180,12 @@ class Live(Curves):
             "memories": self._units("tokens"),
             "settings": self.settings | {"period": {name: period or planned[name] for name, period in periods.items()}},
             "state": status.get("state", "not begun"),
-            "step": max(status.get("step", 0), latest.get("step", 0)),
+            "step": self.step(),
             "steps": None if config.seconds else config.preset.steps,
             "done": status.get("done", 0.0),
             "seconds_left": status.get("seconds_left"),
             "loss": latest.get("loss"),
             "tokens_per_second": latest.get("tokens_per_second"),
-            "result": (status.get("result") or {}).get("bits_per_byte"),
         }
 
 
@@ -210,27 +220,11 @@ def _about(model: str, size: str, facts: Record) -> str:
     return f"{model} {size}{parameters}" + (f", {facts['device']} in {facts['dtype']}" if facts else "")
 
 
-def _table(bins: Bins, figures: tuple[str, ...], rows: list[int], whole: bool) -> Message | None:
-    """The columns from `from` on; for each row by figure, and no figure that never had a value."""
-    begin = 0 if whole else min(bins.touched, bins.used)
-    if begin == bins.used and not whole:
-        return None
-    mean, largest, total = (values[:, begin:] for values in (bins.mean(), bins.largest(), bins.sum()))
-    kept = bins.count[:, : bins.used].any(axis=1)
-    data = []
-    for row in rows:
-        series = {name: row * len(figures) + i for i, name in enumerate(figures) if kept[row * len(figures) + i]}
-        data.append(
-            {
-                "mean": {name: _numbers(mean[i]) for name, i in series.items() if name != "fired"},
-                "most": {name: _numbers(largest[i]) for name, i in series.items() if name == "change"},
-                "sum": {name: _numbers(total[i]) for name, i in series.items() if name == "fired"},
-            }
-        )
-    bins.touched = bins.used
-    return {"from": begin, "width": bins.width, "steps": bins.steps()[begin:].tolist(), "data": data}
+def _label(row: Row) -> str:
+    level, memory = row
+    return level if memory in (None, level) else f"{level}: {memory}"
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
-    """Short numbers for JSON, which has no NaN."""
-    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values]
+def _late(row: Row, rhythm: Rhythm) -> bool:
+    """A momentum keeps its level's time, so it needs no alarm of its own."""
+    return not row[0].endswith(MOMENTUM) and rhythm.late

@@ -35,7 +35,6 @@ CHAPTER = Chapter(
             "if every value is taken from its first state, which is linear attention on gradients.",
             line="never",
             given=("backpropagation",),
-            within=0.12,
             because="For some seven writes both learn alike. Then the frozen network passes by the answer, since its values do "
             "not know what has been written by now.",
         ),

@@ -18,17 +18,12 @@ function render({ model, el }) {
   const before = node("div", root);
   const top = head(root, model.get("try_this"), () => panel.reset());
   const body = node("div", root, { class: "nl-body" });
-  const panel = controlPanel(body, model.get("controls"), model.get("at"), choose);
+  const panel = controlPanel(body, model.get("controls"), model.get("at"), (at) => model.set("at", at)); // the kernel need not know
   const picture = node("div", body, { class: "nl-writes-picture" });
   const graph = makeGraph(picture, layers[0].lines, last);
   const keys = makeHeat(picture, "keys"), surprises = makeHeat(picture, "surprises"), write = makeHeat(picture, "write");
   const told = node("output", picture, { class: "nl-writes-told nl-soft" });
   let cells = null, ink = null, pointed = null;
-
-  function choose(at) {
-    model.set("at", at);
-    if (!panel.playing()) model.save_changes();
-  }
 
   // ---- drawing ----
 

@@ -26,13 +26,12 @@ function render({ model, el }) {
   const rows = new Map(start.map(([name]) => [name, makeRow(name)]));
   let recall = null, ink = null, shownWord = null;
 
-  // ---- what the reader chose: the model's `at` is the truth; the page follows it ----
+  // ---- what the reader chose: the model's `at` is the truth; the page follows it, and the kernel need not know ----
 
   const levels = () => model.get("at").levels;
 
   function choose(change) {
     model.set("at", { ...model.get("at"), ...change });
-    if (!panel.playing()) model.save_changes();
   }
 
   function reset() {

@@ -205,7 +205,7 @@ function grid(ground, across, up, spot) {
   }
   let free = -Infinity; // where the last word on the axis ends
   for (const tick of across.ticks) {
-    const x = spot({ x: tick.share, y: 0 })[0], half = tick.words.length * 4;
+    const half = tick.words.length * 4, x = Math.min(spot({ x: tick.share, y: 0 })[0], right + PAD_EDGE.right - half);
     if (x - half < free) continue;
     free = x + half + 8;
     svg("text", ground, { x, y: bottom + 17, "text-anchor": "middle" }, tick.words);

@@ -11,9 +11,12 @@ import pytest
 from nlcore.train import configure, new
 from nlcore.train.folder import RunFolder, locked, write_json
 from nlcore.train.records import append, read_json, records
+from nlcore.viz.dashboard import Dashboard, stored
 from nlcore.viz.dashboard import dashboard as module
 from nlcore.viz.dashboard.company import Company
-from nlcore.viz.dashboard import Dashboard
+from nlcore.viz.dashboard.curves import Curves
+from nlcore.viz.dashboard.panel import PARTS
+from nlcore.viz.view import View
 
 LEVELS = [("memory", 16, "tokens"), ("weights", 1, "steps"), ("cms-1", 4, "steps")]
 
@@ -29,9 +32,9 @@ class Browser:
         self.got.append(message)
 
 
-def make_run(path: Path, corpus: str = "aaaa") -> RunFolder:
+def make_run(path: Path, corpus: str = "aaaa", **choices: object) -> RunFolder:
     """A run's folder as a trainer leaves it before the first report."""
-    folder = new(configure("tiny", steps=100), path)
+    folder = new(configure("tiny", steps=100, **choices), path)
     levels = [dict(zip(("name", "period", "unit"), level)) for level in LEVELS]
     facts = {"corpus": {"name": corpus, "hash": corpus * 16, "train_bytes": 9, "validation_bytes": 1}, "levels": levels, "parameters": 1000, "threads": 1, "device": "cpu", "dtype": "float32"}
     write_json(folder.config, read_json(folder.config) | {"facts": facts})
@@ -39,14 +42,14 @@ def make_run(path: Path, corpus: str = "aaaa") -> RunFolder:
     return folder
 
 
-def report(folder: RunFolder, step: int, attempt: int = 1) -> None:
-    """What a trainer writes at a report."""
+def report(folder: RunFolder, step: int, attempt: int = 1, stuck: str = "") -> None:
+    """What a trainer writes at a report; the level that is stuck does not fire."""
     line = {"step": step, "attempt": attempt}
     append(folder.metrics, line | {"loss": 2.0, "lr": 0.1, "tokens_per_second": 9.0, "gradient_norm": 1.0})
     empty = dict.fromkeys(("surprise", "eta", "alpha", "lr", "gradient_norm", "second_moment_norm"))
     for level, period, unit in [*LEVELS, ("weights momentum", 1, "steps")]:
         memory = "memory" if unit == "tokens" else None
-        fired = unit == "tokens" or step % period == 0
+        fired = level != stuck and (unit == "tokens" or step % period == 0)
         row = {"level": level, "memory": memory, "unit": unit, "period": period, "fired": fired, "writes": int(fired)}
         append(folder.levels, line | row | empty | {"update_norm": 0.5, "weight_norm": 2.0})
 
@@ -86,6 +89,14 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Dashboard]]
         dashboard.close()
         dashboard.thread.join(10)
         assert not dashboard.thread.is_alive()
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list:
+    """What is displayed, in order."""
+    found: list = []
+    monkeypatch.setattr(module, "display", lambda one, **how: found.append(one))
+    return found
 
 
 def said(dashboard: Dashboard) -> str:
@@ -220,9 +231,10 @@ def test_a_run_on_another_corpus(training, watch, tmp_path):
     report(other, 10)
     dashboard = watch(training.path, against=other.path)
     eventually(lambda: "reads bbbb (bbbbbbbb): their losses cannot be compared" in said(dashboard))
-    eventually(lambda: any(m.get("other", {}).get("name") == "other" for m in dashboard.panel.got))
+    eventually(lambda: any([run and run["name"] for run in m.get("runs", [])] == ["run", "other"] for m in dashboard.panel.got))
+    eventually(lambda: any(m.get("others") for m in dashboard.panel.got))
     dashboard = watch(training.path, against=same.path)
-    eventually(lambda: dashboard.other is not None)
+    eventually(lambda: isinstance(dashboard.others[0], Curves))
     assert "cannot be compared" not in said(dashboard)
 
 
@@ -261,28 +273,81 @@ def test_an_error_is_shown_and_the_dashboard_goes_on(training, watch, capfd, mon
     assert capfd.readouterr() == ("", "")
 
 
-def test_without_a_notebook_it_says_so(training, watch):
-    shown = watch(training.path)._repr_mimebundle_()
-    assert shown["text/plain"].startswith("The dashboard needs a notebook: start one with make lab.")
+def test_without_a_notebook_it_says_so(training, watch, shown):
+    watch(training.path)._ipython_display_()
+    assert shown[0]["text/plain"].startswith("The dashboard needs a notebook: start one with make lab.")
 
 
-def test_a_kernel_without_widgets_is_told_what_to_do(training, watch, monkeypatch):
+def test_a_kernel_without_widgets_is_told_what_to_do(training, watch, shown, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    shown = watch(training.path)._repr_mimebundle_()
-    assert "pip install anywidget" in shown["text/plain"]
+    watch(training.path)._ipython_display_()
+    assert "pip install anywidget" in shown[0]["text/plain"]
 
 
-def test_a_page_without_widgets_reads_a_sentence(training, watch, monkeypatch):
+def test_a_picture_comes_before_the_widget_and_is_renewed_when_the_state_changes(training, watch, shown, monkeypatch):
+    put, renewed = [], []
     monkeypatch.setattr(module, "_unsupported", lambda: "")
+    monkeypatch.setattr(stored, "publish", lambda data, said, **about: put.append((data, said, about["display_id"])))
+    monkeypatch.setattr(stored, "replace", lambda *given: renewed.append(given))
+    report(training, 10)
     dashboard = watch(training.path)
     dashboard.panel = None
-    data, _ = dashboard._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    assert "live only in a notebook with widgets" in data["text/plain"]
+    dashboard._ipython_display_()
+    ((data, said, name),) = put
+    assert data.startswith(b"\x89PNG") and "at step 10" in said
+    assert isinstance(shown[0], View)
+    report(training, 20)
+    time.sleep(3 * module.PAUSE)
+    assert not renewed, "a picture that nobody sees is not drawn at each report"
+    write_json(training.status, {"state": "paused", "step": 20, "sentence": "", "heartbeat": time.time()})
+    eventually(lambda: bool(renewed))
+    assert renewed[0][2] == name and "at step 20" in renewed[0][1]
 
 
-def test_the_script_is_small_and_needs_no_network(root):
-    script = (root / "nlcore/viz/static/dashboard.js").read_text()
-    assert len(script.encode()) < 20 * 1024
-    page = "".join(p.read_text() for p in (root / "nlcore/viz/static").glob("dashboard.*"))
-    assert "http" not in page and "import(" not in page
+def test_a_picture_takes_nothing_from_what_the_browser_is_to_get(training, watch):
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: columns(dashboard.panel) == [10])
+    with dashboard.lock:
+        report(training, 20)
+        dashboard._look()
+        assert dashboard._whole()["levels"]["steps"] == [10, 20]
+        assert dashboard.live.message(False)["levels"]["steps"] == [20]
+
+
+def test_several_runs_are_told_apart_and_only_their_differences_are_shown(training, watch, tmp_path):
+    report(training, 10)
+    others = [make_run(tmp_path / f"rival/{name}", lr=lr) for name, lr in (("run", 1e-3), ("slow", 1e-4))]
+    for other in others:
+        report(other, 20)
+    dashboard = watch(training.path, against=[other.path for other in others])
+    eventually(lambda: all(isinstance(other, Curves) and other.metrics.latest for other in dashboard.others))
+    message = dashboard._whole()
+    names = [run["name"] for run in message["runs"]]
+    assert len(set(names)) == 3 and names[1].endswith("rival/run") and names[2].endswith("rival/slow")
+    assert [run["settings"]["lr"] for run in message["runs"]] == ["0.004", "0.001", "0.0001"]
+    assert [table["steps"] for table in message["others"]] == [[20], [20]]
+    assert len({(run["colour"], run["dash"]) for run in message["runs"]}) == 3
+
+
+def test_a_late_level_is_an_alarm_only_while_the_run_trains(training, watch):
+    report(training, 2)
+    for step in range(4, 14, 2):
+        report(training, step, stuck="cms-1")
+    dashboard = watch(training.path)
+    eventually(lambda: len(columns(dashboard.panel)) == 6)
+    alarms = next(m["alarms"] for m in reversed(dashboard.panel.got) if m.get("alarms"))
+    assert alarms == ["cms-1 is late: it has never moved, and is to move every 4 steps (3 expected, 0 seen)."]
+    assert [row["label"] for row in dashboard.live.message(True)["rows"] if row["late"]] == ["cms-1"]
+    write_json(training.status, {"state": "paused", "step": 12, "sentence": "", "heartbeat": time.time()})
+    eventually(lambda: dashboard.panel.got[-1].get("alarms") == [] or not dashboard.live.alarms())
+    assert not any(row["late"] for row in dashboard.live.message(True)["rows"])
+
+
+def test_the_scripts_are_small_and_need_no_network(root):
+    static = root / "nlcore/viz/static"
+    scripts = [static / "dashboard.js", *(static / "dashboard").glob("*.js")]
+    assert {path.stem for path in scripts[1:]} == set(PARTS)
+    assert all(len(path.read_bytes()) < 20 * 1024 for path in scripts)
+    page = "".join(path.read_text() for path in [*scripts, static / "dashboard.html", static / "dashboard.css"])
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and "import(" not in page

@@ -84,7 +84,7 @@ def test_an_odd_number_of_columns_is_refused():
 
 
 def test_loss_is_in_bits_per_byte_only_where_a_token_is_a_byte():
-    line = {"step": 1, "loss": np.log(2) * 3, "tokens_per_second": None, "lr": 0.1, "gradient_norm": 1.0}
+    line = {"step": 1, "loss": np.log(2) * 3, "tokens_per_second": None, "lr": 0.1, "gradient_norm": 1.0, "validation_bits_per_byte": None}
     history, other = MetricHistory(byte_tokens=True), MetricHistory(byte_tokens=False)
     history.add([line])
     other.add([line])

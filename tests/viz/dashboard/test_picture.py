@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 
 from nlcore.train import attach, change, new, train
 from nlcore.viz.dashboard import Dashboard, dashboard
-from nlcore.viz.dashboard.live import Curves, Live
 from nlcore.viz.dashboard.picture import picture, words
+from nlcore.viz.theme import level_looks, run_looks
 from tests.train.small import small
 
 
@@ -23,38 +22,42 @@ def runs(tmp_path_factory):
 
 @pytest.fixture
 def message(runs):
-    live, other = Live(runs[0]), Curves(runs[1])
-    for one in (live, other):
-        one.look()
-    return live.message(whole=True) | {"other": {"name": "rival", "metrics": other.table(whole=True)}}
+    opened = Dashboard(runs[0], against=runs[1])
+    opened.close()
+    opened.thread.join()
+    opened._look()
+    return opened._whole()
 
 
 def test_the_curves_are_the_runs_and_a_cell_is_an_update(message, runs):
-    figure = picture(message)
-    learning, score, _ = figure.axes
-    validation = learning.lines[1]
+    learning, score, _ = picture(message).axes
+    lines = {line.get_label(): line for line in learning.lines}
     told = [line for line in attach(runs[0]).metrics() if line["validation_bits_per_byte"] is not None]
-    np.testing.assert_allclose(validation.get_ydata(), [line["validation_bits_per_byte"] for line in told], rtol=1e-3)
-    assert [text.get_text() for text in learning.get_legend().get_texts()][2:] == ["rival, training", "rival, validation"]
+    np.testing.assert_allclose(lines["hope, validation"].get_ydata(), [line["validation_bits_per_byte"] for line in told], rtol=1e-6)
+    assert [lines[f"{name}, validation"].get_color() for name in ("hope", "rival")] == [look.colour for look in run_looks(2)]
+    pairs = attach(runs[0]).status()["result"]["order1_entropy"]
+    assert lines[f"order-1 entropy, {pairs:.3f}"].get_ydata() == pytest.approx([pairs, pairs])
+    best = min(line["validation_bits_per_byte"] for line in told)
+    assert f"best, {best:.3f} at step 8" in lines
     fired = {"cms-1": 0, "cms-3": 0}
     for row in attach(runs[0]).levels():
         if row["level"] in fired:
             fired[row["level"]] += bool(row["fired"])
     labels = [text.get_text() for text in score.get_yticklabels()]
+    assert len(labels) == 10, "the four projections are one row"
     for name, count in fired.items():
         at = next(i for i, label in enumerate(labels) if label.startswith(f"{name}   every"))
         assert len(score.collections[at].get_paths()) == count > 0
-    plt.close(figure)
+        assert score.lines[at].get_color() == level_looks([name])[name].colour
 
 
 def test_a_larger_update_is_brighter(message):
-    figure = picture(message)
-    score = figure.axes[1]
+    score = picture(message).axes[1]
     row = next(i for i, row in enumerate(message["rows"]) if row["label"] == "weights")
     change = message["levels"]["data"][row]["most"]["change"]
-    shades = score.collections[row].get_facecolors()[:, :3].sum(1)
+    shown = [row["label"] for row in message["rows"] if row["within"] is None].index("weights")
+    shades = score.collections[shown].get_facecolors()[:, :3].sum(1)
     assert np.array_equal(np.argsort(shades), np.argsort(change))
-    plt.close(figure)
 
 
 def test_words_give_the_figures_that_the_picture_shows(message):
@@ -64,10 +67,21 @@ def test_words_give_the_figures_that_the_picture_shows(message):
     assert "down to cms-1, every 4 steps" in said and "surprise" in said
 
 
-def test_a_notebook_that_is_built_gets_the_picture_with_alt_text(runs, monkeypatch):
+def test_a_notebook_that_is_built_gets_the_picture_with_its_words(runs, monkeypatch):
+    published = []
     monkeypatch.setattr(dashboard, "building", lambda: True)
+    monkeypatch.setattr(dashboard, "publish", lambda *given: published.append(given))
     opened = Dashboard(runs[0], against=runs[1])
-    data, about = opened._repr_mimebundle_()
+    opened._ipython_display_()
     opened.close()
-    assert data["image/png"].startswith(b"\x89PNG") and "step 12" in data["text/plain"]
-    assert about["image/png"]["alt"] == data["text/plain"]
+    ((data, said, name),) = published
+    assert data.startswith(b"\x89PNG") and "step 12" in said and name == "dashboard_against"
+
+
+def test_a_run_without_any_report_has_a_picture(tmp_path):
+    opened = Dashboard(new(small(), tmp_path / "run").path)
+    opened.close()
+    opened.thread.join()
+    opened._look()
+    message = opened._whole()
+    assert len(picture(message).axes) == 3 and "at step 0" in words(message)

@@ -1,0 +1,196 @@
+"""The two players in a real JupyterLab: by mouse and keyboard, in narrow cells, in both themes, and without a kernel."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from bench.lab import ask, run_all
+
+PATIENCE_MS = 60_000
+LOW_CONTRAST = """root => {
+  const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const painted = (colours) => {
+    for (const colour of colours) { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); }
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const low = [];
+  let seen = 0;
+  for (const node of root.querySelectorAll("*")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || node.disabled || node.ariaHidden || node.tagName === "I" || !node.checkVisibility()) continue; // marks are no text
+    const under = [];
+    for (let at = node; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
+    const [dark, bright] = [light(painted(under)), light(painted([...under, getComputedStyle(node).color]))].sort((a, b) => a - b);
+    const ratio = (bright + 0.05) / (dark + 0.05);
+    seen += 1;
+    if (ratio < 4.5) low.push(`${node.textContent}: ${ratio.toFixed(2)}`);
+  }
+  return { seen, low };
+}"""
+"""How many texts a view has, and those whose contrast to what lies behind them is below 4.5."""
+CUT = """root => {
+  const all = [...root.querySelectorAll("*")].filter((node) => node.checkVisibility() && getComputedStyle(node).clipPath === "none");
+  const [left, right] = [root.getBoundingClientRect().left - 1, root.getBoundingClientRect().right + 1];
+  return all.filter((node) => {
+    const box = node.getBoundingClientRect();
+    return box.left < left || box.right > right || (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === "hidden");
+  }).map((node) => node.className || node.tagName);
+}"""
+"""The parts of a view that are not wholly within it."""
+
+
+def opened(lab: str, page: Page, name: str, root: str, width: int = 1280) -> Locator:
+    """The view of this name, run at this width of the window."""
+    page.set_viewport_size({"width": width, "height": 800})
+    run_all(page, lab.format(f"explorers/{name}.ipynb"))
+    view = page.locator(root)
+    view.wait_for(timeout=PATIENCE_MS)
+    view.get_by_text("Unpacking").wait_for(state="hidden")
+    return view
+
+
+def shut_down(lab: str, page: Page) -> None:
+    """Ends all kernels, as a reader does from the lab's list of them."""
+    for kernel in ask(lab, "kernels"):
+        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(state="hidden")
+
+
+def reads_well(page: Page, view: Locator, stops: Locator, at: tuple[int, ...]) -> None:
+    """In a cell of 368 pixels nothing is cut, and in both themes each text can be read at each of these stops."""
+    page.set_viewport_size({"width": 800, "height": 800})
+    each_text_can_be_read(view, stops, at)
+    light = page.locator("body").get_attribute("data-jp-theme-light") == "true"
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(f"JupyterLab {'Dark' if light else 'Light'}", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false" if light else "true")
+    page.wait_for_timeout(1000)  # the theme's colours come after its name
+    each_text_can_be_read(view, stops, at)
+    assert view.evaluate("root => root.clientWidth") < 380 and view.evaluate(CUT) == []
+
+
+def each_text_can_be_read(view: Locator, stops: Locator, at: tuple[int, ...]) -> None:
+    for stop in at:
+        stops.fill(str(stop))
+        found = view.evaluate(LOW_CONTRAST)
+        assert found["seen"] > 20 and found["low"] == [], stop
+
+
+def row(view: Locator, name: str) -> Locator:
+    return view.locator(".nl-clock-row").filter(has=view.page.get_by_label(f"How often {name} is updated"))
+
+
+def names(view: Locator) -> list[str]:
+    return view.locator(".nl-clock-name").all_inner_texts()
+
+
+def marks(of: Locator) -> list[str]:
+    return of.locator(".nl-clock-word").evaluate_all("words => words.map((word) => word.style.background)")
+
+
+def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_kernel(lab, page):
+    view = opened(lab, page, "clock_of_levels", ".nl-clock")
+    stops, momentum = view.get_by_label("Words read", exact=True), row(view, "momentum")
+    expect(momentum).to_contain_text("knows 12 of 20 words")
+    expect(stops).to_have_attribute("aria-valuetext", "word 26 of 52: the")
+    inside = page.locator(".jp-WindowedPanel-outer")  # at 1280 by 800 the whole of it is in view
+    assert view.evaluate("root => root.offsetHeight") < inside.evaluate("panel => panel.clientHeight")
+
+    view.get_by_role("button", name="Play: Words read").focus()
+    page.keyboard.press("Space")
+    expect(stops).to_have_attribute("aria-valuetext", re.compile("word (2[7-9]|[3-5][0-9]) of 52"))
+    page.keyboard.press("Space")
+    expect(view.get_by_role("button", name="Play: Words read")).to_be_focused()
+    stopped = stops.input_value()
+    page.wait_for_timeout(1000)
+    assert stops.input_value() == stopped
+
+    stops.fill("44")
+    before = marks(momentum)
+    period = view.get_by_label("How often momentum is updated")
+    period.focus()
+    for _ in range(4):  # 3, 4, 6, 8 words
+        page.keyboard.press("ArrowRight")
+        expect(period).to_be_focused()
+    expect(period).to_have_attribute("aria-valuetext", "every 8 words")
+    assert marks(momentum) != before
+    assert names(view)[2:4] == ["momentum", "CMS, fast"]  # it keeps its place while the slider has the keys
+    page.keyboard.press("Tab")
+    expect(view.locator(".nl-clock-name").nth(3)).to_have_text("momentum")
+    assert names(view)[2] == "CMS, fast"
+
+    faster = view.get_by_label("Move CMS, slow one place faster")
+    faster.focus()
+    page.keyboard.press("Enter")
+    expect(faster).to_be_focused()
+    expect(row(view, "CMS, slow")).to_contain_text("every 12 words")
+    expect(row(view, "CMS, middle")).to_contain_text("every 24 words")
+    assert names(view)[4:6] == ["CMS, slow", "CMS, middle"]
+
+    shut_down(lab, page)
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(stops).to_have_value("26")
+    expect(momentum).to_contain_text("knows 12 of 20 words")
+    assert names(view)[2:6] == ["momentum", "CMS, fast", "CMS, middle", "CMS, slow"]
+    view.get_by_role("button", name="Play: Words read").click()
+    expect(stops).to_have_attribute("aria-valuetext", re.compile("word (3[0-9]) of 52"))
+    view.get_by_role("button", name="Pause: Words read").click()
+    page.wait_for_timeout(500)  # what moved comes to rest
+    page.emulate_media(reduced_motion="reduce")
+    period.fill("10")  # by mouse it is sorted at the release
+    period.dispatch_event("pointerup")
+    expect(view.locator(".nl-clock-name").nth(5)).to_have_text("momentum")
+    assert view.evaluate("root => root.getAnimations({ subtree: true }).length") == 0
+    reads_well(page, view, stops, (0, 13, 26, 52))
+    assert page.complaints == []
+
+
+def pixels(view: Locator, part: str) -> str:
+    return view.locator(f".nl-writes-{part} canvas").evaluate("canvas => canvas.toDataURL()")
+
+
+def test_backpropagation_as_writes_plays_and_answers_mouse_and_keyboard_with_and_without_its_kernel(lab, page):
+    view = opened(lab, page, "backward_as_writes", ".nl-writes")
+    stops, layer, told = view.get_by_label("Step of the training", exact=True), view.get_by_label("Layer"), view.locator(".nl-writes-told")
+    expect(stops).to_have_attribute("aria-valuetext", "step 10: loss 0.103, 26 of 32 right")
+    first = pixels(view, "write")
+    stops.focus()
+    page.keyboard.press("ArrowRight")
+    expect(stops).to_have_value("11")
+    assert pixels(view, "write") != first
+    layer.select_option("3, at the output")
+    expect(view.locator(".nl-writes-write canvas")).to_have_attribute("aria-label", re.compile("2 by 8"))
+    view.get_by_role("button", name="Reset").click()
+    expect(stops).to_have_value("10")
+    assert pixels(view, "write") == first
+
+    cells = view.get_by_label("Cells of the write")
+    box = cells.bounding_box()
+    cells.hover(position={"x": box["width"] * 3.5 / 8, "y": box["height"] * 1.5 / 8})
+    expect(told).to_contain_text("Entry 2 of δ against entry 4 of x")
+    view.get_by_label("Full colour").focus()
+    page.mouse.move(5, 5)
+    expect(told).to_contain_text("Point at a cell")
+    page.keyboard.press("Tab")
+    expect(cells).to_be_focused()
+    expect(told).to_contain_text("Entry 1 of δ against entry 1 of x")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(told).to_contain_text("Entry 2 of δ against entry 2 of x")
+    expect(cells).to_be_focused()
+    expect(view.locator(".nl-mark:visible")).to_have_count(3)
+
+    shut_down(lab, page)
+    view.get_by_role("button", name="Play: Step").click()
+    expect(stops).to_have_attribute("aria-valuetext", re.compile("step [2-9][0-9]: "))
+    view.get_by_role("button", name="Pause: Step").click()
+    assert pixels(view, "write") != first
+    stops.focus()
+    page.keyboard.press("End")
+    expect(view.get_by_role("button", name="Play again: Step")).to_be_visible()
+    expect(stops).to_have_attribute("aria-valuetext", re.compile("32 of 32 right"))
+    reads_well(page, view, stops, (10, 200))
+    assert page.complaints == []
