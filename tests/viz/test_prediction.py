@@ -232,13 +232,14 @@ def test_the_count_says_right_of_made_and_leaves_out_who_looked(two_chapters):
     tally = predictions()
     assert repr(tally) == "You were right in 1 of 2 predictions."
     assert tally.rows == (("00 One", "1", "0", "1", "0"), ("01 Two", "0", "1", "0", "0"))
-    assert "<td>00 One</td><td>1</td>" in tally._repr_html_()
+    assert "<td>00 One</td><td>1</td>" in tally._repr_html_() and str(reader.path()) in tally._repr_html_()
 
 
 def test_a_stored_notebook_counts_nobody_and_a_damaged_file_is_said(two_chapters, monkeypatch):
     reader.remember("00-a", Answer("a", True))
     monkeypatch.setenv("NL_STATIC", "1")
     assert predictions().rows == () and "no prediction yet" in repr(predictions())
+    assert "kept in" not in predictions()._repr_html_()  # no path of the machine that builds
     monkeypatch.delenv("NL_STATIC")
     reader.path().write_text("{")
     assert "is damaged" in repr(predictions())

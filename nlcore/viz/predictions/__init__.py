@@ -40,7 +40,7 @@ def predict(key: str) -> Question:
 
 @dataclass(frozen=True)
 class Tally:
-    """What became of the reader's predictions, shown as a sentence and a table."""
+    """What became of the reader's predictions, shown as a sentence, a table, and where that is written down."""
 
     sentence: str
     rows: tuple[tuple[str, ...], ...] = ()
@@ -53,7 +53,8 @@ class Tally:
         head = "".join(f"<th>{name}</th>" for name in ("chapter", "right", "not right", "looked first", "still open"))
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{html.escape(self.sentence)}</p>{table if self.rows else ''}"
+        where = f"<p><small>Your answers are kept in {html.escape(str(reader.path()))}.</small></p>"
+        return f"<p>{html.escape(self.sentence)}</p>{table + where if self.rows else ''}"
 
 
 def predictions() -> Tally:

@@ -105,7 +105,7 @@ function sketch(root, asked, changed) {
 
   function handle(place, i) {
     const name = free ? "Your point" : `Point ${i + 1} of ${places.length}`;
-    const made = svg("g", frame, { class: "nl-ask-handle", role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100 });
+    const made = svg("g", frame, { class: "nl-ask-handle", role: "slider", tabindex: 0, "aria-label": name, ...(free ? {} : { "aria-orientation": "vertical" }), "aria-valuemin": 0, "aria-valuemax": 100 });
     made.dataset.lmSuppressShortcuts = "true"; // the lab would take its arrow keys
     svg("circle", made, { r: 20, class: "nl-ask-reach" });
     svg("circle", made, { r: 8 });

@@ -1,0 +1,27 @@
+"""The scripts of a view are one script: what one of them names, no other may name again."""
+
+import re
+from collections import Counter
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+
+import nlcore.viz
+from nlcore.viz.view import View
+
+for found in walk_packages(nlcore.viz.__path__, "nlcore.viz."):
+    import_module(found.name)
+
+
+def all_views(kind: type[View] = View) -> list[type[View]]:
+    """Every kind of view there is that has a script."""
+    return [view for below in kind.__subclasses__() for view in ([below] if "_esm" in vars(below) else []) + all_views(below)]
+
+
+@pytest.mark.parametrize("view", all_views(), ids=lambda view: view.__name__)
+def test_a_views_scripts_name_nothing_twice_and_export_once(view):
+    source = str(view._esm)
+    named = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", source, re.M)
+    assert named and [name for name, count in Counter(named).items() if count > 1] == []
+    assert len(re.findall(r"^export default\b", source, re.M)) == 1
