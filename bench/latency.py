@@ -3,7 +3,7 @@
     python -m bench.latency                      every explorer
     python -m bench.latency fading psi_landscape --shots build/shots
 
-Prints for each explorer the median and the slowest tenth, in milliseconds, from a key pressed on a
+Prints for each explorer the median and the slowest tenth, in milliseconds, from a moved
 control to the changed picture on the page: browser, kernel, computation, and back. `--shots` keeps
 pictures of each, as it opens and after one move.
 """
@@ -21,49 +21,40 @@ from bench.lab import notebook_of, open_lab, open_page, run_all
 from nlcore.viz.explorers import names
 
 MOVES = 12
-# Milliseconds from a key on the control at (kind, index) until plotly has drawn again; null if it never does.
-MOVE = """async ([index, key]) => {
-  const plot = document.querySelector('.js-plotly-plot');
-  const handle = document.querySelectorAll('.noUi-handle')[index];
-  const started = performance.now();
-  const drawn = new Promise(done => {
-    plot.once('plotly_afterplot', () => done(performance.now() - started));
-    setTimeout(() => done(null), 2000);
-  });
-  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-  return drawn;
-}"""
-# The same where the explorer draws on canvases of its own, and has sliders of its own.
-CANVAS_MOVE = """async ([index, by]) => {
-  const slider = [...document.querySelectorAll('.jp-OutputArea input[type=range]')].filter(s => !s.disabled)[index];
-  const canvases = [...document.querySelectorAll('.jp-OutputArea canvas')];
+# The controls on the page, by their accessible names.
+CONTROLS = """() => [...document.querySelectorAll('.jp-OutputArea input[type=range], .jp-OutputArea select')]
+  .filter(control => !control.disabled && control.offsetParent)
+  .map(control => control.getAttribute('aria-label') ?? control.labels[0]?.textContent ?? 'a control')"""
+# Milliseconds from a control's own event, when it is moved by so many stops, until plotly has drawn again, or, where
+# there is no plotly, until a canvas looks different; null if that never happens.
+MOVE = """async ([index, by]) => {
+  const control = [...document.querySelectorAll('.jp-OutputArea input[type=range], .jp-OutputArea select')]
+    .filter(control => !control.disabled && control.offsetParent)[index];
+  const frames = [...document.querySelectorAll('.nl-frame.js-plotly-plot')], canvases = [...document.querySelectorAll('.jp-OutputArea canvas')];
   const look = () => canvases.map(canvas => canvas.toDataURL()).join();
   const before = look(), started = performance.now();
-  slider.value = +slider.value + by * (slider.step || 1);
-  slider.dispatchEvent(new Event('input', {bubbles: true}));
-  slider.dispatchEvent(new Event('change', {bubbles: true}));
+  const drawn = frames.length ? Promise.all(frames.map(frame => new Promise(done => frame.once('plotly_afterplot', done)))) : null;
+  if (control.tagName === 'SELECT') control.selectedIndex = (control.selectedIndex + by + control.length) % control.length;
+  else control.value = +control.value + by * (+control.step || 1);
+  for (const kind of ['input', 'change']) control.dispatchEvent(new Event(kind, {bubbles: true}));
+  const late = new Promise(done => setTimeout(() => done(null), 2000));
+  const taken = () => performance.now() - started;
+  if (drawn) return Promise.race([drawn.then(taken), late]);
   while (look() === before) {
-    if (performance.now() - started > 2000) return null;
+    if (taken() > 2000) return null;
     await new Promise(requestAnimationFrame);
   }
-  return performance.now() - started;
+  return taken();
 }"""
 
 
 def moves(page: Page) -> dict[str, list[float]]:
-    """Milliseconds of each move of each slider, by its label; moves that change nothing do not count."""
-    if page.locator(".js-plotly-plot").count():
-        labels = page.locator(".widget-slider .widget-label").all_inner_texts()
-        ahead, back, script = "ArrowRight", "ArrowLeft", MOVE
-    else:
-        own = page.locator(".jp-OutputArea input[type=range]:enabled").all()
-        labels = [slider.get_attribute("aria-label") or "slider" for slider in own]
-        ahead, back, script = 1, -1, CANVAS_MOVE
+    """Milliseconds of each move of each control, by its name; moves that change nothing do not count."""
     found = {}
-    for index, label in enumerate(labels):
+    for index, label in enumerate(page.evaluate(CONTROLS)):
         taken = []
         for move in range(MOVES):
-            taken.append(page.evaluate(script, [index, ahead if move // 3 % 2 == 0 else back]))
+            taken.append(page.evaluate(MOVE, [index, 1 if move // 3 % 2 == 0 else -1]))
             page.wait_for_timeout(150)
         found[label] = [milliseconds for milliseconds in taken if milliseconds is not None]
     return found
@@ -73,13 +64,13 @@ def show(page: Page, address: str, name: str, shots: Path | None) -> None:
     """Opens a notebook with the explorer and waits until it is drawn; keeps pictures before and after a move."""
     page.set_viewport_size({"width": 1400, "height": 1300})
     run_all(page, address)
-    page.locator(".jp-OutputArea canvas, .js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".jp-OutputArea canvas, .nl-frame .main-svg").first.wait_for()
     page.wait_for_timeout(1500)
     if shots is None:
         return
     page.screenshot(path=shots / f"{name}-before.png")
-    for handle in page.locator(".noUi-handle, .jp-OutputArea input[type=range]:enabled").all():
-        handle.focus()
+    for slider in page.locator(".jp-OutputArea input[type=range]:enabled").all():
+        slider.focus()
         for _ in range(3):
             page.keyboard.press("ArrowRight")
     page.wait_for_timeout(1000)
@@ -89,7 +80,7 @@ def show(page: Page, address: str, name: str, shots: Path | None) -> None:
 def line(name: str, found: dict[str, list[float]]) -> str:
     taken = sorted(milliseconds for its in found.values() for milliseconds in its)
     if not taken:
-        return f"{name:22} no slider changed the picture"
+        return f"{name:22} no control changed the picture"
     medians = {label: statistics.median(its) for label, its in found.items() if its}
     slowest, still = max(medians, key=medians.get), [label for label, its in found.items() if not its]
     return (

@@ -1,42 +1,110 @@
-"""Every explorer in a real JupyterLab: it answers mouse and keyboard, live."""
+"""Every explorer with plots in a real JupyterLab: it answers mouse and keyboard, says what it shows, and fits."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
-from bench.lab import run_all
-from nlcore.viz.explorers import names as explorers
+from bench.lab import notebook_of, put, run_all
+from nlcore.viz.explorers import names
 
-PLAYERS = ("clock_of_levels", "backward_as_writes")
-"""They play a tape, and have tests of their own."""
-NUMBERS = """() => {
-  const numbers = (list) => Array.from(list ?? [], (v) => v?.length === undefined || v.charAt ? +(+v).toPrecision(5) || v : numbers(v));
-  return JSON.stringify(document.querySelector('.js-plotly-plot').data.map(({name, x, y, z}) => [name, numbers(x), numbers(y), numbers(z)]));
-}"""
+PATIENCE_MS = 60_000
+NAMES = [name for name in names() if name not in ("backward_as_writes", "clock_of_levels")]
+SETTINGS = (("Light", 1280), ("Dark", 800), ("Light", 800), ("Dark", 1280))
+"""Theme and window; with the lab's sidebar a window of 800 leaves 368 pixels to a cell."""
+# Whatever the keyboard stops at, by the class of the part that it stands in, and its name.
+STOPS = """(view) => [...view.querySelectorAll('a[href], button, input, select, textarea, [contenteditable], [tabindex]:not([tabindex="-1"])')]
+  .map((one) => [Boolean(one.closest('.nl-head, .nl-controls')), one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent])"""
+# What sticks out of the view at its sides.
+CUT = """(view) => { const frame = view.getBoundingClientRect();
+  return [...view.querySelectorAll('*')].filter((one) => { const at = one.getBoundingClientRect();
+    return at.width && !one.closest('svg') && (at.right > frame.right + 1 || at.left < frame.left - 1); }).map((one) => one.outerHTML.slice(0, 80)); }"""
+# Words that have less contrast to the page than 4.5.
+PALE = """(view) => { const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v / 255 <= 0.03928 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const rgb = (colour) => colour.match(/[\\d.]+/g).map((part, i) => (colour.startsWith('color(') && i < 3 ? 255 * part : +part));
+  const probe = document.createElement('i'); probe.style.color = 'var(--nl-ground)'; view.append(probe);
+  const ground = rgb(getComputedStyle(probe).color).slice(0, 3); probe.remove();
+  const words = [...view.querySelectorAll('.nl-frame text'), ...view.querySelectorAll('.nl-entry, figcaption, label')].filter((one) => one.textContent);
+  return words.map((word) => { const style = getComputedStyle(word), [r, g, b, alpha = 1] = rgb(word.closest('svg') ? style.fill : style.color);
+    const ink = [r, g, b].map((v, i) => v * alpha + ground[i] * (1 - alpha)), [low, high] = [light(ink), light(ground)].sort((a, b) => a - b);
+    return [word.textContent, (high + 0.05) / (low + 0.05)]; }).filter(([, contrast]) => contrast < 4.5); }"""
 
 
-@pytest.mark.parametrize("name", [name for name in explorers() if name not in PLAYERS])
-def test_every_explorer_answers_its_first_slider_and_resets(lab, page, name):
-    run_all(page, lab.format(f"explorers/{name}.ipynb"))
-    plot, handle = page.locator(".js-plotly-plot"), page.locator(".noUi-handle").first
-    plot.locator(".main-svg").first.wait_for()
-    page.wait_for_timeout(500)  # the first answer of the kernel
-    before = drawn(page)
-    handle.focus()
-    page.keyboard.press("End")
-    if drawn(page, unlike=before) == before:  # the slider began at its end
-        page.keyboard.press("Home")
-    assert drawn(page, unlike=before) != before
-    page.get_by_role("button", name="Reset", exact=True).click()
-    assert drawn(page, like=before) == before
+@pytest.mark.parametrize("setting", range(len(SETTINGS)))
+def test_explorers_answer_mouse_and_keyboard_say_what_they_show_and_fit(lab, page, setting):
+    (theme, width), here = SETTINGS[setting], NAMES[setting :: len(SETTINGS)]
+    put(lab, "some.ipynb", notebook_of(*(f"from nlcore.viz.explorers.{name} import {name}\n{name}()" for name in here)))
+    page.set_viewport_size({"width": width, "height": 1500 * len(here)})  # the lab draws only what is in view
+    run_all(page, lab.format("some.ipynb"))
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(f"JupyterLab {theme}", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", str(theme == "Light").lower())
+    page.wait_for_timeout(1000)  # the theme's colours come after its name
+    expect(page.locator(".nl-explorer")).to_have_count(len(here), timeout=PATIENCE_MS)
+    for view in page.locator(".nl-explorer").all():
+        is_right(page, view)
     assert page.complaints == []
 
 
-def drawn(page: Page, like: str = "", unlike: str = "") -> str:
-    """What the plot shows, as text; waits a few seconds for one that is like, or unlike, another."""
+def is_right(page: Page, view: Locator) -> None:
+    view.locator(".nl-frame .main-svg").first.wait_for()
+    first, at = words(view), values(view)
+    slider = view.get_by_role("slider").first
+
+    slider.focus()
+    for key in ("End", "Home"):
+        slider.press(key)
+        expect(slider).to_have_attribute("aria-valuetext", view.locator("output").first.inner_text())
+        settled(view)
+    assert slider.evaluate("slider => slider === document.activeElement")
+    home = words(view)
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
+    assert words(view, unlike=home) != home
+    for choice in view.get_by_role("combobox").all():
+        before = words(view)
+        choice.select_option(index=1 - int(choice.input_value() == "1"))
+        assert words(view, unlike=before) != before
+    plays(view)
+
+    view.get_by_role("button", name="Reset").click()
+    assert words(view, like=first) == first and values(view) == at
+
+    stops = view.evaluate(STOPS)
+    assert all(ours and name.strip() for ours, name in stops), stops
+    assert view.evaluate(CUT) == [] and view.evaluate(PALE) == []
+
+
+def plays(view: Locator) -> None:
+    """Where there is a player it plays and pauses."""
+    for play in view.get_by_role("button", name="Play").all():
+        player = view.locator(".nl-track").filter(has=view.page.locator(".nl-play")).get_by_role("slider")
+        before = player.input_value()
+        play.click()
+        expect(player).not_to_have_value(before)
+        view.get_by_role("button", name="Pause").click()
+        stopped = player.input_value()
+        view.page.wait_for_timeout(500)
+        assert player.input_value() == stopped
+
+
+def values(view: Locator) -> list[str]:
+    """Where all controls stand."""
+    return view.locator("input, select").evaluate_all("all => all.map(one => one.value)")
+
+
+def settled(view: Locator) -> None:
+    """Waits until what was asked for is drawn."""
+    view.page.wait_for_timeout(150)
+    expect(view.locator(".nl-old")).to_have_count(0)
+
+
+def words(view: Locator, like: str = "", unlike: str = "") -> str:
+    """What the plots say to a screen reader; waits a few seconds for something like, or unlike, another."""
     found = ""
-    for _ in range(40):
-        found = page.evaluate(NUMBERS)
+    for _ in range(60):
+        found = " ".join(view.locator(".nl-frame").evaluate_all("all => all.map(one => one.ariaLabel)"))
         if found == like or unlike and found != unlike or not (like or unlike):
             break
-        page.wait_for_timeout(100)
+        view.page.wait_for_timeout(100)
     return found

@@ -20,6 +20,8 @@ SECOND, EPS = 0.999, 1e-8
 QUINTIC = (3.4445, -4.7750, 2.0315)
 NORMS, FORGOTTEN = (1e-4, 30.0), (-0.1, 0.3)
 """Ends of the frames."""
+ROUNDING = 1e-12
+"""What is smaller is nothing."""
 LOOKS = looks([f"task {i + 1}" for i in range(max(TASKS))])
 BARS = {"in view": Look(COLOURS[4], "solid", "o"), "others": REFERENCE}
 
@@ -159,7 +161,7 @@ def _lines(of: np.ndarray, frame: Frame) -> tuple[Line, ...]:
     found = of[frame.optimizer, : frame.step + 1]
     nothing = np.full(len(at), np.nan)
     return tuple(
-        Line(name if i < n else "", at, np.where(found[:, i] > 0, found[:, i], np.nan) if i < n else nothing, look)
+        Line(name if i < n else "", at, np.where(found[:, i] > ROUNDING, found[:, i], np.nan) if i < n else nothing, look)
         for i, (name, look) in enumerate(LOOKS.items())
     )
 

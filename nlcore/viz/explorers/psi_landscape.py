@@ -18,7 +18,7 @@ ARRIVED = 0.01
 ETAS = np.geomspace(1e-3, 0.1, 21)
 ALPHAS = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 BETAS = np.geomspace(1e-4, 10, 16)
-R, TH = np.linspace(-5, 3, 81), np.linspace(-6.5, 4, 71)
+R, TH = np.linspace(-5, 3, 61), np.linspace(-6.5, 4, 53)
 GONE = 100.0
 """A path is drawn until it first lies this far out."""
 Constants = tuple[float, float, float]
@@ -126,7 +126,7 @@ def chart(found: Landscape) -> Chart:
     eta, alpha = found.here
     return (
         Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths),
-             Heat(found.z, "log₁₀ ψ", R, TH, (-3.0, 2.0), "pale", contours=20), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
+             Heat(found.z, "log₁₀ ψ", R, TH, (-3.0, 2.0), "pale", contours=10), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
         Plot(f"Fastest at each setting (none arrives: {_share(best < 0)})", "η", "α",
              (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), REFERENCE, "points", size=10)),
              x_range=(8e-4, 0.125), y_range=(-0.05, 1.05), x_log=True),

@@ -3,7 +3,7 @@
 const DASHES = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot", reference: "9px,3px,2px,3px,2px,3px" };
 const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
 const MODES = { line: "lines", points: "markers", both: "lines+markers" };
-const MARGIN = { l: 58, r: 12, t: 8, b: 44 };
+const MARGIN = { l: 58, r: 18, t: 8, b: 44 };
 const HIGH = 270; // pixels of the axes
 const BAR = 70; // pixels that a colour bar takes at the right
 const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]];
@@ -109,10 +109,17 @@ function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
   const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.24))]];
   const kept = {
     x, y, z, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
-    colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, nticks: 6, ticks: "outside", ticklen: 4, tickcolor: css(ink.line) }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
+    colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, tickvals: few(low, high), ticks: "outside", ticklen: 4, tickcolor: css(ink.line) }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
   };
   if (!contours) return { type: "heatmap", ...kept };
-  return { type: "contour", autocontour: false, contours: { start: low, end: high, size: (high - low) / contours }, line: { width: 0.3, color: css(ink.soft) }, ...kept };
+  return { type: "contour", autocontour: false, contours: { start: low, end: high, size: (high - low) / contours }, line: { width: 0.3, color: css(ink.soft, 0.5) }, ...kept };
+}
+
+// Round numbers from low to high, five or so; plotly's own follow the contours.
+function few(low, high) {
+  const rough = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(rough)), step = unit * [1, 2, 2.5, 5, 10].find((by) => by * unit >= rough * 0.99);
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => +((first + i) * step).toPrecision(6));
 }
 
 function layout(plot, ink, wide) {
@@ -155,7 +162,7 @@ function outside(plot, ink) {
   })));
 }
 const barTitle = ({ heat: field }, ink) => (field?.label // plotly's own one lies on the bar's numbers
-  ? [{ ...said, xref: "paper", yref: "paper", x: 1, xshift: BAR - 6, y: 0.5, textangle: -90, text: field.label, font: { size: 12, color: css(ink.text) } }] : []);
+  ? [{ ...said, xref: "paper", yref: "paper", x: 1, xanchor: "center", xshift: BAR, y: 0.5, textangle: -90, text: field.label, font: { size: 12, color: css(ink.text) } }] : []);
 const note = ({ note: text }, ink) => (text
   ? [{ ...said, xref: "paper", yref: "paper", x: 0.5, y: 0.5, text, font: { size: 13, color: css(ink.soft) } }] : []);
 

@@ -62,9 +62,9 @@ function inks(root) {
 }
 
 // `colour` as near as possible to itself with so much contrast to the page: 4.5 for text, 3 for lines and marks.
-// Black is the page's own ink, and "reference" the soft one.
+// Black is the page's own ink, and "reference" a soft one.
 function readable(colour, ink, least = 4.5) {
-  if (colour === "reference") return ink.soft;
+  if (colour === "reference") return least < 4.5 ? mixed(ink.text, ink.ground, 0.45) : ink.soft;
   if (colour === "#000000") return ink.text;
   const own = channels(colour), end = luminance(ink.ground) > 0.4 ? [0, 0, 0] : [255, 255, 255];
   for (let share = 0; share < 1; share += 0.04) {

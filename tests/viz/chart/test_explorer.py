@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from nlcore.viz.chart import Explorer, Line, Plot
 from nlcore.viz.controls import choice, slider
@@ -75,6 +76,7 @@ def test_it_computes_beside_the_kernel_and_answers_in_the_kernels_own_thread():
 def test_its_picture_is_of_the_first_setting():
     figure = make(signed).picture()
     assert figure.axes[0].get_title(loc="left") == "2"
+    plt.close(figure)
 
 
 def test_a_prediction_is_asked_on_the_axes_and_at_the_setting_that_it_names(monkeypatch):
