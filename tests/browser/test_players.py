@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from bench.lab import ask, run_all
+from bench.lab import ask, notebook_of, put, run_all
 
 PATIENCE_MS = 60_000
 LOW_CONTRAST = """root => {
@@ -41,10 +41,12 @@ CUT = """root => {
 """The parts of a view that are not wholly within it."""
 
 
-def opened(lab: str, page: Page, name: str, root: str, width: int = 1280) -> Locator:
-    """The view of this name, run at this width of the window."""
-    page.set_viewport_size({"width": width, "height": 800})
-    run_all(page, lab.format(f"explorers/{name}.ipynb"))
+def opened(lab: str, page: Page, cell: str, root: str) -> Locator:
+    """The view that this cell makes."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    name = cell.split("(")[0]
+    put(lab, "player.ipynb", notebook_of(f"from nlcore.viz.explorers.{name} import {name}\n{cell}"))
+    run_all(page, lab.format("player.ipynb"))
     view = page.locator(root)
     view.wait_for(timeout=PATIENCE_MS)
     view.get_by_text("Unpacking").wait_for(state="hidden")
@@ -92,7 +94,7 @@ def marks(of: Locator) -> list[str]:
 
 
 def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_kernel(lab, page):
-    view = opened(lab, page, "clock_of_levels", ".nl-clock")
+    view = opened(lab, page, "clock_of_levels()", ".nl-clock")
     stops, momentum = view.get_by_label("Words read", exact=True), row(view, "momentum")
     expect(momentum).to_contain_text("knows 12 of 20 words")
     expect(stops).to_have_attribute("aria-valuetext", "word 26 of 52: the")
@@ -140,8 +142,14 @@ def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_ker
     view.get_by_role("button", name="Pause: Words read").click()
     page.wait_for_timeout(500)  # what moved comes to rest
     page.emulate_media(reduced_motion="reduce")
-    period.fill("10")  # by mouse it is sorted at the release
-    period.dispatch_event("pointerup")
+    period.scroll_into_view_if_needed()
+    track = period.bounding_box()
+    page.mouse.move(track["x"] + 12, track["y"] + track["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] * 0.9, track["y"] + track["height"] / 2, steps=5)
+    expect(period).to_have_attribute("aria-valuetext", re.compile("32|48|never"))
+    assert names(view)[2] == "momentum"
+    page.mouse.up()
     expect(view.locator(".nl-clock-name").nth(5)).to_have_text("momentum")
     assert view.evaluate("root => root.getAnimations({ subtree: true }).length") == 0
     reads_well(page, view, stops, (0, 13, 26, 52))
@@ -153,7 +161,10 @@ def pixels(view: Locator, part: str) -> str:
 
 
 def test_backpropagation_as_writes_plays_and_answers_mouse_and_keyboard_with_and_without_its_kernel(lab, page):
-    view = opened(lab, page, "backward_as_writes", ".nl-writes")
+    view = opened(lab, page, 'backward_as_writes().predict("02-small")', ".nl-writes")
+    expect(view.locator("canvas").first).to_be_hidden()  # it would be the answer
+    view.get_by_role("button", name="what is written").click()
+    expect(view.locator(".nl-ask-verdict")).to_contain_text("You were right.")
     stops, layer, told = view.get_by_label("Step of the training", exact=True), view.get_by_label("Layer"), view.locator(".nl-writes-told")
     expect(stops).to_have_attribute("aria-valuetext", "step 10: loss 0.103, 26 of 32 right")
     first = pixels(view, "write")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from nlcore.viz.chart.explorer import facts
@@ -25,6 +26,8 @@ LAYERS = ("1, at the input", "2, hidden", "3, at the output")
 STEP, RUN = "this step", "the whole run"
 LINES = ("loss", "surprise, mean norm", "write, norm")
 LOOKS = looks(LINES)
+BLUE_RED = LinearSegmentedColormap.from_list("blue, white, red", ("#2166ac", "#f7f7f7", "#b2182b"))
+"""The colours of backward_as_writes.js."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _numbers(values: np.ndarray) -> list[float]:
 
 
 def _heat(axes: Axes, z: np.ndarray, limit: float, title: str, x: str, y: str) -> None:
-    axes.imshow(z, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+    axes.imshow(z, cmap=BLUE_RED, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     tidy(axes, title, x, y)
     axes.grid(False)

@@ -9,7 +9,7 @@ const BLUE = [33, 102, 172], RED = [178, 24, 43];
 const STROKES = { solid: "", dashed: "7 4", dotted: "2 3" };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-const short = (x) => (x === 0 ? "0" : Math.abs(x) < 0.01 ? x.toExponential(1) : x.toFixed(Math.abs(x) < 1 ? 3 : 2)).replace("-", "−");
+const short = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(1) : x.toPrecision(3)).replace(/-/g, "−");
 const percent = (share) => `${(100 * share).toFixed(3)}%`;
 
 function render({ model, el }) {

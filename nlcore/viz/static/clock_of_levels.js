@@ -6,6 +6,7 @@ const BORDERS = { solid: "solid", dashed: "dashed", dotted: "dotted", dashdot: "
 const clean = (word) => word.replace(/[.,:]/g, "").toLowerCase();
 const every = (period) => (period === 0 ? "never" : period === 1 ? "every word" : `every ${period} words`);
 const pace = ([, period]) => period || Infinity;
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const fires = (period, t) => period > 0 && t > 0 && t % period === 0;
 
 // The look of a level on this page: of its marks in ink, and of the strongest mark behind a word.
@@ -95,7 +96,7 @@ function render({ model, el }) {
     const focused = el.getRootNode().activeElement;
     list.append(...wanted);
     if (list.contains(focused)) focused.focus({ preventScroll: true });
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (calm()) return;
     for (const [row, top] of tops) {
       const way = top - row.offsetTop;
       if (way) row.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], { duration: 250, easing: "ease-out" });
@@ -160,8 +161,7 @@ function render({ model, el }) {
   }
 
   function flash(row, colour) {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    row.animate([{ background: css(colour, 0.14) }, { background: css(colour, 0) }], 380);
+    if (!calm()) row.animate([{ background: css(colour, 0.14) }, { background: css(colour, 0) }], 380);
   }
 
   function dressed() {
