@@ -1,21 +1,20 @@
 """The dashboard in a real JupyterLab: it draws while a run trains, steers it, finds it again, and compares runs."""
 
 import csv
-import json
 import math
 import re
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from bench.lab import notebook_of
+from bench.lab import ask, notebook_of, put
 from nlcore.train import attach, change, new, train
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import read_json, records
+from tests.browser.test_players import LOW_CONTRAST, shut_down
 from tests.train.small import small
 
 PATIENCE_S = 90
@@ -23,20 +22,6 @@ TINY = """from nlcore.train import configure, start
 from nlcore.viz.dashboard import Dashboard
 config = configure("tiny", steps=100_000, dim=32, hidden=8, context=64, batch=2, threads=1, data="builtin:english",
                    report_every=5, validate_every=50, checkpoint_every=10_000, validation_windows=1)"""
-
-
-def put(lab: str, name: str, *cells: str) -> None:
-    """Puts a notebook of these cells where JupyterLab finds it."""
-    body = json.dumps({"type": "notebook", "content": notebook_of(*cells)}).encode()
-    ask(lab, f"contents/{name}", "PUT", body)
-
-
-def ask(lab: str, what: str, method: str = "GET", body: bytes | None = None) -> object:
-    """The server's answer to a REST call."""
-    address, token = lab.split("/lab/tree/{}?token=")
-    request = urllib.request.Request(f"{address}/api/{what}", body, {"Authorization": f"token {token}"}, method=method)
-    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-        return json.loads(answer.read() or b"null")
 
 
 def run_cells(page: Page, address: str, count: int) -> None:
@@ -88,7 +73,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 def test_a_run_is_watched_steered_and_found_again(lab, page, tmp_path):
     folder = RunFolder(tmp_path / "run")
-    put(lab, "dashboard.ipynb", TINY, f"Dashboard(start(config, {str(folder.path)!r}))")
+    put(lab, "dashboard.ipynb", notebook_of(TINY, f"Dashboard(start(config, {str(folder.path)!r}))"))
     try:
         run_cells(page, lab.format("dashboard.ipynb"), 2)
         watch(page)
@@ -157,8 +142,8 @@ def close_and_find_again(lab: str, page: Page, folder: RunFolder) -> None:
     step = read_json(folder.status)["step"]
     eventually(lambda: read_json(folder.status)["step"] > step, "the run ended with the page")
     for kernel in ask(lab, "kernels"):
-        ask(lab, f"kernels/{kernel['id']}/restart", "POST", b"{}")
-    put(lab, "again.ipynb", "from nlcore.viz.dashboard import Dashboard", f"Dashboard({str(folder.path)!r})")
+        ask(lab, f"kernels/{kernel['id']}/restart", "POST", {})
+    put(lab, "again.ipynb", notebook_of("from nlcore.viz.dashboard import Dashboard", f"Dashboard({str(folder.path)!r})"))
     run_cells(page, lab.format("again.ipynb"), 2)
     expect(page.locator("[data-part=chip]")).to_have_text("training", timeout=PATIENCE_S * 1000)
     expect(page.locator(".nl-rows [role=treeitem]")).to_have_count(10)
@@ -195,6 +180,8 @@ def fits_and_follows_the_theme(page: Page, shots: Path) -> None:
             page.wait_for_timeout(600)  # a frame or two at the new size
             page.screenshot(path=shots / f"{'dark' if dark else 'light'}-{width}.png")
             assert dashboard.evaluate(CUT) == []
+            found = dashboard.evaluate(LOW_CONTRAST)
+            assert found["seen"] > 60 and found["low"] == []
             box, knob = dashboard.bounding_box(), page.locator("[data-knob=lr_scale]").bounding_box()
             assert knob["width"] > 80 and box["x"] < knob["x"] < knob["x"] + knob["width"] < box["x"] + box["width"]
             ink = dashboard.evaluate("node => getComputedStyle(node).color.match(/[0-9]+/g).map(Number)")
@@ -224,7 +211,8 @@ def ticks(page: Page, axis: str) -> list[str]:
 
 def test_runs_are_compared_read_off_zoomed_and_saved(lab, page, recorded, tmp_path):
     hope, rival = recorded
-    put(lab, "compared.ipynb", f"from nlcore.viz.dashboard import Dashboard\nDashboard({str(hope)!r}, against=[{str(rival)!r}])")
+    cell = f"from nlcore.viz.dashboard import Dashboard\nDashboard({str(hope)!r}, against=[{str(rival)!r}])"
+    put(lab, "compared.ipynb", notebook_of(cell))
     run_cells(page, lab.format("compared.ipynb"), 1)
     expect(page.locator("[data-part=chip]")).to_have_text("done", timeout=PATIENCE_S * 1000)
     expect(page.locator("[data-plot=loss] .js-line")).to_have_count(4, timeout=PATIENCE_S * 1000)
@@ -236,6 +224,7 @@ def test_runs_are_compared_read_off_zoomed_and_saved(lab, page, recorded, tmp_pa
     what_is_seen_is_saved(page, hope, rival)
     a_group_unfolds_by_keyboard(page)
     assert page.complaints == []
+    without_its_kernel_it_is_a_picture(lab, page)
 
 
 def the_picture_gives_way(page: Page) -> None:
@@ -248,7 +237,7 @@ def the_picture_gives_way(page: Page) -> None:
 
 def the_table_says_what_differs(page: Page) -> None:
     heads = page.locator("[data-part=compared] thead th").all_inner_texts()
-    assert heads == ["run", "validation, bits per byte", "best", "step", "time", "model", "lr", "parameters"]
+    assert heads == ["run", "validation", "best", "step", "time", "model", "lr", "parameters"]
     box = page.locator("[data-run='1']")
     box.uncheck()
     expect(page.locator("[data-plot=loss] .js-line")).to_have_count(2)
@@ -367,10 +356,22 @@ def a_group_unfolds_by_keyboard(page: Page) -> None:
     expect(page.locator(".nl-rows [role=treeitem]")).to_have_count(10)
 
 
+def without_its_kernel_it_is_a_picture(lab: str, page: Page) -> None:
+    """Saved, its kernel shut down, opened again: the picture and its words stand there, and no error."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_text("Save Notebook", exact=True).click()
+    eventually(lambda: len(ask(lab, "contents/compared.ipynb")["content"]["cells"][0]["outputs"]) == 3, "it was not saved")
+    shut_down(lab, page)
+    page.goto(f"{lab.format('compared.ipynb')}&reset")
+    expect(page.locator(".jp-OutputArea-output img")).to_be_visible()
+    expect(page.locator(".nl-words")).to_contain_text("Run this cell for the live dashboard.")
+    expect(page.get_by_text("model not found")).to_be_hidden()
+
+
 def test_a_level_that_does_not_move_is_called_out(lab, page, recorded, tmp_path):
     folder = new(small(steps=24), tmp_path / "stuck")
     train(folder)
-    put(lab, "late.ipynb", LATE.format(path=str(folder.path)))
+    put(lab, "late.ipynb", notebook_of(LATE.format(path=str(folder.path))))
     run_cells(page, lab.format("late.ipynb"), 1)
     expect(page.locator("[data-part=alarm]")).to_have_text(
         "cms-1 is late: it has never moved, and is to move every 4 steps (6 expected, 0 seen).", timeout=PATIENCE_S * 1000)

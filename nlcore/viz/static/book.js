@@ -9,7 +9,7 @@
     const answers = table && answering(table, await unpacked(table.packed));
     for (const place of document.querySelectorAll(`[data-demo="${name}"]`)) {
       const model = model_of({ ...traits }, answers?.());
-      takePlace(place, picture(place), table ? ".main-svg" : ".nl-status[hidden]");
+      takeTheirPlace(place, picture(place));
       window.nlBook.views[view].render({ model, el: place });
     }
   }
@@ -88,16 +88,15 @@
     return null;
   }
 
-  // The picture stays until the view has drawn, which needs its width before it is seen. `sign` is there then: an
-  // explorer's plot, or the hidden line in which a player said that it was unpacking its tape.
-  function takePlace(place, picture, sign) {
+  // The picture stays until the view has drawn, which needs its width before it is seen.
+  function takeTheirPlace(place, picture) {
     place.style.cssText = "height: 0; overflow: hidden; visibility: hidden";
     const watch = new MutationObserver(() => {
-      if (!place.querySelector(sign)) return;
+      if (!place.querySelector(".main-svg, canvas, .nl-drawn")) return;
       watch.disconnect();
       place.style.cssText = "";
       if (picture) picture.style.display = "none";
     });
-    watch.observe(place, { attributes: true, childList: true, subtree: true });
+    watch.observe(place, { childList: true, subtree: true });
   }
 })();

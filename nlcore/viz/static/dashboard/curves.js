@@ -3,11 +3,11 @@
 const PLOTLY_DASH = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot" };
 const SVG_DASH = { solid: "", dashed: "6 3", dotted: "2 3", dashdot: "7 3 2 3" };
 const SYMBOL = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
-const PANELS = { // what is drawn of a run's metrics: figures, a title, and how a value is said
-  loss: { title: "Bits per byte", figures: { loss: "training", validation_bits_per_byte: "validation" }, say: (v) => v.toFixed(3), height: 210 },
-  gradient_norm: { title: "Gradient norm", say: show, height: 74 },
-  lr: { title: "Learning rate", say: show, height: 74 },
-  tokens_per_second: { title: "Tokens per second", say: whole, height: 74 },
+const PANELS = { // what is drawn of a run's metrics: figures, a title, how a value is said, and what may be done to it
+  loss: { title: "Bits per byte", figures: { loss: "training", validation_bits_per_byte: "validation" }, say: (v) => v.toFixed(3), height: 210, jumps: true, logs: true },
+  gradient_norm: { title: "Gradient norm", say: show, height: 74, jumps: true, logs: true },
+  lr: { title: "Learning rate", say: show, height: 74, logs: true },
+  tokens_per_second: { title: "Tokens per second", say: whole, height: 74, jumps: true },
   memory: { title: "Memory held", say: memorySize, height: 74 },
 };
 const FEET = 22; // pixels below the last panel of a group, for the axis
@@ -47,7 +47,7 @@ class Curves {
       for (const [figure, name] of Object.entries(panel.figures ?? { [panel.name]: "" })) {
         const values = mean[figure];
         if (!values?.some((v) => v != null)) continue;
-        const marked = figure === "validation_bits_per_byte", soft = !marked && smoothing > 0;
+        const marked = figure === "validation_bits_per_byte", soft = panel.jumps && !marked && smoothing > 0;
         found.push({ figure, name, run: i, places, values, steps: table.steps, drawn: soft ? smoothed(values, smoothing) : values, raw: soft ? values : null,
           look: { ink: colour, dash: run.dash, marker: marked ? run.marker : "", faint: panel.name === "loss" && !marked ? 0.75 : 1 } });
       }
@@ -70,11 +70,11 @@ class Curves {
   }
   described(panel, lines, ink, feet) {
     const { axis, data } = this, { log, left, right, narrow } = this.settings(), [a, b] = axis.range(), isLoss = panel.name === "loss";
-    const inside = lines.map((line) => line.drawn.filter((_, i) => line.places[i] >= a && line.places[i] <= b));
+    const inside = lines.map((line) => line.values.filter((_, i) => line.places[i] >= a && line.places[i] <= b));
     const pairs = isLoss ? data.runs[0]?.order1 : null, best = isLoss && !data.hidden.has(0) ? data.runs[0]?.best : null;
     let [low, high] = extent(lines.length ? [...inside, pairs == null ? [] : [pairs]] : []);
     if (!(low < Infinity)) [low, high] = [0, 1];
-    const isLog = log && low > 0, from = isLog ? Math.log10(low) : low, to = isLog ? Math.log10(high) : high, room = (isLoss ? 0.12 : 0.07) * Math.max(to - from, Math.abs(to) / 50 || 0.01);
+    const isLog = log && panel.logs && low > 0, from = isLog ? Math.log10(low) : low, to = isLog ? Math.log10(high) : high, room = (isLoss ? 0.12 : 0.07) * Math.max(to - from, Math.abs(to) / 50 || 0.01);
     const line = (soft, colour) => ({ color: colour, width: 1, dash: soft });
     const events = data.events.map(({ step }) => axis.place(Math.max(0, step - 1))).map((x) => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: line("1px 3px", css(ink.soft)) }));
     const trace = (one, y, look) => ({ type: "scatter", x: one.places, y, mode: look.marker ? "lines+markers" : "lines", connectgaps: true, hoverinfo: "skip", opacity: look.faint,

@@ -12,7 +12,7 @@ class Runs {
     if (runs.length < 2) return;
     const differing = this.differing(), value = (v, digits = 3) => v == null ? "–" : v.toFixed(digits);
     const cells = runs.map((run, i) => run && {
-      "validation, bits per byte": run.result != null ? `${value(run.result)} at the end` : value(data.validation(i)),
+      validation: run.result != null ? `${value(run.result)} at the end` : value(data.validation(i)),
       best: run.best ? `${value(run.best.value)} at step ${whole(run.best.step)}` : "–",
       step: whole(run.step), time: lasting(run.seconds),
       ...Object.fromEntries(differing.map((name) => [name, run.settings[name] ?? "–"])),

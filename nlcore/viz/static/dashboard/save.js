@@ -11,19 +11,27 @@ const fileName = (name) => name.replace(/[^\w.-]+/g, "-");
 // Loss above, score below, on one axis, at twice the size of the screen; row names in ink with a mark of their colour.
 async function savePicture(Plotly, { data, curves, score, settings, ink, said }) {
   const SCALE = 2, HEAD = 26, LINE = 18, panel = curves.panels[0], stage = score.parts.score, { left } = settings(), rows = score.shown(), each = score.height();
-  const width = panel.area.clientWidth, wide = Math.max(width, left + stage.clientWidth), plot = panel.plot.clientHeight, told = panel.told ?? [];
-  const canvas = document.createElement("canvas"), begin = HEAD + LINE * told.length + 8, height = begin + plot + 12 + stage.clientHeight + 26;
+  const width = panel.area.clientWidth, wide = Math.max(width, left + stage.clientWidth), plot = panel.plot.clientHeight;
+  const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+  context.font = `12px ${ink.font}`;
+  let x = 8, line = 0;
+  const legend = (panel.told ?? []).map((one) => { // as many beside each other as there is room for
+    const words = `${data.runs[one.run].name}, ${one.name}: ${one.value == null ? "–" : panel.say(one.value)}`, room = 34 + context.measureText(words).width;
+    if (x > 8 && x + room > wide) [x, line] = [8, line + 1];
+    const place = { ...one, words, x, y: HEAD + LINE * (line + 0.5) };
+    x += room + 20;
+    return place;
+  });
+  const begin = HEAD + LINE * (line + 1) + 8, height = begin + plot + 12 + stage.clientHeight + 26;
   Object.assign(canvas, { width: SCALE * wide, height: SCALE * height });
-  const context = canvas.getContext("2d");
   context.scale(SCALE, SCALE);
   context.fillStyle = css(ink.ground); context.fillRect(0, 0, wide, height);
   const write = (words, x, y, colour, font = "12px") => { context.font = `${font} ${ink.font}`; context.fillStyle = css(colour); context.textBaseline = "middle"; context.fillText(words, x, y); };
   write(said, 8, HEAD / 2, ink.text, "bold 13px");
-  told.forEach((line, i) => {
-    const y = HEAD + LINE * (i + 0.5);
-    stroke(context, [8, 34], [y, y], line.look.ink, line.look.marker ? 2.2 : 1.4, CANVAS_DASH[line.look.dash]);
-    write(`${data.runs[line.run].name}, ${line.name}: ${line.value == null ? "–" : panel.say(line.value)}`, 42, y, ink.text);
-  });
+  for (const one of legend) {
+    stroke(context, [one.x, one.x + 26], [one.y, one.y], one.look.ink, one.look.marker ? 2.2 : 1.4, CANVAS_DASH[one.look.dash]);
+    write(one.words, one.x + 34, one.y, ink.text);
+  }
   const image = new Image();
   image.src = await Plotly.toImage(panel.plot, { format: "png", width, height: plot, scale: SCALE });
   await image.decode();

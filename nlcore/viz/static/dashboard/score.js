@@ -82,8 +82,8 @@ class Score {
         node("i", line, { class: row.momentum ? "nl-hollow" : "", style: `background:${look};border-color:${look}` });
         node("span", line, { text: row.label });
         if (group) node("b", line, { text: this.open.has(row.level) ? "▾" : "▸", "aria-hidden": "true" });
-        const says = row.momentum ? "average" : row.every;
-        node("small", line, { text: row.late ? `late · ${says}` : says });
+        const says = row.within ? "" : row.momentum ? "average" : row.every;
+        node("small", line, { text: [row.late ? "late" : "", says].filter(Boolean).join(" · ") });
         item.title = row.momentum ? "The optimizer's moving average of this level's gradients; it is renewed when the level fires" : `${row.every}: ${whole(row.expected)} expected, ${whole(row.seen)} seen${row.unit === "tokens" ? " in the steps reported" : ""}`;
         item.onclick = (event) => { this.choose(i); if (group && event.target.closest("b")) this.unfold(row, !this.open.has(row.level)); };
         return item;
