@@ -35,7 +35,7 @@ def write(names: list[str], folder: Path, tables: Path) -> dict[str, int]:
     (folder / "book.js").write_text(script("book"), encoding="utf-8")
     sizes = {}
     for name in names:
-        view = _demo(name).view
+        view = demo(name).view
         kind = type(view).__name__
         (folder / f"{kind}.js").write_text(_classic(kind, str(view._esm)), encoding="utf-8")
         (folder / f"{kind}.css").write_text(str(view._css), encoding="utf-8")
@@ -56,9 +56,9 @@ def loads(names: list[str], root: str) -> str:
     """HTML that loads what these demos need, for a page from which `root` is the way to the book's first one."""
     if not names:
         return ""
-    demos = [_demo(name) for name in names]
-    kinds = list(dict.fromkeys(type(demo.view).__name__ for demo in demos))
-    charted = ["plotly"] if any(isinstance(demo, Explorer) for demo in demos) else []
+    demos = [demo(name) for name in names]
+    kinds = list(dict.fromkeys(type(one.view).__name__ for one in demos))
+    charted = ["plotly"] if any(isinstance(one, Explorer) for one in demos) else []
     at = f"{root}_static/{FOLDER}"
     styles = [f'<link rel="stylesheet" href="{at}/{kind}.css">' for kind in kinds]
     scripts = [f'<script defer src="{at}/{file}.js"></script>' for file in (*charted, "book", *kinds, *names)]
@@ -66,7 +66,8 @@ def loads(names: list[str], root: str) -> str:
 
 
 @cache
-def _demo(name: str) -> Demo:
+def demo(name: str) -> Demo:
+    """The demo of that name."""
     return getattr(import_module(f"{explorers.__name__}.{name}"), name)()
 
 
@@ -82,7 +83,7 @@ def table(name: str, tables: Path) -> Data:
     kept, inputs = tables / f"{name}.json", execute.package()
     if kept.exists() and (found := json.loads(kept.read_text(encoding="utf-8")))["inputs"] == inputs:
         return found["table"]
-    made = tabulate(_demo(name))
+    made = tabulate(demo(name))
     tables.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps({"inputs": inputs, "table": made}), encoding="utf-8")
     return made
@@ -90,14 +91,14 @@ def table(name: str, tables: Path) -> Data:
 
 def _shown(name: str, tables: Path) -> str:
     """The script that shows a demo."""
-    demo = _demo(name)
-    traits = {trait: getattr(demo.view, trait) for trait in demo.view.keys if trait not in SHARED}
+    made = demo(name)
+    traits = {trait: getattr(made.view, trait) for trait in made.view.keys if trait not in SHARED}
     answers = None
-    if isinstance(demo, Explorer):
+    if isinstance(made, Explorer):
         answers = table(name, tables)
         controls = answers["controls"]
         traits |= {"controls": controls, "asked": {"number": 0, "at": first(controls)}, "answer": {}}
-    given = (name, type(demo.view).__name__, traits, answers)
+    given = (name, type(made.view).__name__, traits, answers)
     return f"nlBook.show({','.join(json.dumps(one, ensure_ascii=False, separators=(',', ':')) for one in given)});\n"
 
 

@@ -30,7 +30,8 @@ store_and_recall().predict("01-hold")
 # unless the keys are orthonormal. An MLP goes beyond, if it sees the pairs again and again.
 #
 # </details>
-#
+
+# %% [markdown]
 # Colour off the diagonal is **crosstalk**: an answer that contains other pairs' values. The rest of
 # this chapter says where it comes from, and which choice fights it.
 
@@ -562,7 +563,8 @@ learn_or_memorise().predict("01-noise")
 # ones the noise. Few steps act like a large penalty.
 #
 # </details>
-#
+
+# %% [markdown]
 # It is worst where the number of pairs equals the width. Try 64 and 128 pairs: there are then more
 # pairs than the matrix can memorise, and it must learn.
 

@@ -29,7 +29,8 @@ backward_as_writes().predict("02-small")
 # back, and it cancels in the sum.
 #
 # </details>
-#
+
+# %% [markdown]
 # In numbers, for the same layer:
 
 # %%
@@ -339,7 +340,8 @@ frozen_values().predict("02-frozen")
 # passes by the answer: it cannot see what it has written.
 #
 # </details>
-#
+
+# %% [markdown]
 # Asking the memory again from time to time is not always a cure. Every 8 writes follows
 # backpropagation closely; every 32 writes is **worse than never**. Each time, 32 values try to mend one
 # and the same error, and overshoot together; the next 32 mend the overshoot.
@@ -427,8 +429,8 @@ for number, (box, whole) in enumerate(zip(solved, stepped.memory), start=1):
 # $$\theta_{t+1} = \mathrm{argmin}_\Phi\; \mathcal{L}(\Phi; x_{t+1}) + \frac{1}{2\eta} \lVert \Phi - \theta_t \rVert^2$$
 #
 # Set the gradient to 0 and you find $\theta_{t+1} = \theta_t - \eta \nabla \mathcal{L}(\theta_{t+1})$:
-# a step that uses the gradient where it *arrives*. It is called implicit. For our layer,
-# **predict** whether it goes further than half of the way, or less far.
+# a step that uses the gradient where it *arrives*. It is called implicit. Does it take our layer further than half of
+# the way, or less far?
 
 # %%
 def loss_of(W):
@@ -444,8 +446,8 @@ print("implicit step answers", [round(a, 4) for a in (implicit @ x).tolist()])
 
 # %% [markdown]
 # A third of the way: the error keeps $1 / (1 + \eta \lVert x \rVert^2) = 2/3$. By the gradient step it
-# keeps $1 - \eta \lVert x\rVert^2 = 1/2$. Now make $\eta$ large. The first number stays between 0 and
-# 1. The second passes 0 at $\eta = 0.2$, and from $0.4$ on each step makes things worse. That cautious
+# keeps $1 - \eta \lVert x\rVert^2 = 1/2$. Now make $\eta$ large. The first number stays between 0 and 1.
+# The second passes 0 at $\eta = 0.2$, and from $0.4$ on each step makes things worse. That cautious
 # rate is where chapter 05 begins.
 
 # %%

@@ -29,7 +29,8 @@ orthogonal_tasks().predict("03-lost")
 # harms most.
 #
 # </details>
-#
+
+# %% [markdown]
 # Why? Each of them carries something from step to step. This chapter opens that something. The
 # shortenings: *mom.* is momentum; *lit.*, *bnd.* and *exact* are forms of Delta Momentum, derived below.
 
@@ -621,7 +622,8 @@ psi_landscape().predict("03-stop")
 # from stop to stop: the valley's walls are steep, and a path that crosses them may land anywhere.
 #
 # </details>
-#
+
+# %% [markdown]
 # So one lucky setting proves nothing. We count over a grid of 21 rates, 12 retentions and 16 values of
 # $\beta$, from nine starts within 0.1 of the paper's. A setting is *sure* if it arrives from all nine.
 

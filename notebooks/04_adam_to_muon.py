@@ -28,7 +28,8 @@ adam_as_regression().predict("04-turn")
 # squares have no sign.
 #
 # </details>
-#
+
+# %% [markdown]
 # The right half shows why Adam is a memory: each past gradient is a point, its
 # height is what the memory should answer to it, and Adam's step is the slope of the best line.
 #
@@ -409,7 +410,8 @@ newton_schulz_spectra().predict("04-first")
 # the cubic needs about a dozen, exactly; the printed form stops between.
 #
 # </details>
-#
+
+# %% [markdown]
 # Five rough steps buy Muon what it wants: a step that moves rare directions as much as common ones.
 
 # %% [markdown]

@@ -30,7 +30,8 @@ correlated_streams().predict("05-drift")
 # stops near one quarter: half of the target. The green rule is the same step with the value given.
 #
 # </details>
-#
+
+# %% [markdown]
 # So there are two ideas in it, one that helps and one that hurts. This chapter takes them apart.
 
 # %% [markdown]
@@ -129,7 +130,8 @@ stable_steps().predict("05-stable")
 # than gradient descent.
 #
 # </details>
-#
+
+# %% [markdown]
 # That is the idea that helps: **the exact step**, whose size answers to the input. It does not need the
 # erasing.
 
@@ -548,7 +550,8 @@ generalized_descent().predict("05-outliers")
 # notices. Robust, and biased: one can want both, but should know the price.
 #
 # </details>
-#
+
+# %% [markdown]
 # As an optimizer it is `GeneralizedGradientDescent`; here it descends on the network's task.
 
 # %%

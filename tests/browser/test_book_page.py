@@ -13,8 +13,10 @@ from bench.lab import open_page
 from book import execute, html, live
 from book.chapters import chapters
 from nlcore.viz import explorers
+from nlcore.viz.chart import Explorer
 from nlcore.viz.chart.table import settings, unpacked
 
+CHARTED = [name for name in explorers.names() if isinstance(live.demo(name), Explorer)]
 # What plotly was given for each line and field of the plots, without bands and casings.
 DRAWN = """frames => frames.map(frame => frame.data.filter(trace => trace.hoverinfo !== 'skip')
   .map(trace => trace.z ? {x: trace.x, y: trace.y, z: trace.z} : {x: trace.x, y: trace.y}))"""
@@ -61,8 +63,8 @@ def tab(chromium: str) -> Iterator[Page]:
 
 
 def explorers_of(notebook: Path) -> list[str]:
-    """The explorers that a notebook shows."""
-    return [name for name in execute.named_pictures(nbformat.read(notebook, as_version=4)) if name in explorers.names()]
+    """The explorers with charts that a notebook shows."""
+    return [name for name in execute.named_pictures(nbformat.read(notebook, as_version=4)) if name in CHARTED]
 
 
 def go(page: Page, address: Path, theme: str = "light") -> None:
@@ -103,11 +105,8 @@ def is_drawn(demo: Locator, chart: list[dict[str, Any]]) -> bool:
 def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
     notebook = next(path for path in stored(root) if path.name.startswith(chapter))
     go(tab, book / "notebooks" / f"{notebook.stem}.html")
-    names = [name for name in explorers_of(notebook) if (book / "_static" / "live" / f"{name}.js").exists()]
-    assert names
-    for name in names:
-        if tab.locator(f"[data-demo={name}] .nl-plots").count():
-            moves_as_its_table_says(tab, tab.locator(f"[data-demo={name}]"), live.table(name, root / "build" / "tables"))
+    for name in explorers_of(notebook):
+        moves_as_its_table_says(tab, tab.locator(f"[data-demo={name}]"), live.table(name, root / "build" / "tables"))
 
 
 def moves_as_its_table_says(page: Page, demo: Locator, table: dict[str, Any]) -> None:
@@ -167,6 +166,25 @@ def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
     listed = tab.locator("article li").all_inner_texts()
     assert [line[:2] for line in listed] == [chapter.number for chapter in chapters()]
     assert [line[:2] for line in listed if "to come" in line] == ["06", "07", "08", "09", "10", "12", "13"]
+
+
+@pytest.mark.parametrize("page, name", [("index", "clock_of_levels"), ("notebooks/02_backpropagation", "backward_as_writes")])
+def test_players_play_by_keyboard_and_by_mouse(page, name, book, tab):
+    go(tab, book / f"{page}.html")
+    demo = tab.locator(f"[data-demo={name}]")
+    play, slider = demo.locator(".nl-play"), demo.locator(".nl-controls input[type=range]").first
+    word = demo.locator(".nl-controls output").first
+    for press in (lambda: (play.focus(), tab.keyboard.press("Enter")), play.click):
+        before = word.inner_text()
+        press()
+        expect(word).not_to_have_text(before)
+        press()
+    slider.focus()
+    tab.keyboard.press("Home")
+    first = demo.inner_text()
+    tab.keyboard.press("End")
+    assert demo.inner_text() != first
+    assert not demo.locator("xpath=ancestor-or-self::*[preceding-sibling::*]").first.locator("xpath=preceding-sibling::*[1]").is_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

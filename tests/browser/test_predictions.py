@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from bench.lab import notebook_of, put, run_all
+from bench.lab import ask, notebook_of, put, run_all
 
 ALONE = notebook_of('from nlcore.viz.predictions import predict, predictions\npredict("01-exact")', "predictions()")
 CURVE = notebook_of('from nlcore.viz.explorers.fading import fading\nfading().predict("00-fading")')
@@ -12,6 +12,7 @@ BOTH = notebook_of(
     'from nlcore.viz.explorers.learn_or_memorise import learn_or_memorise\nlearn_or_memorise().predict("01-noise")',
     'from nlcore.viz.explorers.store_and_recall import store_and_recall\nstore_and_recall().predict("01-hold")',
 )
+DEAD = notebook_of(ALONE.cells[0].source, CURVE.cells[0].source)
 TICK = notebook_of(
     "from nlcore.viz.explorers.generalized_descent import generalized_descent\n"
     'generalized_descent().predict("05-outliers")'
@@ -153,6 +154,26 @@ def test_to_look_first_opens_the_view_and_counts_for_nothing(lab, page):
     expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right.")
     expect(sliders).not_to_have_attribute("inert", "")
     assert page.complaints == []
+
+
+def test_without_its_kernel_a_question_is_plain_words_with_the_answer_folded(lab, page):
+    opened(lab, page, "dead.ipynb", DEAD)
+    expect(page.locator(".nl-ask")).to_have_count(2)
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    for kernel in ask(lab, "kernels"):
+        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    page.goto("about:blank")
+    page.goto(f"{lab.format('dead.ipynb')}&reset")
+    words = page.locator(".jp-OutputArea").filter(has_text="which of the two keys gets an exact answer")
+    expect(words.get_by_role("listitem")).to_have_count(4)
+    page.wait_for_timeout(4000)  # the lab looks for a widget for two seconds before it gives up
+    expect(words.get_by_text("A write with η = 1 removes")).to_be_hidden()
+    words.get_by_text("The answer").click()
+    expect(words.get_by_text("A write with η = 1 removes")).to_be_visible()
+    expect(page.get_by_text("Draw the recall of the memory that corrects")).to_be_visible()
+    for complaint in page.get_by_text(re.compile("Error displaying|model not found|Loading widget")).all():
+        expect(complaint).not_to_be_visible()
 
 
 CONTRAST = """root => {

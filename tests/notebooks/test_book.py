@@ -1,11 +1,15 @@
 """The book's tools on a small notebook: built in a real kernel, never over a reader's changes."""
 
 import re
+from random import Random
 
 import nbformat
 import pytest
 
-from book import execute, html, source
+from book import chapters, execute, html, live, source
+from nlcore.viz import explorers
+from nlcore.viz.chart import Explorer
+from nlcore.viz.chart.table import settings, unpacked
 
 SCRIPT = '''# %% [markdown]
 # # A small chapter
@@ -99,6 +103,52 @@ def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, t
     assert re.search(r'<img[^>]*alt="A line that rises\."', chapter)
     assert "<math" in chapter and "\\mathcal" not in re.sub(r"<script.*?</script>", "", chapter, flags=re.S)
     assert "A small chapter" in page.read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in explorers.names() if isinstance(live.demo(name), Explorer)])
+def test_the_book_has_of_every_explorer_what_it_answers_in_a_small_file(name, root):
+    found, made = live.table(name, root / "build" / "tables"), live.demo(name)
+    words = {control: one["words"] for control, one in found["controls"].items()}
+    pick = Random(0)
+    for place, (at, chart) in enumerate(zip(settings(found), unpacked(found), strict=True)):
+        if place == 0 or pick.random() < 0.005:
+            whole = {control: made.controls[control].words.index(words[control][stop]) for control, stop in at.items()}
+            assert chart == made.answer(whole)
+    for control, one in found["controls"].items():
+        whole = made.controls[control]
+        ends = {whole.words[0], whole.words[-1], whole.words[whole.first]}
+        assert ends <= set(one["words"]) and one["words"][one["first"]] == whole.words[whole.first]
+        assert len(one["words"]) == len(whole.words) or one["kind"] == "slider" and len(one["words"]) >= 5
+
+
+def test_the_chapters_are_the_same_in_readme_in_the_first_notebook_and_on_disk(root):
+    listed = {cells[0]: cells for cells in chapters.rows(chapters.README.read_text())}
+    asked = {cells[0]: cells for cells in chapters.rows(chapters.START.read_text())}
+    assert list(listed) == [f"{number:02}" for number in range(14)] and set(asked) == set(listed) - {"00"}
+    for number, cells in listed.items():
+        there = [path.name for path in (root / "notebooks").glob(f"{number}_*.ipynb")]
+        assert re.findall(r"\(notebooks/(.*?)\)", cells[1]) == there and (cells[-1] == "to come") == (not there)
+        assert re.findall(r"\]\((.*?)\)", asked.get(number, ["", ""])[1]) == (there if number in asked else [])
+    assert all(chapter.question.endswith("?") for chapter in chapters.chapters()[1:])
+
+
+@pytest.mark.parametrize(
+    "there, at, words",
+    [
+        ("01 02", "01", "**Next.** [02 · Backpropagation is a memory](02_x.ipynb): what does training write, and under which key?"),
+        ("05 11", "05", "**Next.** Chapters 06 to 10 are to come; until then, go on with [11 · Train Hope at full scale](11_x.ipynb)."),
+        ("11 13", "11", "**Next.** Chapter 12 is to come; until then, go on with [13 · What holds, what does not](13_x.ipynb)."),
+        ("11", "11", "**Next.** Chapters 12 and 13 are to come."),
+        ("13", "13", ""),
+        ("xx", "xx", ""),
+    ],
+)
+def test_a_chapter_ends_with_where_to_go_on(there, at, words, tmp_path):
+    for number in there.split():
+        (tmp_path / f"{number}_x.py").write_text("# %% [markdown]\n# # A title\n")
+    script = tmp_path / f"{at}_x.py"
+    assert chapters.onward(script) == words
+    assert (source.read(script).cells[-1].source == words) == bool(words)
 
 
 def test_a_page_that_loads_from_the_network_is_found(tmp_path):

@@ -9,7 +9,7 @@
     const answers = table && answering(table, await unpacked(table.packed));
     for (const place of document.querySelectorAll(`[data-demo="${name}"]`)) {
       const model = model_of({ ...traits }, answers?.());
-      takeTheirPlace(place, picture(place));
+      takePlace(place, picture(place), table ? ".main-svg" : ".nl-status[hidden]");
       window.nlBook.views[view].render({ model, el: place });
     }
   }
@@ -88,15 +88,16 @@
     return null;
   }
 
-  // The picture stays until the view has drawn, which needs its width before it is seen.
-  function takeTheirPlace(place, picture) {
+  // The picture stays until the view has drawn, which needs its width before it is seen. `sign` is there then: an
+  // explorer's plot, or the hidden line in which a player said that it was unpacking its tape.
+  function takePlace(place, picture, sign) {
     place.style.cssText = "height: 0; overflow: hidden; visibility: hidden";
     const watch = new MutationObserver(() => {
-      if (!place.querySelector(".main-svg, canvas, .nl-drawn")) return;
+      if (!place.querySelector(sign)) return;
       watch.disconnect();
       place.style.cssText = "";
       if (picture) picture.style.display = "none";
     });
-    watch.observe(place, { childList: true, subtree: true });
+    watch.observe(place, { attributes: true, childList: true, subtree: true });
   }
 })();
