@@ -26,11 +26,7 @@ const LETTERS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", 
 
 // ---- ink: every colour of a level is fit to be read on the page it stands on ----
 
-const channels = (colour) => { // "#rrggbb", or what a browser computes: rgb() counts to 255, a mixture's color(srgb) to 1
-  if (colour.startsWith("#")) return [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  const numbers = colour.match(/[\d.]+(e-?\d+)?/g).slice(0, 3).map(Number);
-  return colour.startsWith("color(") ? numbers.map((value) => Math.round(255 * value)) : numbers;
-};
+const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const mixed = (from, to, share) => from.map((value, i) => Math.round(value + (to[i] - value) * share));
 const css = (rgb, alpha = 1) => `rgba(${rgb.join()},${alpha})`;
 
