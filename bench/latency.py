@@ -25,13 +25,13 @@ MOVES = 12
 CONTROLS = """() => [...document.querySelectorAll('.jp-OutputArea input[type=range], .jp-OutputArea select')]
   .filter(control => !control.disabled && control.offsetParent)
   .map(control => control.getAttribute('aria-label') ?? control.labels[0]?.textContent ?? 'a control')"""
-# Milliseconds from a control's own event, when it is moved by so many stops, until plotly has drawn again, or, where
-# there is no plotly, until a canvas looks different; null if that never happens.
+# Milliseconds from a control's own event, when it is moved by so many stops, until plotly has drawn again, or, in a
+# player, which has no plotly, until the frame after which it looks different; null if that never happens.
 MOVE = """async ([index, by]) => {
   const control = [...document.querySelectorAll('.jp-OutputArea input[type=range], .jp-OutputArea select')]
     .filter(control => !control.disabled && control.offsetParent)[index];
-  const frames = [...document.querySelectorAll('.nl-frame.js-plotly-plot')], canvases = [...document.querySelectorAll('.jp-OutputArea canvas')];
-  const look = () => canvases.map(canvas => canvas.toDataURL()).join();
+  const frames = [...document.querySelectorAll('.nl-frame.js-plotly-plot')], view = document.querySelector('.nl');
+  const look = () => view.innerHTML + [...view.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join();
   const before = look(), started = performance.now();
   const drawn = frames.length ? Promise.all(frames.map(frame => new Promise(done => frame.once('plotly_afterplot', done)))) : null;
   if (control.tagName === 'SELECT') control.selectedIndex = (control.selectedIndex + by + control.length) % control.length;
@@ -40,10 +40,10 @@ MOVE = """async ([index, by]) => {
   const late = new Promise(done => setTimeout(() => done(null), 2000));
   const taken = () => performance.now() - started;
   if (drawn) return Promise.race([drawn.then(taken), late]);
-  while (look() === before) {
+  do {
     if (taken() > 2000) return null;
     await new Promise(requestAnimationFrame);
-  }
+  } while (look() === before);
   return taken();
 }"""
 
@@ -64,7 +64,8 @@ def show(page: Page, address: str, name: str, shots: Path | None) -> None:
     """Opens a notebook with the explorer and waits until it is drawn; keeps pictures before and after a move."""
     page.set_viewport_size({"width": 1400, "height": 1300})
     run_all(page, address)
-    page.locator(".jp-OutputArea canvas, .nl-frame .main-svg").first.wait_for()
+    page.locator(".nl input[type=range]").first.wait_for()
+    page.wait_for_function("() => [...document.querySelectorAll('.nl-frame')].every(frame => frame.querySelector('.main-svg'))")
     page.wait_for_timeout(1500)
     if shots is None:
         return

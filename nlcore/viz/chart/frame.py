@@ -43,7 +43,7 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
     inside = (y[there] >= low) & (y[there] <= high)
 
     def told(at: int, of: int, way: str) -> Exit:
-        above, late = y[at] > high, across.share(x[at]) > 0.7
+        above, late = y[of] > high, across.share(x[at]) > 0.7
         words = " ".join(filter(None, ("▲" if above else "▼", way, short(y[of]))))
         return Exit(float(x[at]), high if above else low, words, "right" if late else "left", "top" if above else "bottom")
 

@@ -85,7 +85,7 @@ def _line(axes: Axes, line: Line, cased: bool) -> None:
         axes.bar(line.x, line.y, color=style["color"], label=style["label"], width=0.8 * _gap(line.x))
         return
     if line.style == "lying":
-        axes.barh(line.y, line.x, color=style["color"], label=style["label"], height=0.8 * _gap(line.y))
+        axes.barh(line.y, np.where(np.isfinite(line.x), line.x, np.nan), color=style["color"], label=style["label"], height=0.8 * _gap(line.y))
         return
     if line.style == "points":
         area = (np.asarray(line.size) * 0.8) ** 2

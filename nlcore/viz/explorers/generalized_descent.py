@@ -22,8 +22,7 @@ RETENTIONS = {
 """Name -> states c and decay."""
 LOOKS = looks(RULES)
 SHOWN = (0.005, 5.0)
-WRITTEN = 2.0
-"""Ends of the frames."""
+"""Distances in the frame."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def chart(found: Descent) -> Chart:
         Plot("Distance to the clean target", "step", "squared distance (share)", loss, y_log=True, y_range=SHOWN,
              references={0.25: "half of the target", 1.0: "nothing learnt"}),
         Plot("What is written of a value", "self-generated value u", "written, as a multiple of x", writes + plain,
-             x_range=(found.grid[0], found.grid[-1]), y_range=(-WRITTEN, WRITTEN)),
+             x_range=(found.grid[0], found.grid[-1]), y_range=(found.plain.min(), found.plain.max())),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def chart(found: LearnOrMemorise) -> Chart:
         mark = Line("", x[[best]], errors.unseen[[best]], LOOKS["unseen keys"], "points", size=12)
         return Plot(
             f"{title}, error {errors.unseen[best]:.2f}", label, "squared error", (*lines, mark), x_log=True,
-            x_range=(x[0], x[-1]), y_range=(0, 2), references={1.0: "silence"},
+            x_range=(x[0] / 1.4, x[-1] * 1.4), y_range=(0, 2), references={1.0: "silence"},
         )
 
     weak, few = found.ridge.best, found.descent.best

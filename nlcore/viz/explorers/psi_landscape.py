@@ -122,18 +122,18 @@ def chart(found: Landscape) -> Chart:
         said = f"{found.needed[i]:.0f} steps" if np.isfinite(found.needed[i]) else f"not in {STEPS} steps"
         paths.append(Line(f"{name}: {said}", *_seen(found.paths[i]).T, LOOKS[name], "both", size=4))
         at, keep = np.nonzero(best == i)
-        areas.append(Line(f"{name} fastest: {_share(best == i)}", ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
+        areas.append(Line(f"{name} fastest: {share(best == i)}", ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
     eta, alpha = found.here
     return (
         Plot("Paths from (−3.5, 2) to (0, 0)", "r", "θ", tuple(paths),
              Heat(found.z, "log₁₀ ψ", R, TH, (-3.0, 2.0), "pale", contours=10), x_range=(R[0], R[-1]), y_range=(TH[0], TH[-1]), width=1.2),
-        Plot(f"Fastest at each setting (none arrives: {_share(best < 0)})", "η", "α",
+        Plot(f"Fastest at each setting (none arrives: {share(best < 0)})", "η", "α",
              (*areas, Line("the paths on the left", np.array([eta]), np.array([alpha]), REFERENCE, "points", size=10)),
              x_range=(8e-4, 0.125), y_range=(-0.05, 1.05), x_log=True),
     )
 
 
-def _share(there: np.ndarray) -> str:
+def share(there: np.ndarray) -> str:
     """How many of the settings, in percent; few are not none, and nearly all are not all."""
     share = there.mean()
     return "<1%" if 0 < share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nlcore.viz.explorers.adam_as_regression import STEPS, STREAMS, compute
+from nlcore.viz.chart.frame import exits
+from nlcore.viz.explorers.adam_as_regression import STEPS, STREAMS, chart, compute
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -51,3 +52,12 @@ def test_bad_arguments_are_one_sentence(wrong):
 def test_the_step_turns_with_the_stream():
     before, after = (compute("switching", past, 0.5, 0.9, 0.99) for past in (35, 59))
     assert before.step[-1] > 0.5 > -0.5 > after.step[-1]
+
+
+def test_points_are_larger_the_more_they_count_on_axes_that_keep_still():
+    for past, beta2 in ((5, 0.5), (59, 0.9), (79, 0.999)):
+        _, regression = chart(compute("switching", past, 1.5, 0.9, beta2))
+        assert (np.diff(regression.lines[0].size) > 0).all()
+        assert (regression.x_range, regression.y_range) == ((-4.4, 4.4), (-3.25, 6.5))
+    _, far = chart(compute("switching", 59, 0.5, 0.9, 0.5))
+    assert [one.words for one in exits(far.lines[0], far)] == ["▲ 54 more, to 3.0 × 10¹⁴"]

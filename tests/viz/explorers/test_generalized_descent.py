@@ -61,3 +61,12 @@ def test_huber_never_writes_more_than_eta_delta():
     found = compute(20.0, NEAR, 0.2, 0.5)
     assert np.abs(found.written[2]).max() <= 0.2 * 0.5 + 1e-12
     assert np.abs(found.written[0]).max() > 2
+
+
+def test_the_lines_are_what_each_rule_writes_of_a_value_that_its_memory_answers_with_0():
+    found, rate = compute(5.0, NEAR, 0.5, 0.4), 0.5
+    u, (dot, l2, huber, lp) = found.grid, found.plain
+    np.testing.assert_allclose(dot, rate * u)
+    np.testing.assert_allclose(l2, rate * u / (1 + rate))
+    np.testing.assert_allclose(huber, rate * np.clip(u / (1 + rate), -0.4, 0.4))
+    np.testing.assert_allclose(np.abs(lp), rate * np.sqrt(np.abs(u - lp)), atol=1e-12)

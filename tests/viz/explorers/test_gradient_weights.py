@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from nlcore.optim import Momentum
+from nlcore.viz.chart.frame import exits
 from nlcore.viz.explorers.gradient_weights import ALPHAS, SHOWN, chart, compute, newest
 
 
@@ -45,3 +46,12 @@ def test_what_never_settles_is_refused():
 def test_the_chart_says_both_counts():
     bars, half, most = chart(compute(0.5))[0].lines
     assert bars.y[0] == 0.5 and (half.name, most.name) == ("newest 1 carry half", "newest 7 carry 99%")
+
+
+def test_the_frame_stays_and_what_lies_beyond_it_is_said():
+    short, long = (chart(compute(alpha))[0] for alpha in (0.5, 0.99))
+    assert (short.x_range, short.y_range) == (long.x_range, long.y_range)
+    assert [line.name for line in long.lines[1:]] == [
+        "newest 69 carry half, beyond the frame", "newest 459 carry 99%, beyond the frame",
+    ]  # fmt: skip
+    assert [one.words for one in exits(short.lines[0], short)] == ["▲ 0.5"] and not exits(long.lines[0], long)

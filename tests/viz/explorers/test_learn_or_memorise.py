@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlcore.viz.explorers.learn_or_memorise import STEPS, STREAMS, STRENGTHS, compute
+from nlcore.viz.explorers.learn_or_memorise import STEPS, STREAMS, STRENGTHS, chart, compute
 
 
 def drawn(pairs: int, width: int, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,3 +63,10 @@ def test_without_noise_more_steps_are_always_better():
 def test_bad_arguments_are_one_sentence(pairs, noise, width):
     with pytest.raises(ValueError, match="1 or more"):
         compute(pairs, noise, width)
+
+
+def test_a_best_at_the_edge_of_the_grid_is_said_to_be_one():
+    assert [plot.title.split(", error")[0] for plot in chart(compute(32, 0.0, 32))] == [
+        "Ridge: best as weak as possible", "Descent: best after as many steps as you like",
+    ]  # fmt: skip
+    assert chart(compute(32, 0.5, 32))[1].title == "Descent: best after 8 steps, error 0.41"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlcore.viz.explorers.newton_schulz_spectra import SIZE, STEPS, compute
+from nlcore.viz.explorers.newton_schulz_spectra import SIZE, STEPS, chart, compute
 
 POLYNOMIALS = {
     "cubic (43)": lambda s, s0: 1.5 * s - 0.5 * s**3,
@@ -42,3 +42,8 @@ def test_before_any_step_all_forms_are_where_they_began():
     found = compute(0, 30.0)
     for values in found.after.values():
         np.testing.assert_allclose(values, found.before, atol=1e-12)
+
+
+def test_each_form_is_marked_at_the_step_that_is_shown():
+    marks = chart(compute(7, 30.0))[1].lines[-3:]
+    assert [(line.x.tolist(), line.y[0]) for line in marks] == [([7], values[7]) for values in compute(7, 30.0).off.values()]

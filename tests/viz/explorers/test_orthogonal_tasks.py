@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nlcore.optim import DeltaMomentum, Momentum, Muon
-from nlcore.viz.explorers.orthogonal_tasks import NAMES, RATES, TASKS, compute, run, tasks
+from nlcore.viz.chart.frame import exits
+from nlcore.viz.explorers.orthogonal_tasks import NAMES, RATES, TASKS, chart, compute, run, tasks
 
 
 def optimizers(alpha, beta):
@@ -75,3 +76,16 @@ def test_nothing_is_forgotten_before_a_task_is_left():
 def test_another_number_of_tasks_is_refused():
     with pytest.raises(ValueError, match="5 tasks: choose one of"):
         compute(50, "SGD", 5, 0.9, 20, 1.0)
+
+
+def test_the_one_in_view_is_marked_and_who_has_left_all_numbers_is_said():
+    bars = chart(compute(100, "delta, literal", 2, 0.9, 40, 8.0))[2]
+    assert list(bars.y_ticks.values()) == ["▸ delta, literal" if name == "delta, literal" else name for name in NAMES]
+    view, others = bars.lines
+    assert np.flatnonzero(~np.isnan(view.x)).tolist() == [2] and np.isnan(others.x[2])
+    assert [one.words for one in exits(view, bars)] == ["beyond all numbers ▶"]
+
+
+def test_tasks_that_are_not_there_have_no_name():
+    loss, held, _ = chart(compute(100, "SGD", 2, 0.9, 30, 1.0))
+    assert [line.name for line in loss.lines] == [line.name for line in held.lines] == ["task 1", "task 2", "", ""]

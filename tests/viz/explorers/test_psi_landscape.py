@@ -8,7 +8,7 @@ import torch
 
 from nlcore.optim import DeltaMomentum, Momentum
 from nlcore.viz.explorers.psi_landscape import ALPHAS, ARRIVED, BETAS, ETAS, FORMS, START, STEPS
-from nlcore.viz.explorers.psi_landscape import arrival, compute, psi, survey, walk, winners
+from nlcore.viz.explorers.psi_landscape import arrival, compute, psi, share, survey, walk, winners
 
 
 def height(weight, k, a, w):
@@ -70,3 +70,8 @@ def test_the_lowest_point_is_where_the_paths_end():
     end = compute(float(ETAS[11]), 0.9, float(BETAS[4]), 1.0, 1.0, 5.0)
     assert psi(0.0, 0.0, (1.0, 1.0, 5.0)) == 0 and np.isfinite(end.needed).all()
     assert end.paths.shape == (len(FORMS), STEPS + 1, 2) and np.abs(end.paths[:, -1, 0]).max() < ARRIVED**0.5
+
+
+@pytest.mark.parametrize("there, settings, words", [(0, 252, "0%"), (1, 252, "<1%"), (3, 252, "1%"), (251, 252, ">99%"), (252, 252, "100%")])
+def test_few_are_not_none_and_nearly_all_are_not_all(there, settings, words):
+    assert share(np.arange(settings) < there) == words

@@ -11,6 +11,7 @@ from nlcore.viz.explorers.store_and_recall import (
     RULES,
     SHOWN,
     WIDTHS,
+    chart,
     compute,
     draw_pairs,
     measure,
@@ -113,3 +114,8 @@ def test_what_theory_says_holds_in_the_table(width):
 def test_a_setting_that_is_not_in_the_table_gets_one_sentence():
     with pytest.raises(ValueError, match="that the controls offer"):
         compute("delta", 1.0, 17, "random")
+
+
+def test_the_rule_that_is_looked_at_is_drawn_strong():
+    lines = chart(compute("Oja", 1.0, 32, "random"))[0].lines
+    assert [line.name for line in lines if line.strong] == ["Oja"]
