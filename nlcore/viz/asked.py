@@ -33,7 +33,10 @@ class Asks(View):
         drawing: of a curve or a point, on the axes of the view's chart.
         stops: where the view's controls go once it is answered, by name; where they are, if it names none.
         setting: the same in words; "" for where they are.
+        Raises ValueError for a curve or a point without a drawing.
         """
+        if drawing is None and not isinstance(prediction, Tick):
+            raise ValueError(f"{prediction.key} is drawn on an explorer's chart: ask it with that explorer's predict")
         self._asked, self._drawing = prediction, drawing
         self._name = f"your guess ({setting})" if setting else "your guess"
         self.prediction = {"outcome": None, "trouble": "", "stops": dict(stops or {}), **_question(prediction, drawing)}
@@ -42,7 +45,7 @@ class Asks(View):
         except reader.ReaderError as error:
             self.prediction = self.prediction | {"trouble": str(error)}
             return
-        if answer and (answer.right is None or prediction.takes(answer.answer)):
+        if answer and (answer.answer is None or prediction.takes(answer.answer)):
             self._tell(answer.answer)
 
     def heard(self, message: Data) -> None:
@@ -103,13 +106,13 @@ def plain(prediction: Prediction) -> str:
     return "\n  - ".join((f"Predict. {prediction.question}", *options))
 
 
-def folded(prediction: Prediction, more: str = "") -> str:
-    """The question as HTML that needs no kernel: the answer is behind a fold, with `more` (HTML) below it."""
+def folded(prediction: Prediction) -> str:
+    """The question as HTML that needs no kernel; the answer is behind a fold."""
     options = "".join(f"<li>{html.escape(option)}</li>" for option in getattr(prediction, "options", ()))
     answer = f"<strong>{html.escape(prediction.right)}.</strong> " if isinstance(prediction, Tick) else ""
     return (
         f"<p><strong>Predict.</strong> {html.escape(prediction.question)}</p>{options and f'<ul>{options}</ul>'}"
-        f"<details><summary>The answer</summary><p>{answer}{html.escape(prediction.because)}</p>{more}</details>"
+        f"<details><summary>The answer</summary><p>{answer}{html.escape(prediction.because)}</p></details>"
     )
 
 

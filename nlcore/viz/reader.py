@@ -63,7 +63,7 @@ def _read() -> dict[str, dict[str, Any]]:
     except OSError as error:
         raise ReaderError(refusal(error, file)) from error
     if found is None or not all(map(_is_answer, found.values())):
-        raise ReaderError(f"{file} is damaged: mend it, or move it away to begin a new one.")
+        raise ReaderError(f"{file} is damaged or cannot be read: mend it, or move it away to begin a new one.")
     return found
 
 

@@ -163,8 +163,9 @@ def test_what_is_no_answer_is_not_heard():
 
 
 def test_an_answer_to_a_question_that_has_changed_is_asked_for_again():
-    reader.remember("00-tick", Answer("an option of last year", True))
-    assert asks(TICK).prediction["outcome"] is None
+    for right in (True, None):
+        reader.remember("00-tick", Answer("an option of last year", right))
+        assert asks(TICK).prediction["outcome"] is None
 
 
 def test_a_file_that_cannot_be_used_is_one_sentence_and_the_answer_still_counts_here():
@@ -192,10 +193,10 @@ def test_the_page_gets_numbers_it_can_draw():
 
 def test_in_words_the_question_stands_and_the_answer_is_folded():
     assert plain(TICK) == "Predict. Which <one>?\n  - this\n  - that\n  - both"
-    page = folded(TICK, "<img>")
+    page = folded(TICK)
     question, answer = page.split("<details>")
     assert "Which &lt;one&gt;?" in question and "<li>both</li>" in question and TICK.because not in question
-    assert "that." in answer and TICK.because in answer and answer.endswith("<img></details>")
+    assert "that." in answer and TICK.because in answer and answer.endswith("</p></details>")
     assert CURVE.because in folded(CURVE).split("<details>")[1]
 
 
@@ -203,6 +204,11 @@ def test_a_script_prints_the_question(capsys):
     assert isinstance(predict("00-halved"), Question)
     shown = capsys.readouterr().out
     assert "α = 0.5" in shown and "(2, 1)" in shown
+
+
+def test_what_is_drawn_is_not_asked_without_a_chart():
+    with pytest.raises(ValueError, match="00-fading is drawn on an explorer's chart"):
+        predict("00-fading")
 
 
 def test_an_unknown_key_is_refused_with_those_there_are():

@@ -32,7 +32,10 @@ def find(key: str) -> Prediction:
 
 
 def predict(key: str) -> Question:
-    """A question about what a later cell shows, as the last line of a cell. Raises ValueError for an unknown key."""
+    """A question about what a later cell shows, as the last line of a cell.
+
+    Raises ValueError for an unknown key, and for a prediction that is drawn on an explorer's chart.
+    """
     prediction = find(key)
     say(prediction)
     return Question(prediction)

@@ -25,7 +25,7 @@ function prediction(parent, model, hooks) {
     const given = asked.outcome;
     if (given) outcome(root, asked, send, answered);
     else stop = asked.kind === "tick" ? options(root, asked, question.id, send) : pencil(root, asked, send);
-    if (asked.trouble) node("p", root, { class: "nl-ask-trouble", role: "status", text: `Your answer is not kept. ${asked.trouble}` });
+    if (asked.trouble) node("p", root, { class: "nl-ask-trouble", role: "status", text: `Your answers cannot be kept. ${asked.trouble}` });
     hooks.lock(!given, !given && asked.hides);
     hooks.overlay(model.get("guess"), given && answered ? asked.stops : undefined);
   };
