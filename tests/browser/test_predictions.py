@@ -161,8 +161,8 @@ def test_without_its_kernel_a_question_is_plain_words_with_the_answer_folded(lab
     expect(page.locator(".nl-ask")).to_have_count(2)
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
-    for kernel in ask(lab, "kernels"):
-        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    (kernel,) = (session["kernel"]["id"] for session in ask(lab, "sessions") if session["path"] == "dead.ipynb")
+    ask(lab, f"kernels/{kernel}", "DELETE")
     page.goto("about:blank")
     page.goto(f"{lab.format('dead.ipynb')}&reset")
     words = page.locator(".jp-OutputArea").filter(has_text="which of the two keys gets an exact answer")
