@@ -27,6 +27,10 @@ from nlcore.viz.view import script, style
 LONGEST = 1000
 """Characters of a prompt: more would take longer than a reader waits."""
 FIRST = "def read(self, name):\n    return self."
+TRY_THIS = (
+    "Type the beginning of something: a line of Python, a sentence. Which letters surprise the model, and which does it "
+    "know before they come? Then misspell one word, or let the temperature go to 0."
+)
 FULL = 8.0
 """Bits that are shaded in full: what a byte costs one who knows nothing."""
 MARKS = {"\n": "↵", "\t": "→", " ": "·"}
@@ -104,10 +108,11 @@ def shown(token: bytes) -> str:
 class PromptView(Asks):
     """The box. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
 
-    _esm = script("page", "controls", "prompt")
+    _esm = script("page", "controls", "asking", "prompt")
     _css = style("page", "controls", "prompt")
     controls = traitlets.Dict().tag(sync=True)
     """By name, as `Control`, without values."""
+    try_this = traitlets.Unicode(TRY_THIS).tag(sync=True)
     constants = traitlets.Dict({"prompt": FIRST, "colour": COLOURS[0], "full": FULL, "longest": LONGEST}).tag(sync=True)
     asked = traitlets.Dict().tag(sync=True)
     """{"number": of the request, "at": name of a control -> its stop, "prompt": text}."""

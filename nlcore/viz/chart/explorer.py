@@ -22,7 +22,7 @@ Arrays = TypeVar("Arrays")
 class ExplorerView(Asks):
     """Controls and a chart. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
 
-    _esm = script("page", "controls", "chart", "prediction", "explorer")
+    _esm = script("page", "controls", "chart", "prediction", "asking", "explorer")
     _css = style("page", "controls", "chart", "prediction")
     controls = traitlets.Dict().tag(sync=True)
     """By name, as `Control`, without values."""

@@ -2,7 +2,6 @@
 
 const NAMES = { " ": "space", "\n": "line end", "\t": "tab" };
 const SIGNS = { "\n": "↵", "\t": "→" };
-const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page says so
 
 const chance = (bits) => {
   const p = 2 ** -bits;
@@ -12,7 +11,8 @@ const chance = (bits) => {
 function render({ model, el }) {
   const root = node("div", el, { class: "nl nl-prompt", role: "group", "aria-label": "Prompt box" });
   const constants = model.get("constants");
-  let told = {}, spans = [], timers = [];
+  let told = {}, spans = [];
+  head(root, model.get("try_this"), () => { typed.value = constants.prompt; panel.reset(); });
 
   // ---- what is asked for ----
 
@@ -20,10 +20,7 @@ function render({ model, el }) {
     rows: 3, maxlength: constants.longest, spellcheck: "false", "data-lm-suppress-shortcuts": "true", "aria-description": "Control and Enter let the model go on.",
   });
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);
-  function ask(at = model.get("asked").at) {
-    model.set("asked", { number: model.get("asked").number + 1, at, prompt: typed.value });
-    model.save_changes();
-  }
+  function ask(at = model.get("asked").at) { kernel.ask({ at, prompt: typed.value }); }
   typed.onkeydown = (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
@@ -33,7 +30,6 @@ function render({ model, el }) {
 
   const bar = node("div", root, { class: "nl-prompt-bar" });
   node("button", bar, { type: "button", text: "Go on from here", title: "Control and Enter in the text do the same" }).onclick = () => ask();
-  node("button", bar, { type: "button", text: "Reset", title: "Put text and controls back" }).onclick = () => { typed.value = constants.prompt; panel.reset(); };
   const key = node("span", null, { class: "nl-prompt-key" });
   const keyFrom = node("span"), keyTo = node("span");
   node("span", bar, { class: "nl-soft" }, keyFrom, key, keyTo);
@@ -45,8 +41,8 @@ function render({ model, el }) {
 
   const status = node("div", root, { class: "nl-status", role: "status" });
   const text = node("div", root, { class: "nl-prompt-text", role: "img" });
-  const head = node("span"), where = node("input", null, { type: "range", min: 0, step: 1, value: 0 });
-  node("label", root, { class: "nl-prompt-look" }, head, where);
+  const label = node("span"), where = node("input", null, { type: "range", min: 0, step: 1, value: 0 });
+  node("label", root, { class: "nl-prompt-look" }, label, where);
   const read = node("output", root, { class: "nl-prompt-read" });
   const summary = node("div", root, { role: "status" });
   const details = node("details", root, {}, node("summary", null, { text: "All values as a table" }));
@@ -105,47 +101,28 @@ function render({ model, el }) {
     text.setAttribute("aria-label", `What you typed: ${words(0, told.given)} What the model added: ${words(told.given)}`);
     shade.parentElement.hidden = !told.felt;
     if (!told.felt) shade.value = "bits";
-    head.textContent = `Look at each ${told.unit}`;
+    label.textContent = `Look at each ${told.unit}`;
     where.max = spans.length - 1;
     where.value = Math.min(told.given, spans.length - 1);
     summary.textContent = told.summary;
     look(); draw(); fillTable();
   }
 
-  // ---- asking and answering ----
-
-  const say = (words) => { if (status.textContent !== words) status.textContent = words; };
-  const waiting = () => model.get("answer").number < model.get("asked").number;
-
-  function asked() { // by this page, or by another view of the same box
-    const { at, prompt } = model.get("asked");
-    panel.put(at);
-    if (typed.value !== prompt) typed.value = prompt;
-    timers.forEach(clearTimeout);
-    timers = [
-      setTimeout(() => { if (waiting()) say("Computing ..."); }, SLOW),
-      setTimeout(() => { if (waiting()) say("No answer yet: the kernel is busy with another cell, or it has stopped. In that case run this cell again."); }, LOST),
-    ];
-  }
-
-  function answered() {
-    if (waiting()) return;
-    const { said, error } = model.get("answer");
-    say(error ?? "");
-    if (said) write(said);
-  }
+  const kernel = talk(model, status, {
+    asked({ at, prompt }) {
+      panel.put(at);
+      if (typed.value !== prompt) typed.value = prompt;
+    },
+    answered({ said }) { if (said) write(said); },
+  });
 
   typed.value = model.get("asked").prompt;
-  answered();
-  model.on("change:asked", asked);
-  model.on("change:answer", answered);
+  kernel.again();
   const shown = standIn(el), leave = follow(root, draw);
   return () => {
-    timers.forEach(clearTimeout);
+    kernel.end();
     leave();
     shown();
-    model.off("change:asked", asked);
-    model.off("change:answer", answered);
   };
 }
 
