@@ -64,7 +64,7 @@ class Plot:
     x_log: bool = False
     y_log: bool = False
     x_ticks: dict[float, str] | None = None
-    """Position -> words, in place of numbers; {} for none."""
+    """Position -> words, in place of numbers, which are powers of ten where an axis is logarithmic; {} for none."""
     y_ticks: dict[float, str] | None = None
     references: dict[float, str] = field(default_factory=dict)
     """Height of a thin horizontal line -> what it stands for, in a few words."""

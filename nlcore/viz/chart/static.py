@@ -61,6 +61,7 @@ def _plot(figure: Figure, axes: Axes, plot: Plot) -> None:
         if words is not None:
             put(list(words), list(words.values()))
     _words(axes, plot)
+    axes.set_axisbelow(True)
     tidy(axes, "", plot.x, plot.y)
     if plot.heat is not None:
         axes.grid(False)
@@ -85,6 +86,7 @@ def _line(axes: Axes, line: Line, cased: bool) -> None:
         axes.bar(line.x, line.y, color=style["color"], label=style["label"], width=0.8 * _gap(line.x))
         return
     if line.style == "lying":
+        axes.axvline(0, color=GREY, linewidth=0.9)
         axes.barh(line.y, np.where(np.isfinite(line.x), line.x, np.nan), color=style["color"], label=style["label"], height=0.8 * _gap(line.y))
         return
     if line.style == "points":
@@ -96,7 +98,7 @@ def _line(axes: Axes, line: Line, cased: bool) -> None:
         style["marker"] = "none"
     if cased:  # under all lines, so that none hides another
         axes.plot(line.x, line.y, **style | {"color": "white", "linestyle": "-", "linewidth": 4, "label": None}, zorder=2.5)
-    axes.plot(line.x, line.y, **style, zorder=4 if line.strong else 3)
+    axes.plot(line.x, line.y, **style, zorder=3)
     if line.band is not None:
         axes.fill_between(line.x, *line.band, color=style["color"], alpha=0.18, linewidth=0)
 

@@ -96,7 +96,7 @@ def chart(found: Tracking) -> Chart:
     at = CORRELATIONS.index(found.rho)
     time = tuple(Line(name, found.step, curve[0], LOOKS[name], band=_band(curve)) for name, curve in found.error.items())
     late = tuple(
-        Line("", np.array(CORRELATIONS), curve[0], LOOKS[name], "both", band=_band(curve)) for name, curve in found.late.items()
+        Line(name, np.array(CORRELATIONS), curve[0], LOOKS[name], "both", band=_band(curve)) for name, curve in found.late.items()
     )
     here = tuple(
         Line("", np.array([found.rho]), curve[0, [at]], LOOKS[name], "points", size=13) for name, curve in found.late.items()

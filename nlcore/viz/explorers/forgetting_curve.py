@@ -84,7 +84,7 @@ def chart(found: Forgetting) -> Chart:
     age, places = np.arange(NEW), np.arange(len(RULES))
     new = tuple(Line(rule, age, recall, LOOKS[rule], "both") for rule, recall in found.new.items())
     old = tuple(
-        Line("", places[[i]], np.array([recall]), LOOKS[rule], "bars")
+        Line(rule, places[[i]], np.array([recall]), LOOKS[rule], "bars")
         for i, (rule, recall) in enumerate(found.old.items())
     )
     ticks = {float(i): name.split()[0].strip(",") for i, name in enumerate(RULES)}

@@ -94,7 +94,7 @@ def chart(found: Trajectories) -> Chart:
         ),
         Plot(
             title, "write", "norm of the difference",
-            (Line("", steps, apart, LOOKS["frozen"]),), x_range=(-4, STEPS + 4), y_range=DISTANCES, y_log=True,
+            (Line(frozen, steps, apart, LOOKS["frozen"]),), x_range=(-4, STEPS + 4), y_range=DISTANCES, y_log=True,
             note="" if found.distance[last] else "0: the same weights",
         ),
     )

@@ -91,11 +91,13 @@ def _pairs() -> tuple[np.ndarray, ...]:
 def chart(found: Descent) -> Chart:
     """Distance to the target by step, and what each rule wrote of its values, with a line for an input of length 1."""
     step = np.arange(1, STEPS + 1)
-    loss = tuple(Line(f"{rule}: ends at {short(path[-20:].mean())}", step, path, LOOKS[rule]) for rule, path in zip(RULES, found.loss))
+    names = [f"{rule}: ends at {short(path[-20:].mean())}" for rule, path in zip(RULES, found.loss)]
+    loss = tuple(Line(name, step, path, look) for name, path, look in zip(names, found.loss, LOOKS.values()))
     writes = tuple(
-        Line("", u, written, LOOKS[rule], "points", size=4.0) for rule, u, written in zip(RULES, found.value, found.written)
+        Line(name, u, written, look, "points", size=4.0)
+        for name, u, written, look in zip(names, found.value, found.written, LOOKS.values())
     )
-    plain = tuple(Line("", found.grid, written, LOOKS[rule]) for rule, written in zip(RULES, found.plain))
+    plain = tuple(Line("", found.grid, written, look) for written, look in zip(found.plain, LOOKS.values()))
     return (
         Plot("Distance to the clean target", "step", "squared distance (share)", loss, y_log=True, y_range=SHOWN,
              references={0.25: "half of the target", 1.0: "nothing learnt"}),

@@ -64,7 +64,7 @@ def chart(found: Stability) -> Chart:
         return f"{rule}: stable at any η" if np.isinf(limit) else f"{rule}: stable below η = {limit:.3g}"
 
     gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
-    left = tuple(Line("", ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
+    left = tuple(Line(label(rule), ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
     return (
         Plot("One write", "step size η", "error left at its input (share)", gains, x_log=True, y_range=(-2.5, 2.2),
              x_range=(0.01, 100), references={-1.0: "turned round", 0.0: "all gone", 1.0: "nothing gone"}),
