@@ -119,8 +119,10 @@ def chart(found: Landscape) -> Chart:
     best = winners(found.grid)
     paths, areas = [], []
     for i, name in enumerate(FORMS):
-        said = f"{found.needed[i]:.0f} steps" if np.isfinite(found.needed[i]) else f"not in {STEPS} steps"
-        paths.append(Line(f"{name}: {said}", *_seen(found.paths[i]).T, LOOKS[name], "both", size=4))
+        arrived = np.isfinite(found.needed[i])
+        steps = int(found.needed[i]) if arrived else STEPS
+        said = f"{steps} steps" if arrived else f"not in {STEPS} steps"
+        paths.append(Line(f"{name}: {said}", *_seen(found.paths[i, : steps + 1]).T, LOOKS[name], "both", size=4))
         at, keep = np.nonzero(best == i)
         areas.append(Line(f"{name} fastest: {share(best == i)}", ETAS[at], ALPHAS[keep], LOOKS[name], "points", size=7))
     eta, alpha = found.here

@@ -97,8 +97,7 @@ const bars = (line, ink) => ({
   marker: { color: css(readable(line.colour, ink, 3)) }, hovertemplate: `%{${line.style === "lying" ? "x" : "y"}:.4~g}<extra>${line.name}</extra>`,
 });
 const casing = (line, ink) => ({
-  type: "scatter", mode: "lines+markers", x: line.x, y: line.y, ...quiet,
-  line: { color: css(ink.ground), width: 5 }, marker: { color: css(ink.ground), size: line.size + 3 },
+  type: "scatter", mode: "lines", x: line.x, y: line.y, ...quiet, line: { color: css(ink.ground), width: 6 },
 });
 const band = (line, ink) => ({
   type: "scatter", mode: "none", fill: "toself", fillcolor: css(readable(line.colour, ink, 3), 0.18), ...quiet,
