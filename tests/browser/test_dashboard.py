@@ -109,6 +109,10 @@ def pause_with_the_keyboard(page: Page, folder: RunFolder) -> None:
     step = read_json(folder.status)["step"]
     time.sleep(1.5)
     assert read_json(folder.status)["step"] == step and records(folder.metrics)[-1]["step"] <= step
+    expect(page.locator("[data-part=events]")).to_have_text(f"after step {step}: paused")
+    expect(page.locator("[data-part=step]")).to_have_text(f"{step:,}")
+    expect(page.locator("[data-part=left]")).to_have_text(re.compile(r"^\d+ (d \d+ h|h \d+ min|min \d+ s|s)$"))
+    expect(page.locator("[data-part=status]")).to_be_hidden()  # nothing is to be said, so no bar is there
     tab_to(page, "[data-command=resume]")
     page.keyboard.press("Space")
     eventually(lambda: read_json(folder.status)["step"] > step, "the run did not go on")

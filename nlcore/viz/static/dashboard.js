@@ -1,7 +1,7 @@
 // The dashboard: takes what nlcore.viz.dashboard sends, has it drawn, and sends back what the reader does.
 
 const LIVE = "starting training validating paused";
-const OFTEN = 1000; // milliseconds between two drawings of the curves while nothing but the run moves them
+const REST = 50, LEAST = 1000; // while nothing but the run moves the curves, they rest so many times as long as they took; in milliseconds at least
 
 function render({ model, el }) {
   const data = { rows: [], sentences: [], alarms: [], samples: [], events: [], text: {}, state: {}, runs: [], others: [], hidden: new Set() };
@@ -13,7 +13,7 @@ function render({ model, el }) {
   root.innerHTML = model.get("page");
   const parts = Object.fromEntries([...root.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   for (const control of root.querySelectorAll("button, select, input, summary")) control.dataset.lmSuppressShortcuts = "true";
-  let asked = false, draws = 0, ink = null, Plotly = null, failed = "", drawn = 0, later = null, urgent = true;
+  let asked = false, draws = 0, ink = null, Plotly = null, failed = "", drawn = 0, rest = LEAST, later = null, urgent = true, seen = true;
   const put = (name, words) => { if (parts[name].textContent !== words) parts[name].textContent = words; };
 
   // --- what the parts share ---
@@ -82,18 +82,19 @@ function render({ model, el }) {
   // --- when something changes: at most one picture a frame, and curves rarely unless the reader waits for them ---
   function draw() {
     asked = false;
-    if (!root.clientWidth) return;
+    if (!root.clientWidth || !seen) return;
     const began = performance.now();
     ink = inks(root);
     root.classList.toggle("nl-narrow", settings().narrow);
     header(); runs.draw(ink); score.draw(ink);
-    if (Plotly && data.runs.length && (urgent || began - drawn > OFTEN)) {
+    if (Plotly && data.runs.length && (urgent || began - drawn > rest)) {
+      const start = performance.now();
       loss.draw(Plotly, ink); strips.draw(Plotly, ink);
-      drawn = began; urgent = false;
+      drawn = began; urgent = false; rest = Math.max(LEAST, REST * (performance.now() - start));
       root.dataset.curves = +(root.dataset.curves ?? 0) + 1;
     } else if (Plotly) {
       clearTimeout(later);
-      later = setTimeout(() => { urgent = true; again(); }, OFTEN - (began - drawn));
+      later = setTimeout(() => { urgent = true; again(); }, rest - (began - drawn));
     }
     controls(); cross();
     if (!data.fresh) { felt.draw(ink); data.fresh = true; }
@@ -114,13 +115,15 @@ function render({ model, el }) {
     again();
   }
   const stopFollowing = follow(root, () => { data.fresh = null; plan(); });
+  const sight = new IntersectionObserver(([entry]) => { seen = entry.isIntersecting; if (seen) again(); }); // out of sight nothing is drawn
+  sight.observe(root);
   model.on("msg:custom", take);
   el.append(root);
   const showPicture = standIn(el);
   model.send({ whole: true });
   plotly(model).then((found) => { Plotly = found; plan(); }, (error) => { failed = `The curves cannot be drawn: ${error.message}. Run this cell again.`; plan(); });
   return () => {
-    model.off("msg:custom", take); stopFollowing(); showPicture(); clearTimeout(later);
+    model.off("msg:custom", take); stopFollowing(); showPicture(); sight.disconnect(); clearTimeout(later);
     if (Plotly) for (const panel of [...loss.panels, ...strips.panels]) Plotly.purge(panel.plot);
   };
 }

@@ -26,6 +26,10 @@ class Browser:
 
     def __init__(self) -> None:
         self.got: list[dict] = []
+        self.greeted = 0
+
+    def greet(self) -> None:
+        self.greeted += 1
 
     def send(self, message: dict) -> None:
         json.dumps(message, allow_nan=False)
@@ -302,6 +306,17 @@ def test_a_picture_comes_before_the_widget_and_is_renewed_when_the_state_changes
     write_json(training.status, {"state": "paused", "step": 20, "sentence": "", "heartbeat": time.time()})
     eventually(lambda: bool(renewed))
     assert renewed[0][2] == name and "at step 20" in renewed[0][1]
+
+
+def test_a_browser_that_a_busy_kernel_cannot_hear_gets_everything_unasked(training, watch):
+    report(training, 10)
+    dashboard = watch(training.path)
+    eventually(lambda: columns(dashboard.panel) == [10])
+    dashboard.greetings = [0.0, time.monotonic() + 60]
+    eventually(lambda: dashboard.panel.greeted == 1)
+    eventually(lambda: dashboard.panel.got[-1]["whole"] and dashboard.panel.got[-1]["levels"]["steps"] == [10])
+    dashboard._heard({"whole": True})
+    assert dashboard.greetings == [], "it was heard, so it is greeted no more"
 
 
 def test_a_picture_takes_nothing_from_what_the_browser_is_to_get(training, watch):
