@@ -76,11 +76,16 @@ print("Everything is written to", run.folder.path)
 # %% [markdown]
 # ## Watch and steer
 #
-# This is the run: loss, speed, the level score as it grows, surprise shaded over text, a sample. Look for your answer in
-# the score's first hundred steps. Pause the run, or pull a slider, and see which rows answer. Close the browser, or restart the kernel: training
+# This is the run: its loss, under the same axis the level score as it grows, surprise shaded over text, a sample. The line
+# across the loss is the order-1 entropy, of which the next section speaks: below it, the model knows more than pairs of
+# letters. Look for your answer in the first hundred steps of the score; drag over it to look closer. What its cells and
+# notches mean stands below it, under *How to read this*.
+
+# %% [markdown]
+# Pause the run, or pull a slider, and see which rows answer. Close the browser, or restart the kernel: training
 # goes on, and `Dashboard("runs/...")` with the folder's name finds it again.
 #
-# The cell after it waits for the end, and buttons wait with it: play first, or interrupt the kernel to
+# The cell after the dashboard waits for the end, and buttons wait with it: play first, or interrupt the kernel to
 # have them back. The run goes on.
 
 # %%
@@ -173,7 +178,7 @@ if tokenizer.vocabulary == 256:  # a token is a byte
 # ## Is that good? A fair rival
 #
 # A Transformer++ of the same number of parameters reads the same text for the same time, in the same
-# axes. A step of Hope costs more, since its memories are written as they read.
+# axes, which you can switch from steps to minutes. A step of Hope costs more, since its memories are written as they read.
 
 # %%
 predict("11-rival")
