@@ -20,6 +20,7 @@ html_theme_options = {
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_show_search_summary = False  # it would fetch pages, which no browser does from disk
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False

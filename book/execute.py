@@ -92,7 +92,7 @@ def package() -> str:
     """A hash of all that pictures and tables are computed from, but for the notebooks."""
     digest = hashlib.sha256()
     root = Path(__file__).parent.parent
-    sources = [path for kind in ("py", "js", "css", "npz") for path in (root / "nlcore").rglob(f"*.{kind}")]
+    sources = [path for kind in ("py", "npz") for path in (root / "nlcore").rglob(f"*.{kind}")]
     for path in [*sorted(sources), root / "requirements.txt"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The book's own pages: the first, which plays, and one wherever chapters are to come."""
 
 import html
+import re
 from pathlib import Path
 from string import Template
 
@@ -34,7 +35,7 @@ def stage(notebooks: list[Path], staged: Path) -> list[str]:
     demos = [name for name in shown if name in explorers.names()]
     page = Template((HERE / "index.md").read_text(encoding="utf-8")).substitute(
         {name: raw(shown.get(name, "")) for name in SHOWN},
-        promise=promise(), chapters="\n".join(listed), order="\n".join(order), loads=raw(live.loads(demos, "")),
+        promise=promise(), route=route(set(files.values())), chapters="\n".join(listed), order="\n".join(order), loads=raw(live.loads(demos, "")),
     )  # fmt: skip
     (staged / "index.md").write_text(page, encoding="utf-8")
     return demos
@@ -43,6 +44,12 @@ def stage(notebooks: list[Path], staged: Path) -> list[str]:
 def promise() -> str:
     """README's first paragraph."""
     return README.read_text(encoding="utf-8").split("\n\n")[1]
+
+
+def route(there: set[str]) -> str:
+    """README's shorter way through the course, with links to those chapters that are `there`."""
+    section = README.read_text(encoding="utf-8").split("### In half an hour\n")[1].split("\n## ")[0]
+    return re.sub(r"\[(.*?)\]\((.*?)\.ipynb\)", lambda link: link[0] if link[2] in there else link[1], section).strip()
 
 
 def to_come(run: list[Chapter], after: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -85,7 +86,9 @@ def table(name: str, tables: Path) -> Data:
         return found["table"]
     made = tabulate(demo(name))
     tables.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"inputs": inputs, "table": made}), encoding="utf-8")
+    half = kept.with_suffix(f".{os.getpid()}")  # another build may be reading
+    half.write_text(json.dumps({"inputs": inputs, "table": made}), encoding="utf-8")
+    half.replace(kept)
     return made
 
 
