@@ -18,6 +18,7 @@ html_theme_options = {
     "navbar_persistent": [],  # a second search box
 }
 html_context = {"default_mode": "auto"}
+html_sidebars = {"search": ["navbar-logo.html", "sbt-sidebar-nav.html"]}  # which has a box of its own
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_show_search_summary = False  # it would fetch pages, which no browser does from disk

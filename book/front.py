@@ -24,13 +24,13 @@ def stage(notebooks: list[Path], staged: Path) -> list[str]:
     for there, run in runs(set(files)):
         if there:
             order += [files[chapter.number] for chapter in run]
-            listed += [f"- [{chapter.number} · {chapter.title}]({files[chapter.number]}.ipynb) {chapter.question}" for chapter in run]
+            listed += [f"- [{chapter.number} · {chapter.title}]({files[chapter.number]}.ipynb). {chapter.question}" for chapter in run]
         else:
             name = f"notebooks/{run[0].number}_to_come"
             after = [path for number, path in files.items() if number > run[-1].number]
             (staged / f"{name}.md").write_text(to_come(run, min(after, default=None)), encoding="utf-8")
             order.append(name)
-            listed += [f"- {chapter.number} · {chapter.title}, to come. {chapter.question}" for chapter in run]
+            listed += [f"- {chapter.number} · {chapter.title} *(to come)*. {chapter.question}" for chapter in run]
     shown = {name: figure for path in notebooks for name, figure in _figures(path, staged).items()}
     demos = [name for name in shown if name in explorers.names()]
     page = Template((HERE / "index.md").read_text(encoding="utf-8")).substitute(
