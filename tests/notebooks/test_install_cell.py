@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,14 @@ def test_on_colab_widgets_are_asked_for_in_each_session(bare, packages, tmp_path
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("enabled\nimported\n")
     assert (packages / "asked").exists() is not there
+
+
+def test_all_files_that_the_package_reads_are_installed_with_it(root):
+    package = root / "nlcore"
+    globs = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["nlcore"]
+    taken = {path for glob in globs for path in package.glob(glob)}
+    others = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".md")}
+    assert len(others) > 10 and others <= taken
 
 
 def test_the_lab_lists_each_chapter_once(root):
