@@ -1,6 +1,7 @@
 """The cell that installs the course where it is missing: on a machine without it, on Colab, and where it is there."""
 
 import fnmatch
+import json
 import os
 import re
 import shlex
@@ -112,6 +113,16 @@ def test_all_files_that_the_package_reads_are_installed_with_it(root):
     taken = {path for glob in globs for path in package.glob(glob)}
     others = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".md")}
     assert len(others) > 10 and others <= taken
+
+
+def test_a_codespace_makes_the_environment_that_make_makes(root):
+    space = json.loads((root / ".devcontainer" / "devcontainer.json").read_text())
+    makefile = (root / "Makefile").read_text()
+    assert re.search(rf"^{space['postCreateCommand'].removeprefix('make ')}:", makefile, re.MULTILINE)
+    venv = re.search(r"^VENV := (\S+)", makefile, re.MULTILINE)[1]
+    assert space["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"].endswith(f"/{venv}/bin/python")
+    oldest = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    assert space["image"].rpartition(":")[2] == oldest
 
 
 def test_the_lab_lists_each_chapter_once(root):
