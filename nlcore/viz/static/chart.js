@@ -126,7 +126,7 @@ function layout(plot, ink, wide) {
   const left = Math.max(MARGIN.l, 14 + 6.6 * Math.max(0, ...(plot.yTicks?.words ?? []).map((word) => word.length)) + (plot.y ? 20 : 0));
   const high = plot.square ? Math.min(HIGH, wide - left - right) : HIGH;
   return {
-    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, uirevision: "same", bargap: 0.2,
+    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, uirevision: "same", bargap: 0.2, barmode: "overlay",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
     hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
@@ -180,7 +180,7 @@ function inWords(plot) {
 }
 
 function lineInWords(line, plot) {
-  const there = line.y.map((value, i) => [line.x[i], value]).filter(([, value]) => value !== null);
+  const there = line.y.map((value, i) => [line.x[i], value]).filter((point) => !point.includes(null));
   const name = line.name || "A line";
   if (!there.length) return `${name}: nothing to show.`;
   if (line.style === "lying") return `${name}: ${there.map(([x, y]) => `${tick(y, plot.yTicks)} ${short(x)}`).join(", ")}.`;
