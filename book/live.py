@@ -63,7 +63,7 @@ def loads(names: list[str], root: str) -> str:
     at = f"{root}_static/{FOLDER}"
     styles = [f'<link rel="stylesheet" href="{at}/{kind}.css">' for kind in kinds]
     scripts = [f'<script defer src="{at}/{file}.js"></script>' for file in (*charted, "book", *kinds, *names)]
-    return "\n".join([*styles, *scripts])
+    return "\n".join(['<div class="nl-live" hidden>', *styles, *scripts, "</div>"])
 
 
 @cache

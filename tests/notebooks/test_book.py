@@ -1,6 +1,7 @@
 """The book's tools on a small notebook: built in a real kernel, never over a reader's changes."""
 
 import re
+from pathlib import Path
 from random import Random
 
 import nbformat
@@ -149,6 +150,36 @@ def test_a_chapter_ends_with_where_to_go_on(there, at, words, tmp_path):
     script = tmp_path / f"{at}_x.py"
     assert chapters.onward(script) == words
     assert (source.read(script).cells[-1].source == words) == bool(words)
+
+
+def cell_shown(*outputs: dict, name: str | None = "fading") -> nbformat.NotebookNode:
+    """A cell as a demo leaves it in a stored notebook: these outputs, of which a picture has its name and alt text."""
+    about = {"image/png": {"alt": "Recall falls."} | ({"name": name} if name else {})}
+    made = [nbformat.v4.new_output("display_data", data, metadata=about if "image/png" in data else {}) for data in outputs]
+    return nbformat.v4.new_code_cell("fading()", outputs=made)
+
+
+def staged(cells: list[nbformat.NotebookNode], folder: Path) -> tuple[list[str], list[str]]:
+    """The demos of a notebook of these cells, staged for the book, and the HTML (or kind) of each output of its first."""
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "00_a.ipynb")
+    names = html.stage(folder / "00_a.ipynb", folder / "staged.ipynb")
+    first = nbformat.read(folder / "staged.ipynb", as_version=4).cells[0]
+    return names, [output.data.get("text/html", "a picture") for output in first.outputs]
+
+
+def test_a_demo_has_its_place_after_the_question_and_the_picture_and_the_words_go(tmp_path):
+    question, words = ({"text/html": f'<div class="{kind}">...</div>'} for kind in ("nl-asked", "nl-words"))
+    names, outputs = staged([cell_shown(question, {"image/png": "iVBORw=="}, words), cell_shown({"image/png": "iVBORw=="}, words, name=None)], tmp_path)
+    assert names == ["fading"]
+    assert outputs == [question["text/html"], "a picture", live.place("fading")]
+    page = (tmp_path / "staged.ipynb").read_text()
+    assert "nl-words" not in page and page.count("fading.js") == 1
+
+
+def test_where_the_picture_is_folded_as_an_answer_the_demo_is_too(tmp_path):
+    folded = {"image/png": "iVBORw==", "text/html": "<details><summary>The answer</summary><img></details>"}
+    _, outputs = staged([cell_shown(folded)], tmp_path)
+    assert outputs[0] == f"<details><summary>The answer</summary><img>{live.place('fading')}</details>"
 
 
 def test_a_page_that_loads_from_the_network_is_found(tmp_path):
