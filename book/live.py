@@ -33,7 +33,7 @@ def write(names: list[str], folder: Path, tables: Path) -> dict[str, int]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plotly.js").write_bytes(plotly())
-    (folder / "book.js").write_text(script("book"), encoding="utf-8")
+    (folder / "book.js").write_text(_apart(script("tape", "book")), encoding="utf-8")
     sizes = {}
     for name in names:
         view = demo(name).view
@@ -76,7 +76,12 @@ def _classic(kind: str, module: str) -> str:
     """A view's module as a plain script, since a browser loads no module from disk."""
     if module.count(EXPORT) != 1:
         raise ValueError(f"The script of {kind} does not end in '{EXPORT}'.")
-    return f"(() => {{\n{module.replace(EXPORT, f'window.nlBook.views.{kind} = {{ render }};')}\n}})();\n"
+    return _apart(module.replace(EXPORT, f"window.nlBook.views.{kind} = {{ render }};"))
+
+
+def _apart(text: str) -> str:
+    """A script whose names are its own."""
+    return f"(() => {{\n{text}\n}})();\n"
 
 
 def table(name: str, tables: Path) -> Data:

@@ -12,6 +12,7 @@ from typing import Any
 from nlcore.viz.chart.data import Data
 from nlcore.viz.chart.explorer import Explorer, facts
 from nlcore.viz.controls import Control
+from nlcore.viz.tape import packed
 
 LIMIT = 290_000
 """Bytes of a table, as it is written."""
@@ -142,7 +143,7 @@ def _note(whole: Mapping[str, Control], plan: Plan) -> str:
 
 def _packed(charts: list[list[Data]]) -> str:
     text = json.dumps(_columns(charts), separators=(",", ":"), ensure_ascii=False)
-    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
+    return packed(text.encode())
 
 
 def _columns(found: list[Any]) -> Data:
