@@ -31,8 +31,8 @@ orthogonal_tasks().predict("03-lost")
 # </details>
 
 # %% [markdown]
-# Why? Each of them carries something from step to step. This chapter opens that something. The
-# shortenings: *mom.* is momentum; *lit.*, *bnd.* and *exact* are forms of Delta Momentum, derived below.
+# Why? Each of them carries something from step to step. This chapter opens that something.
+# *Literal*, *bounded* and *exact* are forms of Delta Momentum, derived below.
 
 # %% [markdown]
 # ## What does momentum hold?

@@ -31,7 +31,8 @@ adam_as_regression().predict("04-turn")
 
 # %% [markdown]
 # The right half shows why Adam is a memory: each past gradient is a point, its
-# height is what the memory should answer to it, and Adam's step is the slope of the best line.
+# height is what the memory should answer to it, its size how much it counts, and Adam's step is the slope of the best
+# line.
 #
 # This chapter derives that line. Then it asks what problem AdaGrad, Muon and M3 solve.
 

@@ -545,7 +545,8 @@ generalized_descent().predict("05-outliers")
 # <details><summary>What you just saw</summary>
 #
 # *Every tenth value is off by the outliers' size. Left: distance to the clean target, mean of 16 seeds. Right:
-# what was written of each generated value, one seed.* Without outliers only the dot product gets below one
+# what was written of each generated value, one seed; the lines are for an input of length 1 that the memory answers
+# with 0.* Without outliers only the dot product gets below one
 # quarter: all others ask for $W x = u$, and stop at half. With large ones it is the worst, and Huber hardly
 # notices. Robust, and biased: one can want both, but should know the price.
 #
