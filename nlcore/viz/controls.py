@@ -1,7 +1,7 @@
 """Controls of explorers, as data: a label with its unit, and stops that a keyboard can walk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 
@@ -25,6 +25,10 @@ class Control:
     def at(self, stop: int) -> str:
         """One of its stops in words, without the unit."""
         return f"{self.label.split(' (')[0]} {self.words[stop]}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the page gets: all but the values."""
+        return {name: value for name, value in asdict(self).items() if name != "values"}
 
 
 def slider(label: str, value: float, low: float, high: float, step: float) -> Control:

@@ -1,6 +1,5 @@
 """Work in the background, of which only the newest matters."""
 
-import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -37,12 +36,3 @@ class Latest:
                     self._idle.set()
                     return
             self._work(request)
-
-
-def hand_over() -> Callable:
-    """How a background thread has something called in this one, since a widget that two change at once loses
-    changes; outside a kernel, it just calls it."""
-    try:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:
-        return lambda call, *arguments: call(*arguments)

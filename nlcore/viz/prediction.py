@@ -10,7 +10,7 @@ that stands beside its question is read before it is guessed. A notebook names t
     fading().predict("00-crowding")   # before an explorer, which opens once it is answered
     predict("00-halved")              # alone, about what the next cell will show
 
-The truth of a point or a curve is never typed in: it is what the explorer's own chart shows. Pure; `asked` shows it.
+The truth of a point or a curve is never typed in: it is what the explorer's own chart shows. Pure; `question` shows it.
 """
 
 from __future__ import annotations

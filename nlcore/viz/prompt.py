@@ -1,7 +1,6 @@
 """The prompt box: a trained model goes on with the reader's text, and every byte is shaded by its surprise."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,8 @@ from nlcore.train import Run, load
 from nlcore.train.evaluate import felt, text_of
 from nlcore.train.words import visible
 from nlcore.train.worth import bits
-from nlcore.viz.asked import Asks
-from nlcore.viz.chart.explorer import facts
+from nlcore.viz.answering import AnsweredView, Answering
 from nlcore.viz.controls import Control, slider
-from nlcore.viz.demo import Demo
-from nlcore.viz.latest import Latest, hand_over
 from nlcore.viz.theme import COLOURS
 from nlcore.viz.view import script, style
 
@@ -105,19 +101,13 @@ def shown(token: bytes) -> str:
         return f"⟨{token.hex(' ').upper()}⟩"
 
 
-class PromptView(Asks):
-    """The box. The page writes `asked`, the kernel `answer`; the numbers say which belongs to which."""
+class PromptView(AnsweredView):
+    """The box: it asks for a "prompt" too, and what is found is "said", as `told`."""
 
     _esm = script("page", "controls", "asking", "prompt")
     _css = style("page", "controls", "prompt")
-    controls = traitlets.Dict().tag(sync=True)
-    """By name, as `Control`, without values."""
     try_this = traitlets.Unicode(TRY_THIS).tag(sync=True)
     constants = traitlets.Dict({"prompt": FIRST, "colour": COLOURS[0], "full": FULL, "longest": LONGEST}).tag(sync=True)
-    asked = traitlets.Dict().tag(sync=True)
-    """{"number": of the request, "at": name of a control -> its stop, "prompt": text}."""
-    answer = traitlets.Dict().tag(sync=True)
-    """{"number": of the request, "said": as `told`, or "error": a sentence}."""
 
 
 def told(spoken: Spoken) -> dict[str, Any]:
@@ -176,12 +166,13 @@ def picture(spoken: Spoken, line: int = 80) -> Figure:
     return figure
 
 
-class PromptBox(Demo):
+class PromptBox(Answering):
     """A box to type in: the run's newest model goes on, and each token is shaded by its surprise.
 
-    The model computes in a background thread; what goes wrong there is a sentence in the box.
     Raises TrainError if the run has no model yet.
     """
+
+    trouble = "The model cannot go on"
 
     def __init__(self, run: Run | str | Path) -> None:
         self.speaker = Speaker(run)
@@ -189,27 +180,17 @@ class PromptBox(Demo):
         asked = {"number": 0, "at": {name: control.first for name, control in self.controls.items()}, "prompt": FIRST}
         self.first = self.speak(asked)
         view = PromptView(
-            controls={name: facts(control) for name, control in self.controls.items()},
+            controls={name: control.facts() for name, control in self.controls.items()},
             asked=asked,
             answer={"number": 0, "said": told(self.first)},
         )
         super().__init__(view, lambda: picture(self.first), alt=words(self.first), name="prompt")
-        self._latest = Latest(self._work)
-        view.observe(lambda change: self._latest.ask((change["new"], hand_over())), names="asked")
 
     def speak(self, asked: dict[str, Any]) -> Spoken:
         """What the model says to a request of the page."""
         values = {name: self.controls[name].values[at] for name, at in asked["at"].items()}
         return self.speaker.compute(asked["prompt"], **values)
 
-    def wait(self, seconds: float = 30) -> bool:
-        """Waits until what was asked for is computed; False if that took longer than `seconds`."""
-        return self._latest.wait(seconds)
-
-    def _work(self, request: tuple[dict[str, Any], Callable]) -> None:
-        asked, answer_in = request
-        try:
-            found = {"said": told(self.speak(asked))}
-        except Exception as error:  # a thread has no cell to show a traceback in
-            found = {"error": f"The model cannot go on: {error}."}
-        answer_in(setattr, self.view, "answer", {"number": asked["number"]} | found)
+    def found(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the model says to a request of the page, for the page."""
+        return {"said": told(self.speak(asked))}

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import traitlets
 
-from nlcore.viz.asked import Asks
+from nlcore.viz.question import Asks
 
 
 def packed(data: bytes) -> str:
@@ -18,7 +18,7 @@ class TapeView(Asks):
 
     try_this = traitlets.Unicode().tag(sync=True)
     controls = traitlets.Dict().tag(sync=True)
-    """By name, as `facts` of a Control."""
+    """By name, as `Control.facts`."""
     at = traitlets.Dict().tag(sync=True)
     """Where things stand as it opens: each control's stop by name, and what else a reader may choose."""
     tape = traitlets.Any().tag(sync=True)

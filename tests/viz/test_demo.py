@@ -4,7 +4,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.viz import demo as module
-from nlcore.viz.asked import Asks
+from nlcore.viz.question import Asks
 from nlcore.viz.demo import Demo
 from nlcore.viz.prediction import Tick
 from nlcore.viz.view import script
@@ -47,7 +47,7 @@ def test_a_built_notebook_has_picture_and_words_alone(shown, monkeypatch):
 
 
 def test_a_question_comes_before_the_picture_which_is_folded_where_it_is_the_answer(shown, monkeypatch):
-    monkeypatch.setattr("nlcore.viz.asked.publish_display_data", lambda data, about=None: shown.append((data, about)))
+    monkeypatch.setattr("nlcore.viz.question.publish_display_data", lambda data, about=None: shown.append((data, about)))
     make().predict("00-halved").show()
     (question, _), (picture, about), (words, _), (view, _) = shown
     assert "What does its key answer" in question["text/html"].split("<details>")[0] and "nl-asked" in question["text/html"]

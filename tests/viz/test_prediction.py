@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nlcore.viz import reader
-from nlcore.viz.asked import Asks, Question, folded, plain
+from nlcore.viz.question import Asks, Question, folded, plain
 from nlcore.viz.chart.plot import Line, Plot
 from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 from nlcore.viz.predictions import predict, predictions

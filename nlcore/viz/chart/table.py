@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from nlcore.viz.chart.data import Data
-from nlcore.viz.chart.explorer import Explorer, facts
+from nlcore.viz.chart.explorer import Explorer
 from nlcore.viz.controls import Control
 from nlcore.viz.tape import packed
 
@@ -119,7 +119,7 @@ class _Charts:
 
     def table(self, plan: Plan) -> Data:
         """The table of that plan."""
-        controls = {name: facts(control) for name, control in plan.controls.items()}
+        controls = {name: control.facts() for name, control in plan.controls.items()}
         table = {"controls": controls, "alone": list(plan.alone), "note": _note(self._explorer.controls, plan)}
         return table | {"packed": _packed([self._chart(plan, at) for at in settings(table)])}
 

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from nlcore.viz.chart.explorer import facts
 from nlcore.viz.controls import Control, choice
 from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
@@ -166,7 +165,7 @@ def backward_as_writes() -> Demo:
     view = WritesView(
         try_this="Press Play. The loss falls; do the surprises of the hidden layer? Then stop, point at a cell of the "
         "write, and take layer 3: its surprise is the error itself.",
-        controls={name: facts(control) for name, control in controls.items()},
+        controls={name: control.facts() for name, control in controls.items()},
         at={name: control.first for name, control in controls.items()},
         tape=tape(found),
     )

@@ -17,7 +17,6 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
 from nlcore.memory.objectives import Objective
-from nlcore.viz.chart.explorer import facts
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
 from nlcore.viz.tape import TapeView, packed
@@ -225,7 +224,7 @@ def clock_of_levels() -> Demo:
     view = ClockView(
         try_this="Press Play, and stop at a word you like. Which rows still know “jam”? Then make one level slower, and "
         "play again.",
-        controls={"word": facts(reading)},
+        controls={"word": reading.facts()},
         at={"word": OPENS, "levels": start},
         words=text, periods=[*PERIODS, NEVER], levels=start,
         looks={name: vars(look) for name, look in LOOKS.items()},

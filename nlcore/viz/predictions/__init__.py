@@ -11,7 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from nlcore.viz import reader
-from nlcore.viz.asked import Question, say
+from nlcore.viz.question import Question, say
 from nlcore.viz.view import building
 from nlcore.viz.prediction import Chapter, Prediction
 

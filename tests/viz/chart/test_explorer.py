@@ -49,7 +49,7 @@ def test_an_error_is_one_sentence_and_goes_away(capsys):
         return x
 
     explorer = make(compute)
-    assert ask(explorer, 1, x=9) == {"number": 1, "error": "This could not be drawn: x above 5 is too much: take less"}
+    assert ask(explorer, 1, x=9) == {"number": 1, "error": "This could not be drawn: x above 5 is too much: take less."}
     assert ask(explorer, 2, x=3)["chart"][0]["title"] == "3"
     assert capsys.readouterr() == ("", "")
 

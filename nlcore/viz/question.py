@@ -37,7 +37,7 @@ class Asks(View):
         """
         if drawing is None and not isinstance(prediction, Tick):
             raise ValueError(f"{prediction.key} is drawn on an explorer's chart: ask it with that explorer's predict")
-        self._asked, self._drawing = prediction, drawing
+        self._prediction, self._drawing = prediction, drawing
         self._name = f"your guess ({setting})" if setting else "your guess"
         self.prediction = {"outcome": None, "trouble": "", "stops": dict(stops or {}), **_question(prediction, drawing)}
         try:
@@ -51,7 +51,7 @@ class Asks(View):
     def heard(self, message: Data) -> None:
         """What the reader did: answered, looked, or wants to be asked again."""
         match message:
-            case {"predict": "answer", "answer": answer} if self._asked.takes(answer):
+            case {"predict": "answer", "answer": answer} if self._prediction.takes(answer):
                 self._remember(answer, self._tell(answer))
             case {"predict": "look"}:
                 self._remember(None, self._tell(None))
@@ -60,24 +60,24 @@ class Asks(View):
 
     def _tell(self, answer: Any) -> bool | None:
         """Puts the outcome on the page; whether the answer was right, and None for none."""
-        asked, drawing = self._asked, self._drawing
-        outcome: Data = {"answer": answer, "right": None, "words": "You looked first.", "because": asked.because}
+        prediction, drawing = self._prediction, self._drawing
+        outcome: Data = {"answer": answer, "right": None, "words": "You looked first.", "because": prediction.because}
         if answer is not None:
-            verdict = asked.judge(answer) if isinstance(asked, Tick) else asked.judge(answer, drawing)
+            verdict = prediction.judge(answer) if isinstance(prediction, Tick) else prediction.judge(answer, drawing)
             outcome |= {"right": verdict.right, "words": verdict.words}
-        if isinstance(asked, Tick):
-            outcome["truth"] = asked.right
+        if isinstance(prediction, Tick):
+            outcome["truth"] = prediction.right
         elif answer is not None:
-            x, y = (drawing.x.tolist(), answer) if isinstance(asked, Curve) else ([answer[0]], [answer[1]])
-            self.guess = {"plot": asked.plot, "name": self._name, "x": x, "y": list(y)}
+            x, y = (drawing.x.tolist(), answer) if isinstance(prediction, Curve) else ([answer[0]], [answer[1]])
+            self.guess = {"plot": prediction.plot, "name": self._name, "x": x, "y": list(y)}
         self.prediction = self.prediction | {"outcome": outcome}
         return outcome["right"]
 
     def _remember(self, answer: Any, right: bool | None) -> None:
         try:
-            known = reader.answers().get(self._asked.key)
+            known = reader.answers().get(self._prediction.key)
             if answer is not None or known is None:  # who looks has still answered before
-                reader.remember(self._asked.key, reader.Answer(answer, right))
+                reader.remember(self._prediction.key, reader.Answer(answer, right))
         except reader.ReaderError as error:
             self.prediction = self.prediction | {"trouble": str(error)}
         else:
@@ -95,7 +95,7 @@ class Question(Asks):
         self.ask(prediction)
 
     def _ipython_display_(self) -> None:
-        publish_question(self._asked, alone=True)
+        publish_question(self._prediction, alone=True)
         if not building():
             publish_display_data(*self._repr_mimebundle_())
 
