@@ -129,7 +129,7 @@ class Dashboard:
             try:
                 with self.lock:
                     self._look()
-                    if time.monotonic() - self.sent >= REDRAW:
+                    if time.monotonic() - self.sent >= REDRAW and len(self.greetings) < len(GREETINGS):  # not while it opens
                         self._push(whole=False)
                     self._greet()
                 if isinstance(self.live, Live) and not self._behind():

@@ -67,8 +67,17 @@ function render({ model, el }) {
     put("events", said.at(-1) ?? ""); parts.events.title = said.slice(-12).join("\n");
     const sentences = [failed, ...data.sentences].filter(Boolean).join("  ");
     put("status", sentences); parts.status.hidden = !sentences;
-    put("alarm", data.alarms.join("  ")); parts.alarm.hidden = !data.alarms.length;
+    alarm();
     steer.draw(on);
+  }
+  function alarm() { // counts go on while a level is late: a screen reader is told once, and not at each report
+    const told = data.alarms.map((sentence) => /^(.*?)( \([^)]*\))?\.$/.exec(sentence).slice(1)), words = JSON.stringify(told.map(([said]) => said));
+    if (parts.alarm.dataset.words !== words) {
+      parts.alarm.dataset.words = words;
+      parts.alarm.replaceChildren(...told.map(([said]) => node("p", null, {}, node("span", null, { text: said }), node("span", null, { "aria-hidden": "true" }))));
+    }
+    told.forEach(([, counts], i) => { parts.alarm.children[i].lastChild.textContent = `${counts ?? ""}.`; });
+    parts.alarm.hidden = !told.length;
   }
   function controls() {
     const { smoothing } = settings();
@@ -106,7 +115,7 @@ function render({ model, el }) {
     if (message.kind) return;
     const { levels, metrics, others, whole: all, ...small } = message;
     Object.assign(data, small);
-    if ("text" in small || "rows" in small) data.fresh = null;
+    if ("text" in small) data.fresh = null;
     if (isGap(data.levels, levels) || isGap(data.metrics, metrics) || others?.some((table, i) => isGap(data.others[i], table))) return model.send({ whole: true });
     if (levels) data.levels = merge(data.levels, levels);
     if (metrics) data.metrics = merge(data.metrics, metrics);

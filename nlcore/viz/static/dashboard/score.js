@@ -68,9 +68,13 @@ class Score {
     event.preventDefault();
     does();
   }
+  kept(row) { // how often it was to fire, and how often it did
+    if (!row || row.momentum) return "";
+    return `${row.every}: ${whole(row.expected)} expected, ${whole(row.seen)} seen${row.unit === "tokens" ? " in the steps reported" : ""}`;
+  }
   names(ink) {
     const { rows } = this.parts, shown = this.shown(), height = this.height();
-    const now = JSON.stringify([shown, height, [...this.open]]) + css(ink.text);
+    const now = JSON.stringify([shown.map(({ expected, seen, ...row }) => row), height, [...this.open]]) + css(ink.text);
     if (rows.dataset.now !== now) {
       rows.dataset.now = now;
       rows.replaceChildren(...shown.map((row, i) => {
@@ -84,13 +88,15 @@ class Score {
         if (group) node("b", line, { text: this.open.has(row.level) ? "▾" : "▸", "aria-hidden": "true" });
         const says = row.within ? "" : row.momentum ? "average" : row.every;
         node("small", line, { text: [row.late ? "late" : "", says].filter(Boolean).join(" · ") });
-        item.title = row.momentum ? "The optimizer's moving average of this level's gradients; it is renewed when the level fires" : `${row.every}: ${whole(row.expected)} expected, ${whole(row.seen)} seen${row.unit === "tokens" ? " in the steps reported" : ""}`;
         item.onclick = (event) => { this.choose(i); if (group && event.target.closest("b")) this.unfold(row, !this.open.has(row.level)); };
         return item;
       }));
     }
     this.chosen ??= shown[0]?.label;
-    [...rows.children].forEach((item, i) => item.setAttribute("aria-selected", i === this.index()));
+    [...rows.children].forEach((item, i) => {
+      item.setAttribute("aria-selected", i === this.index());
+      item.title = this.kept(shown[i]) || "The optimizer's moving average of this level's gradients; it is renewed when the level fires";
+    });
     if (shown.length) rows.setAttribute("aria-activedescendant", `${this.id}-${this.index()}`);
   }
   range(lists) { // of the logarithms, in half powers of ten
@@ -156,7 +162,7 @@ class Score {
     const { parts, data, axis } = this, row = this.row(), mean = data.levels?.data[row?.at]?.mean ?? {}, height = 62, [from, to] = axis.range();
     const shown = Object.keys(FIGURES).filter((name) => mean[name]), colour = css(readable(row?.colour ?? "#000000", ink, 3));
     parts.traced.textContent = row?.label ?? "Level"; parts.traced.style.setProperty("--nl-dot", colour);
-    parts.kept.textContent = !row || row.momentum ? "" : `${row.every}: ${whole(row.expected)} expected, ${whole(row.seen)} seen${row.unit === "tokens" ? " in the steps reported" : ""}`;
+    parts.kept.textContent = this.kept(row);
     if (parts.traces.dataset.shown !== shown.join()) {
       parts.traces.dataset.shown = shown.join();
       parts.traces.replaceChildren(...shown.map((name) => {
