@@ -124,7 +124,7 @@ function render({ model, el }) {
     again();
   }
   const stopFollowing = follow(root, () => { data.fresh = null; plan(); });
-  const sight = new IntersectionObserver(([entry]) => { seen = entry.isIntersecting; if (seen) again(); }); // out of sight nothing is drawn
+  const sight = new IntersectionObserver((entries) => { seen = entries.at(-1).isIntersecting; if (seen) again(); }); // out of sight nothing is drawn
   sight.observe(root);
   model.on("msg:custom", take);
   el.append(root);
