@@ -34,8 +34,10 @@ def test_a_run_and_saved_explorer_is_a_picture_again_without_its_kernel(lab, pag
     live.wait_for()
     expect(picture).to_be_hidden()
     expect(page.locator(".nl-words")).to_be_hidden()
+    page.get_by_label("Retention α (each update)").focus()  # from there too, Ctrl+S is the lab's
+    expect(page.locator(".jp-mod-dirty")).not_to_have_count(0)
     page.keyboard.press("Control+s")
-    page.wait_for_timeout(1500)
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
     for kernel in ask(lab, "kernels"):
         ask(lab, f"kernels/{kernel['id']}", "DELETE")
     page.goto("about:blank")

@@ -13,6 +13,17 @@ function node(tag, parent, attributes = {}, ...children) {
   return made;
 }
 
+// Keys with Ctrl or Cmd are the lab's after all: who moves a slider and saves wants the notebook saved, not the page.
+if (!window.nlKeys) {
+  window.nlKeys = true;
+  window.addEventListener("keydown", (event) => { // before the lab, which listens below
+    const at = (event.ctrlKey || event.metaKey) && event.target.closest?.(".nl [data-lm-suppress-shortcuts]");
+    if (!at) return;
+    delete at.dataset.lmSuppressShortcuts;
+    setTimeout(() => { at.dataset.lmSuppressShortcuts = "true"; });
+  }, true);
+}
+
 // What to try, and beside it the one Reset of a view.
 function head(parent, tryThis, reset) {
   const root = node("div", parent, { class: "nl-head" });
