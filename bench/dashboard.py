@@ -45,6 +45,7 @@ class Screen:
         """It has all it needs."""
 
     def send(self, message: dict) -> None:
+        """Keeps a message for `draw`."""
         self.waiting.put(message)
 
     def draw(self, seconds: float) -> list[float]:
@@ -100,6 +101,7 @@ def measure(run: Run, page: Page) -> tuple[list[float], ...]:
 
 
 def main() -> None:
+    """Prints what a step takes with and without a dashboard, and what the dashboard takes."""
     torch.set_num_threads(1)
     config = configure("tiny", batch=2, steps=1_000_000, threads=1, report_every=1, validate_every=1_000_000, checkpoint_every=1_000_000)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:

@@ -1,1 +1,1 @@
-"""Pictures of what a run wrote: a theme, static plots, and how a notebook shows them."""
+"""What is seen: views that answer a hand, predictions, the dashboard of a run, and pictures where nothing runs."""

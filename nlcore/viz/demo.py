@@ -7,9 +7,9 @@ from IPython import get_ipython
 from IPython.display import publish_display_data
 from matplotlib.figure import Figure
 
-from nlcore.viz.question import Asks, publish_question, say
 from nlcore.viz.prediction import Prediction
 from nlcore.viz.predictions import find
+from nlcore.viz.question import Asks, publish_question, say
 from nlcore.viz.show import png, publish
 from nlcore.viz.view import building
 

@@ -65,6 +65,7 @@ class Tick:
         return answer in self.options
 
     def judge(self, answer: str) -> Verdict:
+        """Whether this option is right."""
         if answer == self.right:
             return Verdict(True, "You were right.")
         return Verdict(False, "Not this time.")
@@ -119,6 +120,7 @@ class Curve:
         return _numbers(answer, self.handles)
 
     def judge(self, answer: Sequence[float], drawing: Drawing) -> Verdict:
+        """Whether these heights of the handles are near enough to the drawing's."""
         up = drawing.axes[1]
         off = float(np.abs(up.share(np.asarray(answer)) - up.share(drawing.y)).max())
         return _verdict(off <= self.within, f"at its worst point your curve is {off:.0%} of the frame’s height off.")
@@ -158,6 +160,7 @@ class Point:
         return _numbers(answer, 2)
 
     def judge(self, answer: Sequence[float], drawing: Drawing) -> Verdict:
+        """Whether this x and y is near enough to the drawing's point."""
         truth = drawing.x[0], drawing.y[0]
         off = [abs(axis.share(at) - axis.share(true)) for axis, at, true in zip(drawing.axes, answer, truth)]
         return _verdict(bool(max(off) <= self.within), f"your point is {off[0]:.0%} of the frame off across and {off[1]:.0%} up.")

@@ -21,11 +21,6 @@ class Score:
     periods: dict[str, tuple[int, str]]
     """Each level's latest period and its unit."""
 
-    @property
-    def fired(self) -> np.ndarray:
-        """(L, S) whether a level changed since the report before."""
-        return np.isfinite(self.size)
-
 
 def level_score(rows: list[Record], first: int = 1, last: int | None = None) -> Score:
     """The score of steps `first` to `last` (all, if none is given) from rows of levels.jsonl.

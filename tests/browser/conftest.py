@@ -7,21 +7,16 @@ import nbformat
 import pytest
 from playwright.sync_api import Page
 
-from bench.lab import notebook_of, open_lab, open_page
-from nlcore.viz.explorers import names
+from bench.lab import open_lab, open_page
 
 
 @pytest.fixture(scope="module")
 def lab(chromium: str, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab on copies of the notebooks, and a notebook for each explorer; its address, with {} for what to open."""
+    """A JupyterLab on copies of the notebooks; its address, with {} for what to open."""
     home = tmp_path_factory.mktemp("lab")
     (home / "notebooks").mkdir()
     for path in (root / "notebooks").glob("*.ipynb"):
         (home / "notebooks" / path.name).write_text(without_outputs(path))
-    (home / "explorers").mkdir()
-    for name in names():
-        cell = f"from nlcore.viz.explorers.{name} import {name}\n{name}()"
-        nbformat.write(notebook_of(cell), home / "explorers" / f"{name}.ipynb")
     with open_lab(home, NL_FAST="1") as address:
         yield address
 

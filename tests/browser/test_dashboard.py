@@ -14,7 +14,7 @@ from bench.lab import ask, notebook_of, put
 from nlcore.train import attach, change, new, train
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import read_json, records
-from tests.browser.test_players import LOW_CONTRAST, shut_down
+from tests.browser.seen import CUT, FAINT, choose_theme, nothing_is_missed, shut_down
 from tests.train.small import small
 
 PATIENCE_S = 90
@@ -156,36 +156,19 @@ def close_and_find_again(lab: str, page: Page, folder: RunFolder) -> None:
     expect(slider).to_have_attribute("aria-valuetext", "× 0.841")
 
 
-def choose_theme(page: Page, dark: bool) -> None:
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.locator(".lm-Menu-itemLabel").get_by_text(f"JupyterLab {'Dark' if dark else 'Light'}", exact=True).click()
-    page.locator(f"body[data-jp-theme-light={'false' if dark else 'true'}]").wait_for(state="attached")
-
-
-CUT = """node => {
-  const inside = node.getBoundingClientRect(), scrolls = part => part.closest('.nl-text, .nl-compared');
-  return [...node.querySelectorAll('*')].filter(part => part.checkVisibility() && !scrolls(part) && !part.closest('.nl-plot')).filter(part => {
-    const {left, right, width} = part.getBoundingClientRect();
-    return width && (left < inside.left - 1 || right > inside.right + 1);
-  }).map(part => part.outerHTML.slice(0, 80));
-}"""
-"""What of a view reaches beyond its frame."""
-
-
 def fits_and_follows_the_theme(page: Page, shots: Path) -> None:
     """Nothing is cut at any width, and text stays readable in both themes; pictures go to `shots`."""
     dashboard = page.locator(".nl-dashboard")
     for dark in (False, True):
-        choose_theme(page, dark)
+        choose_theme(page, "Dark" if dark else "Light")
         for width, across in ((1280, 800), (1920, 1400)) if not dark else ((800, 368), (1280, 800)):
             page.set_viewport_size({"width": width, "height": 1600})
             eventually(lambda: abs(dashboard.evaluate("node => node.clientWidth") - across) < 150, "the cell has another width")
             page.wait_for_timeout(600)  # a frame or two at the new size
             page.screenshot(path=shots / f"{'dark' if dark else 'light'}-{width}.png")
             assert dashboard.evaluate(CUT) == []
-            found = dashboard.evaluate(LOW_CONTRAST)
-            assert found["seen"] > 60 and found["low"] == []
+            found = dashboard.evaluate(FAINT)
+            assert found["seen"] > 60 and found["faint"] == []
             box, knob = dashboard.bounding_box(), page.locator("[data-knob=lr_scale]").bounding_box()
             assert knob["width"] > 80 and box["x"] < knob["x"] < knob["x"] + knob["width"] < box["x"] + box["width"]
             ink = dashboard.evaluate("node => getComputedStyle(node).color.match(/[0-9]+/g).map(Number)")
@@ -365,11 +348,11 @@ def without_its_kernel_it_is_a_picture(lab: str, page: Page) -> None:
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.get_by_text("Save Notebook", exact=True).click()
     eventually(lambda: len(ask(lab, "contents/compared.ipynb")["content"]["cells"][0]["outputs"]) == 3, "it was not saved")
-    shut_down(lab, page)
+    shut_down(lab, page, "compared.ipynb")
     page.goto(f"{lab.format('compared.ipynb')}&reset")
     expect(page.locator(".jp-OutputArea-output img")).to_be_visible()
     expect(page.locator(".nl-words")).to_contain_text("Run this cell for the live dashboard.")
-    expect(page.get_by_text("model not found")).to_be_hidden()
+    nothing_is_missed(page)
 
 
 def test_a_level_that_does_not_move_is_called_out(lab, page, recorded, tmp_path):

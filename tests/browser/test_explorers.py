@@ -5,6 +5,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bench.lab import notebook_of, put, run_all
 from nlcore.viz.explorers import names
+from tests.browser.seen import CUT, FAINT, choose_theme
 
 PATIENCE_MS = 60_000
 NAMES = [name for name in names() if name not in ("backward_as_writes", "clock_of_levels")]
@@ -13,20 +14,6 @@ SETTINGS = (("Light", 1280), ("Dark", 800), ("Light", 800), ("Dark", 1280))
 # Whatever the keyboard stops at, by the class of the part that it stands in, and its name.
 STOPS = """(view) => [...view.querySelectorAll('a[href], button, input, select, textarea, [contenteditable], [tabindex]:not([tabindex="-1"])')]
   .map((one) => [Boolean(one.closest('.nl-head, .nl-controls')), one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent])"""
-# What sticks out of the view at its sides.
-CUT = """(view) => { const frame = view.getBoundingClientRect();
-  return [...view.querySelectorAll('*')].filter((one) => { const at = one.getBoundingClientRect();
-    return at.width && !one.closest('svg') && (at.right > frame.right + 1 || at.left < frame.left - 1); }).map((one) => one.outerHTML.slice(0, 80)); }"""
-# Words that have less contrast to the page than 4.5.
-PALE = """(view) => { const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v / 255 <= 0.03928 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const rgb = (colour) => colour.match(/[\\d.]+/g).map((part, i) => (colour.startsWith('color(') && i < 3 ? 255 * part : +part));
-  const probe = document.createElement('i'); probe.style.color = 'var(--nl-ground)'; view.append(probe);
-  const ground = rgb(getComputedStyle(probe).color).slice(0, 3); probe.remove();
-  const words = [...view.querySelectorAll('.nl-frame text'), ...view.querySelectorAll('.nl-entry, figcaption, label')].filter((one) => one.textContent);
-  return words.map((word) => { const style = getComputedStyle(word), [r, g, b, alpha = 1] = rgb(word.closest('svg') ? style.fill : style.color);
-    const ink = [r, g, b].map((v, i) => v * alpha + ground[i] * (1 - alpha)), [low, high] = [light(ink), light(ground)].sort((a, b) => a - b);
-    return [word.textContent, (high + 0.05) / (low + 0.05)]; }).filter(([, contrast]) => contrast < 4.5); }"""
 
 
 @pytest.mark.parametrize("setting", range(len(SETTINGS)))
@@ -35,11 +22,7 @@ def test_explorers_answer_mouse_and_keyboard_say_what_they_show_and_fit(lab, pag
     put(lab, "some.ipynb", notebook_of(*(f"from nlcore.viz.explorers.{name} import {name}\n{name}()" for name in here)))
     page.set_viewport_size({"width": width, "height": 1500 * len(here)})  # the lab draws only what is in view
     run_all(page, lab.format("some.ipynb"))
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(f"JupyterLab {theme}", exact=True).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", str(theme == "Light").lower())
-    page.wait_for_timeout(1000)  # the theme's colours come after its name
+    choose_theme(page, theme)
     expect(page.locator(".nl-explorer")).to_have_count(len(here), timeout=PATIENCE_MS)
     for view in page.locator(".nl-explorer").all():
         is_right(page, view)
@@ -72,7 +55,7 @@ def is_right(page: Page, view: Locator) -> None:
 
     stops = view.evaluate(STOPS)
     assert all(ours and name.strip() for ours, name in stops), stops
-    assert view.evaluate(CUT) == [] and view.evaluate(PALE) == []
+    assert view.evaluate(CUT) == [] and view.evaluate(FAINT)["faint"] == []
 
 
 def plays(view: Locator) -> None:

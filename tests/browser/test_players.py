@@ -4,41 +4,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from bench.lab import ask, notebook_of, put, run_all
+from bench.lab import notebook_of, put, run_all
+from tests.browser.seen import CUT, FAINT, choose_theme, shut_down
 
 PATIENCE_MS = 60_000
-LOW_CONTRAST = """root => {
-  const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
-  const painted = (colours) => {
-    for (const colour of colours) { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); }
-    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const low = [];
-  let seen = 0;
-  for (const node of root.querySelectorAll("*")) {
-    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!own || node.disabled || node.ariaHidden || node.tagName === "I" || !node.checkVisibility()) continue; // marks are no text
-    const under = [];
-    for (let at = node; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
-    const [dark, bright] = [light(painted(under)), light(painted([...under, getComputedStyle(node).color]))].sort((a, b) => a - b);
-    const ratio = (bright + 0.05) / (dark + 0.05);
-    seen += 1;
-    if (ratio < 4.5) low.push(`${node.textContent}: ${ratio.toFixed(2)}`);
-  }
-  return { seen, low };
-}"""
-"""How many texts a view has, and those whose contrast to what lies behind them is below 4.5."""
-CUT = """root => {
-  const all = [...root.querySelectorAll("*")].filter((node) => node.checkVisibility() && getComputedStyle(node).clipPath === "none");
-  const [left, right] = [root.getBoundingClientRect().left - 1, root.getBoundingClientRect().right + 1];
-  return all.filter((node) => {
-    const box = node.getBoundingClientRect();
-    return box.left < left || box.right > right || (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === "hidden");
-  }).map((node) => node.className || node.tagName);
-}"""
-"""The parts of a view that are not wholly within it."""
 
 
 def opened(lab: str, page: Page, cell: str, root: str) -> Locator:
@@ -53,23 +22,12 @@ def opened(lab: str, page: Page, cell: str, root: str) -> Locator:
     return view
 
 
-def shut_down(lab: str, page: Page) -> None:
-    """Ends all kernels, as a reader does from the lab's list of them."""
-    for kernel in ask(lab, "kernels"):
-        ask(lab, f"kernels/{kernel['id']}", "DELETE")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(state="hidden")
-
-
 def reads_well(page: Page, view: Locator, stops: Locator, at: tuple[int, ...]) -> None:
     """In a cell of 368 pixels nothing is cut, and in both themes each text can be read at each of these stops."""
     page.set_viewport_size({"width": 800, "height": 800})
     each_text_can_be_read(view, stops, at)
     light = page.locator("body").get_attribute("data-jp-theme-light") == "true"
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(f"JupyterLab {'Dark' if light else 'Light'}", exact=True).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false" if light else "true")
-    page.wait_for_timeout(1000)  # the theme's colours come after its name
+    choose_theme(page, "Dark" if light else "Light")
     each_text_can_be_read(view, stops, at)
     assert view.evaluate("root => root.clientWidth") < 380 and view.evaluate(CUT) == []
 
@@ -77,8 +35,8 @@ def reads_well(page: Page, view: Locator, stops: Locator, at: tuple[int, ...]) -
 def each_text_can_be_read(view: Locator, stops: Locator, at: tuple[int, ...]) -> None:
     for stop in at:
         stops.fill(str(stop))
-        found = view.evaluate(LOW_CONTRAST)
-        assert found["seen"] > 20 and found["low"] == [], stop
+        found = view.evaluate(FAINT)
+        assert found["seen"] > 20 and found["faint"] == [], stop
 
 
 def row(view: Locator, name: str) -> Locator:
@@ -132,7 +90,7 @@ def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_ker
     expect(row(view, "CMS, middle")).to_contain_text("every 24 words")
     assert names(view)[4:6] == ["CMS, slow", "CMS, middle"]
 
-    shut_down(lab, page)
+    shut_down(lab, page, "player.ipynb")
     page.get_by_role("button", name="Reset", exact=True).click()
     expect(stops).to_have_value("26")
     expect(momentum).to_contain_text("knows 12 of 20 words")
@@ -194,7 +152,7 @@ def test_backpropagation_as_writes_plays_and_answers_mouse_and_keyboard_with_and
     expect(cells).to_be_focused()
     expect(view.locator(".nl-mark:visible")).to_have_count(3)
 
-    shut_down(lab, page)
+    shut_down(lab, page, "player.ipynb")
     view.get_by_role("button", name="Play: Step").click()
     expect(stops).to_have_attribute("aria-valuetext", re.compile("step [2-9][0-9]: "))
     view.get_by_role("button", name="Pause: Step").click()

@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from bench.lab import ask, notebook_of, put, run_all
+from bench.lab import notebook_of, put, run_all
+from tests.browser.seen import CUT, FAINT, choose_theme, nothing_is_missed, shut_down
 
 ALONE = notebook_of('from nlcore.viz.predictions import predict, predictions\npredict("01-exact")', "predictions()")
 CURVE = notebook_of('from nlcore.viz.explorers.fading import fading\nfading().predict("00-fading")')
@@ -109,19 +110,15 @@ def test_curve_and_point_are_moved_by_keyboard_in_a_narrow_cell_and_read_in_both
     after = [handle.get_attribute("aria-valuetext") for handle in handles.all()]
     assert after[0] != before[0] and after[1].startswith("squared error 0, at") and after[2:] == before[2:]
     assert question.evaluate("node => node.clientWidth") < 380
-    assert question.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
-    assert question.evaluate(CONTRAST) == []
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text("JupyterLab Dark", exact=True).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
-    page.wait_for_timeout(1000)  # the theme's colours come after its name
-    assert question.evaluate(CONTRAST) == []
+    assert question.evaluate(CUT) == []
+    assert question.evaluate(FAINT)["faint"] == []
+    choose_theme(page, "Dark")
+    assert question.evaluate(FAINT)["faint"] == []
     question.get_by_role("button", name="That is my guess").focus()
     page.keyboard.press("Enter")
     expect(question.locator(".nl-ask-verdict")).to_be_visible()
     expect(chart(page).first).to_have_attribute("aria-label", GUESS)
-    assert question.evaluate(CONTRAST) == []
+    assert question.evaluate(FAINT)["faint"] == []
 
     point = other.get_by_role("slider")
     expect(point).to_have_count(1)
@@ -161,8 +158,7 @@ def test_without_its_kernel_a_question_is_plain_words_with_the_answer_folded(lab
     expect(page.locator(".nl-ask")).to_have_count(2)
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
-    (kernel,) = (session["kernel"]["id"] for session in ask(lab, "sessions") if session["path"] == "dead.ipynb")
-    ask(lab, f"kernels/{kernel}", "DELETE")
+    shut_down(lab, page, "dead.ipynb")
     page.goto("about:blank")
     page.goto(f"{lab.format('dead.ipynb')}&reset")
     words = page.locator(".jp-OutputArea").filter(has_text="which of the two keys gets an exact answer")
@@ -172,29 +168,5 @@ def test_without_its_kernel_a_question_is_plain_words_with_the_answer_folded(lab
     words.get_by_text("The answer").click()
     expect(words.get_by_text("A write with η = 1 removes")).to_be_visible()
     expect(page.get_by_text("Draw the recall of the memory that corrects")).to_be_visible()
-    for complaint in page.get_by_text(re.compile("Error displaying|model not found|Loading widget")).all():
-        expect(complaint).not_to_be_visible()
+    nothing_is_missed(page)
 
-
-CONTRAST = """root => {
-  const rgb = (colour) => colour.startsWith("color(") ? colour.match(/[\\d.]+/g).slice(0, 3).map((v) => 255 * v) : colour.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const colour = rgb(getComputedStyle(at).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0) return colour;
-    }
-  };
-  const low = [];
-  for (const node of root.querySelectorAll("*")) {
-    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!own || node.disabled) continue;
-    const style = getComputedStyle(node), ink = rgb(node instanceof SVGElement ? style.fill : style.color);
-    const [dark, bright] = [light(ink), light(ground(node))].sort((a, b) => a - b);
-    const ratio = (bright + 0.05) / (dark + 0.05);
-    if (ratio < 4.5) low.push(`${node.textContent}: ${ratio.toFixed(2)}`);
-  }
-  return low;
-}"""
-"""The texts of a question whose contrast to their ground is below 4.5."""

@@ -9,16 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from bench.lab import notebook_of, open_lab, run_all
 from nlcore.train import new, train
 from nlcore.viz.prompt import FIRST
+from tests.browser.seen import CUT, FAINT, choose_theme
 from tests.train.small import small
-
-LEAST_CONTRAST = """root => Math.min(...Array.from(root.querySelectorAll('[data-token]'), (span) => {
-  const rgb = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
-  const light = (colour) => { const [r, g, b] = rgb(colour).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const style = getComputedStyle(span), [low, high] = [light(style.color), light(style.backgroundColor)].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05);
-}))"""
-CUT = """root => Array.from(root.querySelectorAll('*')).filter((node) => node.clientWidth && !node.closest('option')
-  && node.getBoundingClientRect().right > root.getBoundingClientRect().right + 1).map((node) => node.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +87,14 @@ def test_it_goes_on_from_what_is_typed_and_is_read_by_keyboard(hub, page):
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_is_readable_in_a_narrow_cell_and_nothing_is_cut(hub, page, theme):
     found = box(page, hub, 800)
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(theme, exact=True).click()
+    choose_theme(page, theme)
     for shade in ("felt", "bits"):
         page.get_by_label("Shaded by").select_option(shade)
         page.wait_for_timeout(500)
-        assert found.evaluate(LEAST_CONTRAST) >= 4.5
+        assert found.evaluate(FAINT)["faint"] == []
     shades = found.locator("[data-token]").evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundColor)")
     assert len(set(shades)) > 10
     assert found.bounding_box()["width"] < 400

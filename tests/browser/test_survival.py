@@ -7,6 +7,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
 from bench.lab import ask, notebook_of, put, run_all
+from tests.browser.seen import nothing_is_missed, shut_down
 
 ALT = re.compile("Recall of a word falls with its age")
 SAVED = "survival.ipynb"
@@ -23,8 +24,7 @@ def picture_alone(page: Page) -> None:
     words.click()
     expect(page.get_by_text(ALT)).to_be_visible()
     expect(page.locator(".nl-explorer")).to_have_count(0)
-    for complaint in page.get_by_text(re.compile("Error displaying|model not found|Loading widget|VBox")).all():
-        expect(complaint).not_to_be_visible()
+    nothing_is_missed(page)
 
 
 def test_a_run_and_saved_explorer_is_a_picture_again_without_its_kernel(lab, page):
@@ -38,8 +38,7 @@ def test_a_run_and_saved_explorer_is_a_picture_again_without_its_kernel(lab, pag
     expect(page.locator(".jp-mod-dirty")).not_to_have_count(0)
     page.keyboard.press("Control+s")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
-    for kernel in ask(lab, "kernels"):
-        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    shut_down(lab, page, SAVED)
     page.goto("about:blank")
     page.goto(f"{lab.format(SAVED)}&reset")
     picture_alone(page)
@@ -71,8 +70,7 @@ def test_a_kernel_that_stops_is_said_and_takes_nothing_away(lab, page):
     run_all(page, lab.format("stopped.ipynb"))
     frame = page.locator(".nl-explorer .nl-frame .main-svg").first
     frame.wait_for()
-    for kernel in ask(lab, "kernels"):
-        ask(lab, f"kernels/{kernel['id']}", "DELETE")
+    shut_down(lab, page, "stopped.ipynb")
     slider = page.get_by_label("Retention α (each update)")
     slider.focus()
     page.keyboard.press("ArrowRight")

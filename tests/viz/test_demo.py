@@ -4,9 +4,9 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.viz import demo as module
-from nlcore.viz.question import Asks
 from nlcore.viz.demo import Demo
 from nlcore.viz.prediction import Tick
+from nlcore.viz.question import Asks
 from nlcore.viz.view import script
 
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -16,10 +16,10 @@ from nlcore.viz.theme import COLOURS, level_looks, looks
 PERIODS = {"memory": 1, "weights": 1, "cms-2": 4, "cms-3": 16}
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
     """A run of 64 steps, written as the trainer writes it."""
-    folder = new(configure("tiny"), tmp_path / "hope")
+    folder = new(configure("tiny"), tmp_path_factory.mktemp("runs") / "hope")
     for step in range(1, 65):
         at = {"step": step, "attempt": 1}
         validation = {"validation_bits_per_byte": 8 / step} if step % 16 == 0 else {}
@@ -28,7 +28,12 @@ def run(tmp_path):
             fired = step % period == 0
             figures = {"update_norm": 0.1 * fired, "weight_norm": 2.0, "fired": fired, "writes": int(fired)}
             append(folder.levels, at | {"level": level, "unit": "steps", "period": period} | figures)
-    yield folder.path
+    return folder.path
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
     plt.close("all")
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nlcore.viz import reader
-from nlcore.viz.question import Asks, Question, folded, plain
 from nlcore.viz.chart.plot import Line, Plot
 from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 from nlcore.viz.predictions import predict, predictions
+from nlcore.viz.question import Asks, Question, folded, plain
 from nlcore.viz.reader import Answer
 
 TICK = Tick("00-tick", "Which <one>?", ("this", "that", "both"), right="that", because="Because it is.")

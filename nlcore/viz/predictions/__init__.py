@@ -11,9 +11,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from nlcore.viz import reader
+from nlcore.viz.prediction import Chapter, Prediction
 from nlcore.viz.question import Question, say
 from nlcore.viz.view import building
-from nlcore.viz.prediction import Chapter, Prediction
 
 
 @cache

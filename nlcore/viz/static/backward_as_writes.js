@@ -6,10 +6,10 @@
 
 const LOW = -3, HIGH = 0.5; // powers of ten that the graph spans
 const BLUE = [33, 102, 172], RED = [178, 24, 43];
-const STROKES = { solid: "", dashed: "7 4", dotted: "2 3" };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-const short = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(1) : x.toPrecision(3)).replace(/-/g, "−");
+// Always three digits: what plays does not jump.
+const steady = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(1) : x.toPrecision(3)).replace(/-/g, "−");
 const percent = (share) => `${(100 * share).toFixed(3)}%`;
 
 function render({ model, el }) {
@@ -36,8 +36,8 @@ function render({ model, el }) {
     const [x, delta, change] = [shown("keys"), shown("surprises"), shown("write")];
     x.end = 1;
     keys.draw(x, "Keys x, ±1", `${x.rows} points`, `${x.columns} entries of x`);
-    surprises.draw(delta, `Surprises δ, turned, ±${short(delta.end)}`, `${delta.rows} entries of δ`, `${delta.columns} points`);
-    write.draw(change, `Write, ±${short(change.end)}`, "", `${change.columns} entries of x`);
+    surprises.draw(delta, `Surprises δ, turned, ±${steady(delta.end)}`, `${delta.rows} entries of δ`, `${delta.columns} points`);
+    write.draw(change, `Write, ±${steady(change.end)}`, "", `${change.columns} entries of x`);
     point(change);
   }
 
@@ -49,7 +49,7 @@ function render({ model, el }) {
     surprises.mark(cell && { row: cell.row });
     told.textContent = !cell
       ? "Point at a cell of the write, or go there with Tab and the arrow keys, to see which surprises met which keys."
-      : `Entry ${cell.row + 1} of δ against entry ${cell.column + 1} of x, summed over all points: the weight changes by ${short(change.at(cell.row, cell.column))}.`;
+      : `Entry ${cell.row + 1} of δ against entry ${cell.column + 1} of x, summed over all points: the weight changes by ${steady(change.at(cell.row, cell.column))}.`;
   }
 
   // ---- hands on the write ----
@@ -128,7 +128,7 @@ function makeHeat(parent, part) {
   function draw(matrix, text, rows, columns) {
     size = matrix;
     [title.textContent, down.textContent, across.textContent] = [text, rows, columns];
-    canvas.setAttribute("aria-label", `${text}: ${matrix.rows} by ${matrix.columns}, the largest now ${short(matrix.largest)}`);
+    canvas.setAttribute("aria-label", `${text}: ${matrix.rows} by ${matrix.columns}, the largest now ${steady(matrix.largest)}`);
     [canvas.width, canvas.height] = [matrix.columns, matrix.rows];
     const pen = canvas.getContext("2d"), image = pen.createImageData(matrix.columns, matrix.rows);
     for (let i = 0; i < matrix.rows * matrix.columns; i++) {
@@ -182,10 +182,10 @@ function makeGraph(parent, lines, last) {
     lines.forEach((line, i) => {
       const { swatch, text, dot } = names[i];
       swatch.innerHTML = `<svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" ${stroke(line, ink)}/></svg>`;
-      text.textContent = `${line.name}: ${short(line.y[step])}`;
+      text.textContent = `${line.name}: ${steady(line.y[step])}`;
       Object.assign(dot.style, { left: x(step), top: y(line.y[step]), color: css(readable(line.colour, ink, 3)) });
     });
-    field.setAttribute("aria-label", `Over ${last} steps, at step ${step}: ${lines.map((line) => `${line.name} ${short(line.y[step])}`).join(", ")}`);
+    field.setAttribute("aria-label", `Over ${last} steps, at step ${step}: ${lines.map((line) => `${line.name} ${steady(line.y[step])}`).join(", ")}`);
   }
 
   return { draw };

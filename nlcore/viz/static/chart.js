@@ -8,7 +8,7 @@ const HIGH = 270; // pixels of the axes
 const BAR = 70; // pixels that a colour bar takes at the right
 const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]];
 
-// `draw(chart)` draws or redraws; `words()` says what is drawn.
+// `draw(chart)` draws or redraws, and says on each frame in words what is drawn; `clear()` takes all away.
 function charts(parent, Plotly) {
   const root = node("div", parent, { class: "nl-plots" });
   const together = node("div", root, { class: "nl-legend nl-together" });
@@ -58,11 +58,10 @@ function legend(place, lines, ink) {
 
 const GLYPHS = { o: "M4 0A4 4 0 1 0-4 0A4 4 0 1 0 4 0", s: "M-3.5-3.5h7v7h-7z", "^": "M0-4.5 4 3.5H-4z", D: "M0-5 4.5 0 0 5-4.5 0z",
   v: "M0 4.5 4-3.5H-4z", P: "M-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z", X: "M-4-2.5-2.5-4 0-1.5 2.5-4 4-2.5 1.5 0 4 2.5 2.5 4 0 1.5-2.5 4-4 2.5-1.5 0z", "*": "M0-5 1.3-1.6 5-1.5 2 .7 3.1 4.3 0 2.2-3.1 4.3-2 .7-5-1.5-1.3-1.6z" };
-const STROKES = { dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
 
 function swatch({ style, dash, marker, strong }, colour) {
   const bars = ["bars", "lying"].includes(style) ? `<rect x="8" y="1" width="14" height="12" fill="${colour}"/>` : "";
-  const stroke = ["line", "both"].includes(style) ? `<path d="M1 7H29" stroke="${colour}" stroke-width="${strong ? 4 : 2.4}" stroke-dasharray="${STROKES[dash] ?? ""}"/>` : "";
+  const stroke = ["line", "both"].includes(style) ? `<path d="M1 7H29" stroke="${colour}" stroke-width="${strong ? 4 : 2.4}" stroke-dasharray="${STROKES[dash]}"/>` : "";
   const mark = ["points", "both"].includes(style) ? `<path d="${GLYPHS[marker]}" transform="translate(15 7)" fill="${colour}"/>` : "";
   return `<svg width="30" height="14" aria-hidden="true">${bars}${stroke}${mark}</svg>`;
 }
@@ -166,12 +165,6 @@ const note = ({ note: text }, ink) => (text
   ? [{ ...said, xref: "paper", yref: "paper", x: 0.5, y: 0.5, text, font: { size: 13, color: css(ink.soft) } }] : []);
 
 // ---- what is drawn, in words ----
-
-function short(value) {
-  if (value === null || value === undefined) return "beyond all numbers";
-  const size = Math.abs(value);
-  return size && (size < 0.001 || size >= 1e5) ? value.toExponential(1).replace("e+", "e") : String(+value.toPrecision(3));
-}
 
 function inWords(plot) {
   const about = [`${plot.title}.`, plot.x || plot.y ? `${plot.y || "values"} by ${plot.x || "place"}.` : ""];

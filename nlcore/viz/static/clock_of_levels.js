@@ -23,7 +23,7 @@ function render({ model, el }) {
   const top = head(root, model.get("try_this"), reset);
   const body = node("div", root, { class: "nl-body" });
   const panel = controlPanel(body, model.get("controls"), model.get("at"), choose);
-  const list = node("div", body, { class: "nl-clock-rows" });
+  const list = node("div", body);
   const rows = new Map(start.map(([name]) => [name, makeRow(name)]));
   let recall = null, ink = null, shownWord = null;
 
@@ -81,10 +81,7 @@ function render({ model, el }) {
       text.append(" ");
       return span;
     });
-    const score = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    score.setAttribute("viewBox", `0 0 ${T} 8`);
-    score.setAttribute("preserveAspectRatio", "none");
-    text.append(score);
+    const score = svg("svg", text, { viewBox: `0 0 ${T} 8`, preserveAspectRatio: "none" });
     return { row, look, glyph, buttons, known, period, text, spans, score };
   }
 

@@ -13,6 +13,14 @@ function node(tag, parent, attributes = {}, ...children) {
   return made;
 }
 
+function svg(tag, parent, attributes = {}, text = "") {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
 // Keys with Ctrl or Cmd are the lab's after all: who moves a slider and saves wants the notebook saved, not the page.
 if (!window.nlKeys) {
   window.nlKeys = true;
@@ -32,8 +40,16 @@ function head(parent, tryThis, reset) {
   return root;
 }
 
-// A level's marker as a letter of text.
+// A level's marker as a letter of text, and its dash in SVG.
 const LETTERS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
+const STROKES = { solid: "", dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
+
+// A number in a few digits, and null, which stands for what is no number any more.
+function short(value, digits = 3) {
+  if (value == null) return "beyond all numbers";
+  const size = Math.abs(value), far = size && (size < 1e-4 || size >= 1e5);
+  return (far ? value.toExponential(1).replace("e+", "e") : String(+value.toPrecision(digits))).replaceAll("-", "−");
+}
 
 // ---- ink: every colour of a level is fit to be read on the page it stands on ----
 
@@ -102,8 +118,8 @@ function follow(root, draw) {
 // ---- the stored picture, for which a live view stands in ----
 
 // A cell shows a picture, then what the picture says (.nl-words), then the view; a question (.nl-asked) may come
-// before the picture. While the view lives, those before it are hidden; with the view gone they are there again. Front ends nest outputs differently, so the way
-// up ends at the first ancestor that has the words beside it.
+// before the picture. While the view lives, those before it are hidden; with the view gone they are there again.
+// Front ends nest outputs differently, so the way up ends at the first ancestor that has the words beside it.
 function standIn(el) {
   let hidden = [];
   const hide = () => {

@@ -93,7 +93,6 @@ function laidOver(chart, guess) {
 // ---- axes on which a guess is drawn: places are shares of the frame, from its lower left corner ----
 
 const PAD_HIGH = 260, PAD_EDGE = { left: 56, right: 18, top: 34, bottom: 46 }, KEY_STEP = 0.02, KEY_LEAP = 0.1;
-const GIVEN_DASH = { solid: "", dashed: "7 4", dotted: "2 4", dashdot: "8 4 2 4" };
 
 function sketch(root, asked, changed) {
   const [across, up] = asked.axes, free = asked.kind === "point";
@@ -171,16 +170,8 @@ function sketch(root, asked, changed) {
   return { answer, stop };
 }
 
-function svg(tag, parent, attributes = {}, text = "") {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
 const valueAt = (axis, share) => (axis.log ? axis.low * (axis.high / axis.low) ** share : axis.low + (axis.high - axis.low) * share);
-const brief = (number) => (Math.abs(number) < 1e-12 ? "0" : String(Number(number.toPrecision(2))).replace("-", "−"));
+const brief = (number) => short(Math.abs(number) < 1e-12 ? 0 : number, 2);
 
 // Where a key moves a place, or nothing for a key that is not ours.
 function keyed(key, { x, y }, free) {
@@ -218,7 +209,7 @@ function grid(ground, across, up, spot) {
 // A line that is shown beside the question, with its name at its end.
 function course(ground, given, spot, colour) {
   const points = given.x.map((x, i) => spot({ x, y: given.y[i] }));
-  svg("polyline", ground, { points: points.map((point) => point.join()).join(" "), class: "nl-ask-given", stroke: colour, "stroke-dasharray": GIVEN_DASH[given.dash] });
+  svg("polyline", ground, { points: points.map((point) => point.join()).join(" "), class: "nl-ask-given", stroke: colour, "stroke-dasharray": STROKES[given.dash] });
   const [x, y] = points.at(-1);
   svg("text", ground, { x, y: y - 14, "text-anchor": "end", fill: colour, class: "nl-ask-name" }, given.name);
 }

@@ -42,7 +42,7 @@ function render({ model, el }) {
   const status = node("div", root, { class: "nl-status", role: "status" });
   const text = node("div", root, { class: "nl-prompt-text", role: "img" });
   const label = node("span"), where = node("input", null, { type: "range", min: 0, step: 1, value: 0 });
-  node("label", root, { class: "nl-prompt-look" }, label, where);
+  node("label", root, {}, label, where);
   const read = node("output", root, { class: "nl-prompt-read" });
   const summary = node("div", root, { role: "status" });
   const details = node("details", root, {}, node("summary", null, { text: "All values as a table" }));
