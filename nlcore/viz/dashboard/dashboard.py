@@ -20,9 +20,9 @@ from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard.curves import Curves, Message, names
 from nlcore.viz.dashboard.live import Live, differ, gone, open_run
 from nlcore.viz.dashboard.stored import Stored
-from nlcore.viz.demo import building
 from nlcore.viz.show import png, publish
 from nlcore.viz.theme import run_looks
+from nlcore.viz.view import building
 
 PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
 """Seconds between two looks at a run that trains, at one whose history is still being read, at one that ended."""

@@ -1,7 +1,5 @@
 // Draws a chart from its description (nlcore.viz.chart.data) with plotly: the same in a notebook and in the book.
 
-const DASHES = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot", reference: "9px,3px,2px,3px,2px,3px" };
-const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
 const MODES = { line: "lines", points: "markers", both: "lines+markers" };
 const MARGIN = { l: 58, r: 18, t: 8, b: 44 };
 const HIGH = 270; // pixels of the axes

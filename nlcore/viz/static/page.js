@@ -40,9 +40,11 @@ function head(parent, tryThis, reset) {
   return root;
 }
 
-// A level's marker as a letter of text, and its dash in SVG.
+// A level's marker as a letter of text, its dash in SVG, and both as plotly calls them.
 const LETTERS = { o: "●", s: "■", "^": "▲", D: "◆", v: "▼", P: "✚", X: "✖", "*": "★" };
 const STROKES = { solid: "", dashed: "7 4", dotted: "2 3", dashdot: "7 3 2 3", reference: "9 3 2 3 2 3" };
+const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
+const DASHES = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot", reference: "9px,3px,2px,3px,2px,3px" };
 
 // A number in a few digits, and null, which stands for what is no number any more.
 function short(value, digits = 3) {

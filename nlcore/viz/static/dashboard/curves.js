@@ -1,8 +1,5 @@
 // Curves of one or more runs over the shared axis: plotly draws them, and what is read off them stands beside them.
 
-const PLOTLY_DASH = { solid: "solid", dashed: "dash", dotted: "dot", dashdot: "dashdot" };
-const SVG_DASH = { solid: "", dashed: "6 3", dotted: "2 3", dashdot: "7 3 2 3" };
-const SYMBOL = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "*": "star" };
 const PANELS = { // what is drawn of a run's metrics: figures, a title, how a value is said, and what may be done to it
   loss: { title: "Bits per byte", figures: { loss: "training", validation_bits_per_byte: "validation" }, say: (v) => v.toFixed(3), height: 210, jumps: true, logs: true },
   gradient_norm: { title: "Gradient norm", say: show, height: 74, jumps: true, logs: true },
@@ -13,17 +10,9 @@ const PANELS = { // what is drawn of a run's metrics: figures, a title, how a va
 const FEET = 22; // pixels below the last panel of a group, for the axis
 
 function swatch(parent, look, marked) {
-  const space = "http://www.w3.org/2000/svg", svg = document.createElementNS(space, "svg"), line = document.createElementNS(space, "line");
-  for (const [name, value] of Object.entries({ width: 24, height: 10, "aria-hidden": "true" })) svg.setAttribute(name, value);
-  const drawn = { x1: 0, x2: 24, y1: 5, y2: 5, stroke: look.ink, "stroke-width": marked ? 2.2 : 1.4, "stroke-dasharray": SVG_DASH[look.dash] ?? look.dash, opacity: look.faint ?? 1 };
-  for (const [name, value] of Object.entries(drawn)) line.setAttribute(name, value);
-  svg.append(line);
-  if (marked && look.marker) {
-    const dot = document.createElementNS(space, "circle");
-    for (const [name, value] of Object.entries({ cx: 12, cy: 5, r: 3, fill: look.ink })) dot.setAttribute(name, value);
-    svg.append(dot);
-  }
-  parent.append(svg);
+  const drawn = svg("svg", parent, { width: 24, height: 10, "aria-hidden": "true" });
+  svg("line", drawn, { x1: 0, x2: 24, y1: 5, y2: 5, stroke: look.ink, "stroke-width": marked ? 2.2 : 1.4, "stroke-dasharray": STROKES[look.dash], opacity: look.faint ?? 1 });
+  if (marked && look.marker) svg("circle", drawn, { cx: 12, cy: 5, r: 3, fill: look.ink });
 }
 
 class Curves {
@@ -78,13 +67,13 @@ class Curves {
     const line = (soft, colour) => ({ color: colour, width: 1, dash: soft });
     const events = data.events.map(({ step }) => axis.place(Math.max(0, step - 1))).map((x) => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: line("1px 3px", css(ink.soft)) }));
     const trace = (one, y, look) => ({ type: "scatter", x: one.places, y, mode: look.marker ? "lines+markers" : "lines", connectgaps: true, hoverinfo: "skip", opacity: look.faint,
-      line: { color: look.ink, dash: PLOTLY_DASH[look.dash], width: look.marker ? 2 : 1.4 }, marker: { symbol: SYMBOL[look.marker], size: 6, color: look.ink } });
+      line: { color: look.ink, dash: DASHES[look.dash], width: look.marker ? 2 : 1.4 }, marker: { symbol: SYMBOLS[look.marker], size: 6, color: look.ink } });
     const traces = lines.flatMap((one) => [...(one.raw ? [trace(one, one.raw, { ...one.look, faint: 0.3 })] : []), trace(one, one.drawn, one.look)]);
     const shapes = [...events], annotations = [];
     const note = (more) => annotations.push({ showarrow: false, font: { color: css(ink.text), size: 11.5 }, bgcolor: css(ink.ground, 0.8), borderpad: 1, ...more });
     const y = (v) => isLog ? Math.log10(v) : v;
     if (pairs != null) {
-      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: pairs, y1: pairs, line: { color: css(ink.soft), width: 1.5, dash: "9px 2.5px 1.5px 2.5px 1.5px 2.5px" } });
+      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: pairs, y1: pairs, line: { color: css(ink.soft), width: 1.5, dash: DASHES.reference } });
       note({ xref: "paper", x: 0, xanchor: "left", y: y(pairs), yanchor: "top", text: `order-1 entropy ${pairs.toFixed(3)}${narrow ? "" : ": letter pairs alone know as much"}` });
     }
     if (best) {

@@ -1,11 +1,7 @@
 // Numbers of a run: as words, merged from messages, smoothed, and found again at a place.
 
 const whole = (value) => Math.round(value).toLocaleString("en-US");
-function show(value) {
-  if (value == null) return "–";
-  const size = Math.abs(value);
-  return size >= 1e5 || (size && size < 1e-3) ? value.toExponential(1).replace("+", "") : String(+value.toPrecision(3));
-}
+const show = (value) => (value == null ? "–" : short(value));
 function lasting(seconds) { // two units are enough to plan by
   if (seconds == null) return "–";
   const s = Math.round(seconds), minutes = Math.floor(s / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
