@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 import pytest
 
 import nlcore.viz
-from nlcore.viz.view import View
+from nlcore.viz.view import STATIC, View
 
 for found in walk_packages(nlcore.viz.__path__, "nlcore.viz."):
     import_module(found.name)
@@ -25,3 +25,9 @@ def test_a_views_scripts_name_nothing_twice_and_export_once(view):
     named = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", source, re.M)
     assert named and [name for name, count in Counter(named).items() if count > 1] == []
     assert len(re.findall(r"^export default\b", source, re.M)) == 1
+
+
+def test_no_class_is_dressed_by_two_sheets_since_a_lab_has_the_styles_of_all_its_open_notebooks():
+    begun = {path.name: set(re.findall(r"^\s*\.(nl-[\w-]+)", path.read_text(encoding="utf-8"), re.M)) for path in STATIC.glob("*.css")}
+    count = Counter(name for names in begun.values() for name in names)
+    assert len(count) > 50 and [name for name, sheets in count.items() if sheets > 1] == []

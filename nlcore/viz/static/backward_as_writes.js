@@ -119,7 +119,7 @@ function makeHeat(parent, part) {
   const figure = node("figure", parent, { class: `nl-figure nl-writes-${part}` });
   const title = node("figcaption", figure);
   const down = node("div", figure, { class: "nl-down nl-soft" });
-  const field = node("div", figure, { class: "nl-field" });
+  const field = node("div", figure, { class: "nl-writes-field" });
   const canvas = node("canvas", field, { role: "img" });
   const across = node("div", figure, { class: "nl-across nl-soft" });
   const frame = node("i", field, { class: "nl-mark", hidden: "" });
@@ -158,13 +158,13 @@ function makeGraph(parent, lines, last) {
   const figure = node("figure", parent, { class: "nl-figure nl-writes-graph" });
   const legend = node("figcaption", figure, { class: "nl-writes-legend" });
   const down = node("div", figure, { class: "nl-down nl-soft" });
-  const field = node("div", figure, { class: "nl-field", role: "img" });
+  const field = node("div", figure, { class: "nl-writes-field", role: "img" });
   const across = node("div", figure, { class: "nl-across nl-soft" });
   const x = (step) => percent(step / last), y = (value) => percent((HIGH - Math.log10(value)) / (HIGH - LOW));
   const plot = node("div", field);
   const names = lines.map((line) => {
     const entry = node("span", legend, { class: "nl-entry" });
-    return { swatch: node("span", entry), text: node("span", entry), dot: node("i", field, { class: "nl-dot", text: LETTERS[line.marker] }) };
+    return { swatch: node("span", entry), text: node("span", entry), dot: node("i", field, { class: "nl-writes-dot", text: LETTERS[line.marker] }) };
   });
   for (let power = LOW; power <= HIGH; power++) node("span", down, { text: String(10 ** power), style: `top: ${y(10 ** power)}` });
   for (let step = 0; step <= last; step += 50) node("span", across, { text: String(step), style: `left: ${x(step)}` });

@@ -9,7 +9,7 @@ const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#
 // `draw(chart)` draws or redraws, and says on each frame in words what is drawn; `clear()` takes all away.
 function charts(parent, Plotly) {
   const root = node("div", parent, { class: "nl-plots" });
-  const together = node("div", root, { class: "nl-legend nl-together" });
+  const together = node("div", root, { class: "nl-chart-legend nl-together" });
   const made = [];
   function draw(chart) {
     const ink = inks(root);
@@ -30,10 +30,10 @@ function charts(parent, Plotly) {
 }
 
 function plotPlace(root, share, least) {
-  const figure = node("figure", root, { class: "nl-plot", style: `flex: ${share} 1 ${Math.round(least * Math.min(share, 1.3))}px` });
+  const figure = node("figure", root, { class: "nl-chart", style: `flex: ${share} 1 ${Math.round(least * Math.min(share, 1.3))}px` });
   return {
     title: node("figcaption", figure),
-    legend: node("div", figure, { class: "nl-legend" }),
+    legend: node("div", figure, { class: "nl-chart-legend" }),
     frame: node("div", figure, { class: "nl-frame", role: "img" }),
   };
 }
