@@ -99,11 +99,15 @@ def put(lab: str, name: str, notebook: nbformat.NotebookNode) -> None:
 
 def run_all(page: Page, address: str) -> None:
     """Opens a notebook, alone, and runs all its cells; returns when the kernel is idle again."""
+    start_all(page, address)
+    page.locator(".jp-CodeCell .jp-InputArea-prompt").last.filter(has_text="[").wait_for()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+
+
+def start_all(page: Page, address: str) -> None:
+    """Opens a notebook, alone, and has all its cells run."""
     page.goto(f"{address}&reset")
-    idle = page.get_by_text("Python 3 (ipykernel) | Idle")
-    idle.wait_for()  # Lab drops what is run before its kernel is connected
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # Lab drops what is run before its kernel is connected
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.locator(".jp-CodeCell .jp-InputArea-prompt").last.filter(has_text="[").wait_for()
-    idle.wait_for()

@@ -58,6 +58,50 @@ def is_right(page: Page, view: Locator) -> None:
     assert view.evaluate(CUT) == [] and view.evaluate(FAINT)["faint"] == []
 
 
+def test_what_was_zoomed_to_stays_while_sliders_move_and_has_two_ways_back(lab, page):
+    put(lab, "zoom.ipynb", notebook_of("from nlcore.viz.explorers.generalized_descent import generalized_descent\ngeneralized_descent()"))
+    run_all(page, lab.format("zoom.ipynb"))
+    view, frame = page.locator(".nl-explorer"), page.locator(".nl-frame").last
+    frame.locator(".main-svg").first.wait_for()
+    box = frame.locator(".nsewdrag").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def shown() -> list[float]:
+        page.wait_for_timeout(700)  # plotly tells a click from the first half of a double click
+        return frame.evaluate("frame => [...frame._fullLayout.xaxis.range, ...frame._fullLayout.yaxis.range]")
+
+    def zoomed() -> list[float]:
+        page.mouse.move(x - 60, y - 40)
+        page.mouse.down()
+        page.mouse.move(x + 60, y + 40, steps=4)
+        page.mouse.up()
+        return shown()
+
+    first = shown()
+    page.mouse.dblclick(x, y)
+    assert shown() == first
+    near, slider = zoomed(), view.get_by_role("slider").first
+    assert near != first
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    settled(view)
+    assert shown() == near
+    view.get_by_role("button", name="Reset").click()
+    assert shown() == first
+    zoomed()
+    slider.focus()
+    page.keyboard.press("Home")
+    settled(view)
+    page.mouse.dblclick(x, y)
+    there = shown()
+    assert there != first
+    view.get_by_role("button", name="Reset").click()
+    slider.focus()
+    page.keyboard.press("Home")
+    settled(view)
+    assert shown() == there
+
+
 def plays(view: Locator) -> None:
     """Where there is a player it plays and pauses."""
     for play in view.get_by_role("button", name="Play").all():

@@ -1,6 +1,8 @@
 """Predictions in a real JupyterLab: a view opens once its question is answered, by mouse or by keyboard, and remembers."""
 
+import os
 import re
+import signal
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -151,6 +153,33 @@ def test_to_look_first_opens_the_view_and_counts_for_nothing(lab, page):
     expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right.")
     expect(sliders).not_to_have_attribute("inert", "")
     assert page.complaints == []
+
+
+def test_a_busy_kernel_answers_late_and_takes_nothing_out_of_the_readers_hands(lab, page):
+    question = opened(lab, page, "late.ipynb", notebook_of(TICK.cells[0].source, "import os\nprint(os.getpid())"))
+    process = int(page.locator(".jp-OutputArea-output").last.inner_text())
+    page.locator(".main-svg").first.wait_for()
+    os.kill(process, signal.SIGSTOP)
+    option = question.get_by_role("button", name="the dot product")
+    option.focus()
+    page.keyboard.press("Enter")
+    expect(option).to_be_focused()  # what has lost the focus leaves it to the lab, whose single keys delete cells
+    outliers = page.get_by_role("slider", name="Size of the outliers")
+    outliers.focus()
+    page.keyboard.press("ArrowRight")
+    moved = outliers.get_attribute("aria-valuetext")
+    expect(question).to_contain_text("No answer yet")
+    os.kill(process, signal.SIGCONT)
+    expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right.")
+    expect(question).not_to_contain_text("No answer yet")
+    expect(outliers).to_be_focused()
+    expect(page.locator(".nl-status")).to_have_text("")
+    expect(outliers).to_have_attribute("aria-valuetext", moved)
+    (kernel,) = (session["kernel"]["id"] for session in ask(lab, "sessions") if session["path"] == "late.ipynb")
+    ask(lab, f"kernels/{kernel}", "DELETE")
+    question.get_by_role("button", name="Ask me again").click()
+    expect(question).to_contain_text("No answer yet")
+    expect(question.get_by_role("button", name="Ask me again")).to_be_enabled()
 
 
 def test_without_its_kernel_a_question_is_plain_words_with_the_answer_folded(lab, page):

@@ -6,12 +6,14 @@ import nbformat
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
-from bench.lab import ask, notebook_of, put, run_all
+from bench.lab import ask, notebook_of, put, run_all, start_all
 from tests.browser.seen import nothing_is_missed, shut_down
 
 ALT = re.compile("Recall of a word falls with its age")
 SAVED = "survival.ipynb"
 CELL = "from nlcore.viz.explorers.fading import fading\nfading()"
+BUSY = 'import pathlib, time\nwhile not pathlib.Path("free.ipynb").exists(): time.sleep(0.1)'
+"""A cell that ends when a notebook of that name is saved."""
 
 
 def picture_alone(page: Page) -> None:
@@ -76,3 +78,19 @@ def test_a_kernel_that_stops_is_said_and_takes_nothing_away(lab, page):
     page.keyboard.press("ArrowRight")
     expect(page.locator(".nl-status")).to_contain_text("No answer yet", timeout=15_000)
     expect(frame).to_be_visible()
+    page.set_viewport_size({"width": 900, "height": 1000})  # and what was drawn last still fits
+    page.wait_for_function("() => { const view = document.querySelector('.nl-frame'); return view.clientWidth < 500 && view.querySelector('.main-svg').clientWidth === view.clientWidth }")
+
+
+def test_while_other_cells_run_the_picture_is_there_until_the_view_is(lab, page):
+    put(lab, "busy.ipynb", notebook_of(CELL, BUSY))
+    start_all(page, lab.format("busy.ipynb"))
+    picture, live = page.locator(".jp-OutputArea img"), page.locator(".nl-explorer .nl-frame .main-svg").first
+    expect(page.get_by_text("This comes to life when the kernel has time for it.")).to_be_visible(timeout=60_000)
+    expect(picture).to_be_visible()
+    expect(page.locator(".nl-explorer")).to_be_hidden()
+    put(lab, "free.ipynb", notebook_of())
+    live.wait_for()
+    expect(picture).to_be_hidden()
+    expect(page.get_by_text("This comes to life")).to_have_count(0)
+    assert page.complaints == []

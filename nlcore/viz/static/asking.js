@@ -1,7 +1,5 @@
 // What a view asks of the kernel, and what comes back: requests are numbered, and only the answer to the newest counts.
 
-const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page says so
-
 // `asked(request)` hears of each request, of this page or of another view of the same; `answered(answer)` of what came
 // back; `late()`, that it takes long. The line `status` says what is waited for, and what went wrong.
 function talk(model, status, { asked, answered, late = () => {} }) {
@@ -15,15 +13,15 @@ function talk(model, status, { asked, answered, late = () => {} }) {
     timers.forEach(clearTimeout);
     timers = [
       after(SLOW, () => { say("Computing ..."); late(); }),
-      after(LOST, () => say("No answer yet: the kernel is busy with another cell, or it has stopped. In that case run this cell again.")),
+      after(LOST, () => say(SILENT)),
     ];
   };
-  const onAnswer = () => {
-    if (waiting()) return;
+  const again = () => { // what came last, though more is waited for: the page may have changed its width or its theme
     const answer = model.get("answer");
-    say(answer.error ?? answer.note ?? "");
+    if (!waiting()) say(answer.error ?? answer.note ?? "");
     answered(answer);
   };
+  const onAnswer = () => { if (!waiting()) again(); };
   model.on("change:asked", onAsked);
   model.on("change:answer", onAnswer);
   const end = () => {
@@ -31,5 +29,5 @@ function talk(model, status, { asked, answered, late = () => {} }) {
     model.off("change:asked", onAsked);
     model.off("change:answer", onAnswer);
   };
-  return { ask, say, waiting, again: onAnswer, end };
+  return { ask, say, waiting, again, end };
 }

@@ -88,7 +88,7 @@ function render({ model, el }) {
 
   model.on("change:at", draw);
   const stop = follow(root, dressed);
-  const shown = standIn(el), asking = prediction(before, model, locks(top, body));
+  const shown = standIn(el), asking = prediction(before, model, locks(top, body, panel));
   dressed();
   awaited(body, unpackedLayers(layers), (found) => { cells = found; draw(); });
   return () => {

@@ -4,13 +4,16 @@ const MODES = { line: "lines", points: "markers", both: "lines+markers" };
 const MARGIN = { l: 58, r: 18, t: 8, b: 44 };
 const HIGH = 270; // pixels of the axes
 const BAR = 70; // pixels that a colour bar takes at the right
+const CONFIG = { displayModeBar: false, showTips: false, doubleClick: "reset" };
 const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]];
 
-// `draw(chart)` draws or redraws, and says on each frame in words what is drawn; `clear()` takes all away.
+// `draw(chart)` draws or redraws, and says on each frame in words what is drawn; `home()` lets go of what the reader
+// zoomed to, at the next redraw; `clear()` takes all away.
 function charts(parent, Plotly) {
   const root = node("div", parent, { class: "nl-plots" });
   const together = node("div", root, { class: "nl-chart-legend nl-together" });
   const made = [];
+  let home = 1;
   function draw(chart) {
     const ink = inks(root);
     const shared = sharesLegend(chart);
@@ -23,10 +26,10 @@ function charts(parent, Plotly) {
       if (!shared) legend(made[i].legend, plot.lines, ink);
       made[i].frame.setAttribute("aria-label", inWords(plot));
       const wide = made[i].frame.clientWidth;
-      if (wide) Plotly.react(made[i].frame, traces(plot, ink), layout(plot, ink, wide), { displayModeBar: false, showTips: false });
+      if (wide) Plotly.react(made[i].frame, traces(plot, ink), { ...layout(plot, ink, wide), uirevision: home }, CONFIG);
     });
   }
-  return { root, draw, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
+  return { root, draw, home: () => { home += 1; }, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
 }
 
 function plotPlace(root, share, least) {
@@ -123,7 +126,7 @@ function layout(plot, ink, wide) {
   const left = Math.max(MARGIN.l, 14 + 6.6 * Math.max(0, ...(plot.yTicks?.words ?? []).map((word) => word.length)) + (plot.y ? 20 : 0));
   const high = plot.square ? Math.min(HIGH, wide - left - right) : HIGH;
   return {
-    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, uirevision: "same", bargap: 0.2, barmode: "overlay",
+    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, bargap: 0.2, barmode: "overlay",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
     hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
@@ -172,7 +175,8 @@ function inWords(plot) {
 
 function lineInWords(line, plot) {
   const there = line.y.map((value, i) => [line.x[i], value]).filter((point) => !point.includes(null));
-  const name = line.name || "A line";
+  const twin = plot.lines.find((other) => other.name && other.colour === line.colour);
+  const name = line.name || (twin ? `The line of ${twin.name.split(":")[0]}` : "A line");
   if (!there.length) return `${name}: nothing to show.`;
   if (line.style === "lying") return `${name}: ${there.map(([x, y]) => `${tick(y, plot.yTicks)} ${short(x)}`).join(", ")}.`;
   if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot.xTicks)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;

@@ -128,7 +128,7 @@ function render({ model, el }) {
     const seen = new Map(words.slice(0, t).map((word, j) => [clean(word), r[j] >= 0.5]));
     const kept = [...seen].filter(([, knows]) => knows).map(([word]) => word);
     known.textContent = `knows ${kept.length} of ${seen.size} words`;
-    text.setAttribute("aria-label", `${name} after word ${t}: knows ${kept.length} of ${seen.size} words${kept.length ? ": " : ""}${kept.join(", ")}`);
+    text.setAttribute("aria-label", `${name} after word ${t}: ${kept.join(", ") || "no word known"}`);
   }
 
   // A place for each word: a bar where the level was updated, half a bar where it will be, a dot where not.
@@ -171,7 +171,7 @@ function render({ model, el }) {
   for (const type of ["pointerup", "keyup"]) document.addEventListener(type, released);
   model.on("change:at", draw);
   const stop = follow(root, dressed);
-  const shown = standIn(el), asking = prediction(before, model, locks(top, body));
+  const shown = standIn(el), asking = prediction(before, model, locks(top, body, panel));
   dressed();
   awaited(root, unpacked(model.get("tape")), (bytes) => { recall = bytes; draw(); });
   return () => {

@@ -27,7 +27,7 @@ function control(parent, description, changed) {
   const row = node("div", root, { class: "nl-track" });
   const slot = kind === "player" ? node("button", row, { class: "nl-play", type: "button" }) : null;
   const input = node("input", row, { type: "range", min: 0, max: words.length - 1, step: 1, id });
-  const output = node("output", row, { for: id, style: `--nl-longest: ${Math.max(...words.map((word) => word.length))}ch` });
+  const output = node("output", row, { for: id, "aria-hidden": "true", style: `--nl-longest: ${Math.max(...words.map((word) => word.length))}ch` });
   const say = () => {
     output.textContent = words[+input.value];
     input.setAttribute("aria-valuetext", words[+input.value]);

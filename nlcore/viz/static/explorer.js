@@ -1,49 +1,57 @@
 // An explorer: what to try, controls, a chart, and a line that says what it waits for.
 
 function render({ model, el }) {
-  const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": "Explorer" });
+  const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": "Explorer", hidden: "" });
   const before = node("div", root);
-  const top = head(root, model.get("try_this"), () => panel.reset());
+  const top = head(root, model.get("try_this"), () => { view?.home(); panel.reset(); });
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);
   const place = node("div", root);
   const status = node("div", root, { class: "nl-status", role: "status" });
-  let view = null, guess = {};
+  let view = null, drawn = null, guess = {}, asked = 0, ends = [];
 
   const kernel = talk(model, status, {
     asked: ({ at }) => { panel.put(at); panel.hold(kernel.waiting()); },
     late: () => view?.root.classList.add("nl-old"),
     answered: ({ chart }) => {
-      panel.hold(false);
-      view?.root.classList.remove("nl-old");
-      if (chart) view?.draw(laidOver(chart, guess));
+      panel.hold(kernel.waiting());
+      if (!kernel.waiting()) view?.root.classList.remove("nl-old");
+      drawn = chart ?? drawn;
+      view?.draw(laidOver(drawn, guess));
     },
   });
   function ask(at) { kernel.ask({ at }); }
 
   const hooks = {
     lock(locked, hidden) {
+      if (locked) panel.stop();
       top.hidden = locked;
       panel.panel.inert = locked;
       panel.panel.hidden = place.hidden = hidden;
+      if (locked) asked = model.get("asked").number;
       kernel.again();
     },
-    overlay(drawn, stops) {
-      guess = drawn;
-      if (stops) ask({ ...model.get("asked").at, ...stops });
+    overlay(line, stops) {
+      guess = line;
+      if (stops && model.get("asked").number === asked) ask({ ...model.get("asked").at, ...stops }); // no hand was quicker
       else kernel.again();
     },
   };
 
-  const shown = standIn(el), asking = prediction(before, model, hooks);
-  const stop = follow(root, kernel.again);
-  plotly(model).then((Plotly) => { view = charts(place, Plotly); kernel.again(); }, (error) => kernel.say(`The chart cannot be drawn: ${error.message}.`));
+  // The stored picture stays until there is more to see: while cells run, the kernel has no time for a view.
+  const line = node("div", el, { class: "nl nl-status", role: "status" });
+  const wait = setTimeout(() => { line.textContent = "This comes to life when the kernel has time for it."; }, SLOW);
+  const open = (Plotly) => {
+    if (!el.contains(root)) return;
+    line.remove();
+    root.hidden = false;
+    view = charts(place, Plotly);
+    ends = [view.clear, standIn(el), prediction(before, model, hooks), follow(root, kernel.again)];
+  };
+  plotly(model).then(open, (error) => { line.textContent = `The chart cannot be drawn: ${error.message}.`; }).finally(() => clearTimeout(wait));
   return () => {
     panel.stop();
     kernel.end();
-    stop();
-    view?.clear();
-    shown();
-    asking();
+    for (const end of ends) end();
   };
 }
 

@@ -71,7 +71,7 @@ function contrast(one, other) {
 
 // The page as a view meets it: its ink, softer ink, grid, ground and raised ground, as [r, g, b].
 function inks(root) {
-  const style = getComputedStyle(root), probe = node("i", root, { style: "display: none" });
+  const style = getComputedStyle(root), probe = node("i", root, { style: "display: none; forced-color-adjust: none" });
   const pen = node("canvas", null, { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
   const of = (name) => { // a variable may be any CSS colour, and let the ground through: let the browser say what is seen
     for (const seen of ["ground", name]) {
@@ -114,7 +114,9 @@ function follow(root, draw) {
   sizes.observe(root);
   themes.observe(document.body, { attributes: true }); // the lab marks its theme there
   themes.observe(document.documentElement, { attributes: true }); // and the book here
-  return () => { sizes.disconnect(); themes.disconnect(); };
+  const forced = matchMedia("(forced-colors: active)");
+  forced.addEventListener("change", draw);
+  return () => { sizes.disconnect(); themes.disconnect(); forced.removeEventListener("change", draw); };
 }
 
 // ---- the stored picture, for which a live view stands in ----
@@ -150,10 +152,31 @@ function standIn(el) {
   };
 }
 
+// ---- the kernel: it may be busy with other cells for minutes, and then answer ----
+
+const SLOW = 250, LOST = 4000; // milliseconds without an answer until the page says so
+const SILENT = "No answer yet: the kernel is busy with another cell, or it has stopped. In that case run this cell again.";
+
 // ---- plotly: the installed package's own script, which the kernel sends once for all views of a page ----
 
+const PATIENCE = 15000; // milliseconds until a view no longer relies on what another one asked for: its kernel may be gone
+
 function plotly(model) {
-  window.nlPlotly ??= new Promise((done, fail) => {
+  const ask = () => {
+    window.nlPlotly = sent(model);
+    window.nlPlotly.catch(() => { window.nlPlotly = undefined; });
+    return window.nlPlotly;
+  };
+  const asked = window.nlPlotly;
+  if (!asked) return ask();
+  let there = false;
+  asked.then(() => { there = true; }, () => {});
+  const later = new Promise((done) => setTimeout(done, PATIENCE)).then(() => (there ? asked : ask()));
+  return Promise.race([asked, later]);
+}
+
+function sent(model) {
+  return new Promise((done, fail) => {
     const take = (message, buffers) => {
       if (message.kind !== "plotly") return;
       model.off("msg:custom", take);
@@ -164,7 +187,5 @@ function plotly(model) {
     };
     model.on("msg:custom", take);
     model.send({ need: "plotly" });
-    setTimeout(() => fail(new Error("the kernel did not send plotly")), 60000);
   });
-  return window.nlPlotly.catch((error) => { window.nlPlotly = undefined; throw error; });
 }

@@ -5,33 +5,44 @@
 // and undefined when an answer of another day is brought back.
 function prediction(parent, model, hooks) {
   const root = node("section", parent, { class: "nl-ask", "aria-label": "Prediction" });
-  let answered = false; // on this page, just now
+  const body = node("div", root), told = node("div", root, { role: "status" });
+  let answered = false, wait = null; // on this page, just now
   const send = (what, answer) => {
+    if (body.ariaBusy === "true") return; // its buttons stay enabled, since a disabled one loses the focus
     answered = what !== "again";
-    for (const button of root.querySelectorAll("button")) button.disabled = true;
+    body.ariaBusy = "true";
+    wait = setTimeout(() => {
+      body.ariaBusy = "false";
+      told.replaceChildren(node("p", null, { class: "nl-ask-trouble", text: SILENT }));
+    }, LOST);
     if (answered) hooks.lock(false, false); // a busy kernel must not keep the reader waiting
     model.send(answer === undefined ? { predict: what } : { predict: what, answer });
   };
   let stop = () => {};
   const draw = () => {
-    const asked = model.get("prediction");
+    const asked = model.get("prediction"), held = root.contains(root.getRootNode().activeElement);
     stop();
     stop = () => {};
-    root.replaceChildren();
+    clearTimeout(wait);
+    body.ariaBusy = "false";
+    told.setAttribute("aria-live", held ? "off" : "polite"); // the focus goes to the verdict, and says it, or what is told does
+    for (const part of [body, told]) part.replaceChildren();
     root.hidden = !asked.key;
     if (!asked.key) return hooks.lock(false, false);
-    const question = node("p", root, { class: "nl-ask-question" }, node("b", null, { text: "Predict. " }), asked.question);
+    const question = node("p", body, { class: "nl-ask-question" }, node("b", null, { text: "Predict. " }), asked.question);
     question.id = `nl-ask-${asked.key}-${Math.random().toString(36).slice(2, 8)}`;
     const given = asked.outcome;
-    if (given) outcome(root, asked, send, answered);
-    else stop = asked.kind === "tick" ? options(root, asked, question.id, send) : pencil(root, asked, send);
-    if (asked.trouble) node("p", root, { class: "nl-ask-trouble", role: "status", text: `Your answers cannot be kept. ${asked.trouble}` });
+    if (given) outcome(body, told, asked, send);
+    else stop = asked.kind === "tick" ? options(body, asked, question.id, send) : pencil(body, asked, send);
+    if (asked.trouble) node("p", told, { class: "nl-ask-trouble", text: `Your answers cannot be kept. ${asked.trouble}` });
+    if (held) (given ? told.firstChild : body.querySelector("button:enabled, [role=slider]")).focus({ preventScroll: true });
     hooks.lock(!given, !given && asked.hides);
     hooks.overlay(model.get("guess"), given && answered ? asked.stops : undefined);
+    answered = false;
   };
   model.on("change:prediction", draw);
   draw();
-  return () => { model.off("change:prediction", draw); stop(); };
+  return () => { model.off("change:prediction", draw); clearTimeout(wait); stop(); };
 }
 
 // ---- the question ----
@@ -64,7 +75,7 @@ function pencil(root, asked, send) {
 
 // ---- the outcome ----
 
-function outcome(root, asked, send, answered) {
+function outcome(root, told, asked, send) {
   const { answer, right, truth, words, because } = asked.outcome;
   if (asked.kind === "tick") {
     const rows = node("ul", root, { class: "nl-ask-rows" });
@@ -77,10 +88,9 @@ function outcome(root, asked, send, answered) {
     }
   }
   const kind = right === null ? "looked" : right ? "right" : "wrong";
-  const verdict = node("p", root, { class: `nl-ask-verdict nl-ask-${kind}`, role: "status", tabindex: -1 });
+  const verdict = node("p", told, { class: `nl-ask-verdict nl-ask-${kind}`, tabindex: -1 });
   verdict.append(node("b", null, { text: words }), ` ${because} `);
   node("button", verdict, { type: "button", class: "nl-ask-again", text: "Ask me again" }).onclick = () => send("again");
-  if (answered) verdict.focus({ preventScroll: true }); // the button that had the focus is gone
 }
 
 // The chart with what the reader drew, in the page's own ink: it is no level's.
@@ -163,6 +173,7 @@ function sketch(root, asked, changed) {
     put();
   };
   const stop = follow(root, draw);
+  draw();
   const answer = () => {
     const values = places.map(({ x, y }) => [valueAt(across, x), valueAt(up, y)]);
     return free ? values[0] : values.map(([, y]) => y);

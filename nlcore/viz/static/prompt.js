@@ -43,7 +43,7 @@ function render({ model, el }) {
   const text = node("div", root, { class: "nl-prompt-text", role: "img" });
   const label = node("span"), where = node("input", null, { type: "range", min: 0, step: 1, value: 0 });
   node("label", root, {}, label, where);
-  const read = node("output", root, { class: "nl-prompt-read" });
+  const read = node("output", root, { class: "nl-prompt-read", "aria-live": "off" });
   const summary = node("div", root, { role: "status" });
   const details = node("details", root, {}, node("summary", null, { text: "All values as a table" }));
   const table = node("table", node("div", details, { class: "nl-prompt-table", tabindex: 0, role: "region", "aria-label": "All values" }));

@@ -13,8 +13,9 @@ function awaited(parent, bytes, ready) {
 }
 
 // What a prediction locks: it is ticked before anything can be moved, or seen.
-const locks = (top, body) => ({
+const locks = (top, body, panel) => ({
   lock(locked, hidden) {
+    if (locked) panel.stop();
     top.hidden = body.inert = locked;
     body.hidden = hidden;
   },
