@@ -6,14 +6,16 @@
 function prediction(parent, model, hooks) {
   const root = node("section", parent, { class: "nl-ask", "aria-label": "Prediction" });
   const body = node("div", root), told = node("div", root, { role: "status" });
+  const late = node("p", null, { class: "nl-ask-trouble", text: SILENT });
   let answered = false, wait = null; // on this page, just now
   const send = (what, answer) => {
     if (body.ariaBusy === "true") return; // its buttons stay enabled, since a disabled one loses the focus
     answered = what !== "again";
     body.ariaBusy = "true";
+    late.remove();
     wait = setTimeout(() => {
       body.ariaBusy = "false";
-      told.replaceChildren(node("p", null, { class: "nl-ask-trouble", text: SILENT }));
+      told.append(late);
     }, LOST);
     if (answered) hooks.lock(false, false); // a busy kernel must not keep the reader waiting
     model.send(answer === undefined ? { predict: what } : { predict: what, answer });
