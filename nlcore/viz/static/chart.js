@@ -4,7 +4,7 @@ const MODES = { line: "lines", points: "markers", both: "lines+markers" };
 const MARGIN = { l: 58, r: 18, t: 8, b: 44 };
 const HIGH = 270; // pixels of the axes
 const BAR = 70; // pixels that a colour bar takes at the right
-const CONFIG = { displayModeBar: false, showTips: false, doubleClick: "reset" };
+const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false };
 const BLUE_RED = [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]];
 
 // `draw(chart)` draws or redraws, and says on each frame in words what is drawn; `home()` lets go of what the reader
@@ -13,8 +13,10 @@ function charts(parent, Plotly) {
   const root = node("div", parent, { class: "nl-plots" });
   const together = node("div", root, { class: "nl-chart-legend nl-together" });
   const made = [];
-  let home = 1;
+  let home = 1, last = [];
+  const letGo = () => { home += 1; };
   function draw(chart) {
+    last = chart;
     const ink = inks(root);
     const shared = sharesLegend(chart);
     together.hidden = !shared;
@@ -26,10 +28,12 @@ function charts(parent, Plotly) {
       if (!shared) legend(made[i].legend, plot.lines, ink);
       made[i].frame.setAttribute("aria-label", inWords(plot));
       const wide = made[i].frame.clientWidth;
-      if (wide) Plotly.react(made[i].frame, traces(plot, ink), { ...layout(plot, ink, wide), uirevision: home }, CONFIG);
+      if (!wide) return;
+      Plotly.react(made[i].frame, traces(plot, ink), { ...layout(plot, ink, wide), uirevision: home }, CONFIG);
+      made[i].back ??= made[i].frame.on("plotly_doubleclick", () => { letGo(); draw(last); }); // plotly's own way leads to the first frame of all
     });
   }
-  return { root, draw, home: () => { home += 1; }, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
+  return { root, draw, home: letGo, clear: () => { for (const one of made) Plotly.purge(one.frame); } };
 }
 
 function plotPlace(root, share, least) {
