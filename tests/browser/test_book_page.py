@@ -94,6 +94,16 @@ def is_drawn(demo: Locator, chart: list[dict[str, Any]]) -> bool:
     return True
 
 
+def test_nothing_of_a_chapter_goes_with_the_pictures_that_demos_replace(root, book, tab):
+    for notebook in stored(root):
+        go(tab, book / "notebooks" / f"{notebook.stem}.html")
+        tab.wait_for_timeout(300)  # a view looks for its picture once it is on the page
+        gone = tab.locator("article :is(h1, h2, p, pre, table, summary)").evaluate_all(
+            "all => all.filter(one => !one.checkVisibility()).map(one => one.textContent.trim().slice(0, 60))"
+        )
+        assert gone == [], notebook.stem
+
+
 @pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05"])
 def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
     notebook = next(path for path in stored(root) if path.name.startswith(chapter))

@@ -73,9 +73,9 @@ function chart(node, place) {
   return Object.fromEntries(Object.entries(node.parts).map(([name, part]) => [name, chart(part, place)]));
 }
 
-// The picture that the build put before the place.
+// The picture that the build put before the place, in the same section.
 function picture(place) {
-  for (let at = place; at; at = at.parentElement) {
+  for (let at = place; at && !at.matches("section"); at = at.parentElement) {
     const before = at.previousElementSibling;
     if (before?.matches("img") || before?.querySelector("img")) return before;
   }

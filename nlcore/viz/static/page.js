@@ -128,8 +128,9 @@ function standIn(el) {
   let hidden = [];
   const hide = () => {
     for (let at = el; at && at !== document.body; at = at.parentElement) {
-      const words = at.previousElementSibling;
-      if (!words?.querySelector(".nl-words")) continue;
+      const words = at.previousElementSibling, said = words?.querySelector(".nl-words");
+      if (!said) continue;
+      if (said.textContent.trim() !== words.textContent.trim()) return null; // a part of the page that holds more
       hidden = [words];
       for (const kind of ["img", ".nl-asked"]) {
         const before = hidden.at(-1).previousElementSibling;
