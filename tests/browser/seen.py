@@ -17,7 +17,7 @@ FAINT = """root => {
   for (const node of root.querySelectorAll("*")) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
     const read = node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
-    if (!own || !read || node.closest("i, :disabled, [inert], [aria-hidden=true], style, script")) continue; // marks are no text
+    if (!own || !read || node.closest("i, :disabled, [inert], [aria-hidden=true]:not(output), style, script")) continue; // marks are no text
     const under = [], style = getComputedStyle(node);
     for (let at = node; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
     ["#fff", ...under].forEach((colour) => paint(colour));
