@@ -1,6 +1,7 @@
 """What each system tells in its own way: memory that is free, memory that was used, and a parent that is gone."""
 
 import ctypes
+import mmap
 import os
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ def free_memory() -> int:
     if meminfo.exists():
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         return int(lines["MemAvailable"].split()[0]) * KIB
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return mmap.PAGESIZE * os.sysconf("SC_PHYS_PAGES")
 
 
 def peak_memory() -> int:
@@ -34,7 +35,7 @@ def peak_memory() -> int:
 def held_memory() -> int:
     """Bytes that this process holds now; where the system does not say, at its highest."""
     pages = Path("/proc/self/statm")
-    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else peak_memory()
+    return int(pages.read_text().split()[1]) * mmap.PAGESIZE if pages.exists() else peak_memory()
 
 
 def orphaned() -> Callable[[], bool]:

@@ -244,7 +244,7 @@ def test_the_count_says_right_of_made_and_leaves_out_who_looked(two_chapters):
 def test_a_stored_notebook_counts_nobody_and_a_damaged_file_is_said(two_chapters, monkeypatch):
     reader.remember("00-a", Answer("a", True))
     monkeypatch.setenv("NL_STATIC", "1")
-    assert predictions().rows == () and "no prediction yet" in repr(predictions())
+    assert predictions().rows == () and "are counted here" in repr(predictions())
     assert "kept in" not in predictions()._repr_html_()  # no path of the machine that builds
     monkeypatch.delenv("NL_STATIC")
     reader.path().write_text("{")
