@@ -80,7 +80,8 @@ class Curves {
       const x = axis.place(best.step);
       traces.push({ type: "scatter", x: [x], y: [best.value], mode: "markers", hoverinfo: "skip", marker: { symbol: "star", size: 13, color: css(ink.text), line: { color: css(ink.ground), width: 1 } } });
       const beside = (b - x) / (b - a) * (panel.area.clientWidth - left - right) > 170; // a loss falls: above it is room on the right, below on the left
-      if (x >= a && x <= b) note({ x, y: y(best.value), xanchor: beside ? "left" : "right", yanchor: beside ? "bottom" : "top", yshift: beside ? 6 : -6, text: `best ${best.value.toFixed(3)} at step ${whole(best.step)}` });
+      const near = pairs != null && Math.abs(y(pairs) - y(best.value)) / (to - from + 2 * room) * panel.tall < 20; // the entropy's words lie there
+      if (x >= a && x <= b) note({ x, y: y(best.value), xanchor: beside ? "left" : "right", yanchor: beside ? "bottom" : "top", yshift: beside ? 6 : near ? -24 : -6, text: `best ${best.value.toFixed(3)} at step ${whole(best.step)}` });
     }
     const font = { color: css(ink.soft), family: ink.font, size: 11.5 }, grid = { gridcolor: css(ink.line), zeroline: false, linecolor: css(ink.line) };
     const ticks = panel.name === "memory" ? { tickformat: "~s", ticksuffix: "B" } : isLoss ? { tickformat: ".3~g" } : { tickformat: "~s" };
