@@ -1,7 +1,7 @@
 """Controls of explorers, as data: a label with its unit, and stops that a keyboard can walk."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 
@@ -30,6 +30,12 @@ class Control:
         """What the page gets: all but the values."""
         return {name: value for name, value in asdict(self).items() if name != "values"}
 
+    def stop(self, value: Any) -> int:
+        """Where a value stands among the stops. Raises ValueError if it is none of them."""
+        if value not in self.values:
+            raise ValueError(f"{self.label}: {value!r} is not one of its stops, {', '.join(self.words)}")
+        return self.values.index(value)
+
 
 def slider(label: str, value: float, low: float, high: float, step: float) -> Control:
     """A number from `low` to `high` in steps; whole if all of them are."""
@@ -57,9 +63,8 @@ def player(label: str, value: int, last: int, stride: int = 1) -> Control:
 def _control(label: str, value: Any, options: Sequence[Any], **more: Any) -> Control:
     pairs = [option if isinstance(option, tuple) else (_text(option), option) for option in options]
     words, values = zip(*pairs)
-    if value not in values:
-        raise ValueError(f"{label}: {value!r} is not one of its stops, {', '.join(words)}")
-    return Control(label, words, values, values.index(value), **more)
+    control = Control(label, words, values, 0, **more)
+    return replace(control, first=control.stop(value))
 
 
 def _text(value: Any) -> str:

@@ -15,8 +15,9 @@ The truth of a point or a curve is never typed in: it is what the explorer's own
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,19 +85,17 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The course of one line of an explorer's chart, drawn by a few handles, which move up and down."""
+class OnChart(ABC):
+    """What is drawn on the axes of an explorer's chart, where one of its lines is the truth."""
 
     key: str
     question: str
     line: str
     """How the line's name in the chart begins."""
+    _: KW_ONLY
     because: str
     at: Mapping[str, Any] = field(default_factory=dict)
     """The explorer's controls at which the line is drawn; those left out stand as they open."""
-    handles: int = 5
-    within: float = 0.2
-    """Right, if no handle is further off, as a share of the frame's height: a mean would forgive a wrong course."""
     plot: int = 0
     given: tuple[str, ...] = ()
     """Lines of the chart that are shown beside the question: how their names begin."""
@@ -110,10 +109,26 @@ class Curve:
         """The question on this chart's axes. Raises ValueError if the chart has no such line."""
         plot = chart[self.plot]
         across, up = axes(plot)
-        x, y = _seen(_line(plot, self.line), across)
+        x, y = self._truth(*_seen(_line(plot, self.line), across), across, up)
+        return Drawing((across, up), x, y, tuple(_line(plot, name) for name in self.given))
+
+    @abstractmethod
+    def _truth(self, x: np.ndarray, y: np.ndarray, across: Axis, up: Axis) -> tuple[np.ndarray, np.ndarray]:
+        """Where the handles belong, (handles,) each, on a line of these points."""
+
+
+@dataclass(frozen=True)
+class Curve(OnChart):
+    """The course of the line, drawn by a few handles, which move up and down."""
+
+    _: KW_ONLY
+    handles: int = 5
+    within: float = 0.2
+    """Right, if no handle is further off, as a share of the frame's height: a mean would forgive a wrong course."""
+
+    def _truth(self, x: np.ndarray, y: np.ndarray, across: Axis, up: Axis) -> tuple[np.ndarray, np.ndarray]:
         here = np.round(across.value(np.linspace(*across.share(x[[0, -1]]), self.handles)), 12)
-        there = up.value(np.interp(across.share(here), across.share(x), up.share(y)))
-        return Drawing((across, up), here, there, tuple(_line(plot, name) for name in self.given))
+        return here, up.value(np.interp(across.share(here), across.share(x), up.share(y)))
 
     def takes(self, answer: Any) -> bool:
         """Whether this is an answer to the question: a height for each handle."""
@@ -127,33 +142,18 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One point on a line of an explorer's chart."""
+class Point(OnChart):
+    """One point on the line."""
 
-    key: str
-    question: str
-    line: str
-    """How the line's name in the chart begins."""
+    _: KW_ONLY
     where: Place
     """Which of its points, as `last_below(0.05)`."""
-    because: str
-    at: Mapping[str, Any] = field(default_factory=dict)
     within: float = 0.1
     """Right, if it is no further off in either direction, as a share of the frame."""
-    plot: int = 0
-    given: tuple[str, ...] = ()
 
-    @property
-    def spoils(self) -> bool:
-        """Whether the explorer as it opens shows the answer."""
-        return not self.at
-
-    def drawing(self, chart: Chart) -> Drawing:
-        """The question on this chart's axes. Raises ValueError if the chart has no such line."""
-        plot = chart[self.plot]
-        across, up = axes(plot)
-        x, y = self.where(*_seen(_line(plot, self.line), across))
-        return Drawing((across, up), np.array([x]), np.array([y]), tuple(_line(plot, name) for name in self.given))
+    def _truth(self, x: np.ndarray, y: np.ndarray, across: Axis, up: Axis) -> tuple[np.ndarray, np.ndarray]:
+        here, there = self.where(x, y)
+        return np.array([here]), np.array([there])
 
     def takes(self, answer: Any) -> bool:
         """Whether this is an answer to the question: x and y."""

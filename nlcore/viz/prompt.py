@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from nlcore.train.words import visible
 from nlcore.train.worth import bits
 from nlcore.viz.answering import AnsweredView, Answering
 from nlcore.viz.controls import Control, slider
+from nlcore.viz.prediction import Prediction
 from nlcore.viz.theme import COLOURS
 from nlcore.viz.view import script, style
 
@@ -185,6 +186,10 @@ class PromptBox(Answering):
             answer={"number": 0, "said": told(self.first)},
         )
         super().__init__(view, lambda: picture(self.first), alt=words(self.first), name="prompt")
+
+    def put_question(self, prediction: Prediction) -> NoReturn:
+        """Raises ValueError: a box that waits for the reader's own words asks nothing first."""
+        raise ValueError(f"a prompt box asks nothing first: put predict({prediction.key!r}) in a cell before it")
 
     def speak(self, asked: dict[str, Any]) -> Spoken:
         """What the model says to a request of the page."""

@@ -55,7 +55,7 @@ def test_the_truth_of_a_curve_is_the_charts_own_line():
 def test_distance_on_a_log_axis_is_in_decades():
     y = 10.0 ** -(X / 5)  # 1 to 0.01
     chart = (Plot("A plot", "words", "error", (Line("falls", X, y),), x_range=(0, 10), y_range=(1e-4, 1.0), y_log=True),)
-    asked = Curve("00-log", "?", "falls", ".", handles=3, within=0.26)
+    asked = Curve("00-log", "?", "falls", because=".", handles=3, within=0.26)
     drawing = asked.drawing(chart)
     assert drawing.y == pytest.approx([1, 0.1, 0.01])
     assert asked.judge([0.1, 0.01, 0.001], drawing).right  # a decade of four
@@ -86,7 +86,7 @@ def test_gaps_and_what_is_outside_the_frame_are_not_asked_for():
 @pytest.mark.parametrize("line", ["rises", ""])
 def test_a_line_that_is_not_the_only_one_of_its_name_is_refused(line):
     with pytest.raises(ValueError, match="'falls to 0', 'flat', 'bowl'"):
-        Curve("00-x", "?", line, ".").drawing(plot())
+        Curve("00-x", "?", line, because=".").drawing(plot())
 
 
 def test_without_ranges_the_axes_hold_all_lines():

@@ -108,6 +108,11 @@ def test_the_page_gets_what_it_asked_for(run):
     assert box.view.answer == {"number": 1, "said": prompt.told(expected)}
 
 
+def test_a_box_asks_no_prediction_first_and_says_where_to_put_it(run):
+    with pytest.raises(ValueError, match="put predict.'11-letters'. in a cell before it"):
+        PromptBox(run).predict("11-letters")
+
+
 def test_a_run_without_a_model_is_one_sentence(tmp_path):
     with pytest.raises(TrainError, match="no checkpoint yet"):
         PromptBox(new(small(), tmp_path / "run").path)

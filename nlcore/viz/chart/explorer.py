@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
+import traitlets
+
 from nlcore.viz.answering import AnsweredView, Answering
 from nlcore.viz.chart.data import Data, describe
 from nlcore.viz.chart.plot import Chart
@@ -19,6 +21,8 @@ class ExplorerView(AnsweredView):
 
     _esm = script("page", "controls", "chart", "prediction", "asking", "explorer")
     _css = style("page", "controls", "chart", "prediction")
+    name = traitlets.Unicode().tag(sync=True)
+    """In words, for those who go from group to group."""
 
 
 class Explorer(Answering, Generic[Arrays]):
@@ -46,6 +50,7 @@ class Explorer(Answering, Generic[Arrays]):
         self.compute, self.controls, self.chart = compute, dict(controls), chart
         self.first = {name: control.first for name, control in controls.items()}
         view = ExplorerView(
+            name=name.replace("_", " "),
             controls={name: control.facts() for name, control in controls.items()},
             try_this=try_this,
             asked={"number": 0, "at": self.first},
@@ -66,8 +71,13 @@ class Explorer(Answering, Generic[Arrays]):
         return {"chart": self.answer(asked["at"])}
 
     def put_question(self, prediction: Prediction) -> None:
-        """Hands the question to the view, on the axes of the chart at its setting."""
-        stops = {name: self.controls[name].values.index(value) for name, value in prediction.at.items()}
+        """Hands the question to the view, on the axes of the chart at its setting.
+
+        Raises ValueError for a setting that the controls cannot be put to.
+        """
+        if unknown := prediction.at.keys() - self.controls:
+            raise ValueError(f"{prediction.key} is asked at {', '.join(sorted(unknown))}; {self.name} has {', '.join(self.controls)}")
+        stops = {name: self.controls[name].stop(value) for name, value in prediction.at.items()}
         setting = ", ".join(self.controls[name].at(stop) for name, stop in stops.items())
         drawing = None
         if not isinstance(prediction, Tick):

@@ -44,7 +44,7 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
 
     def told(at: int, of: int, way: str) -> Exit:
         above, late = y[of] > high, across.share(x[at]) > 0.7
-        words = " ".join(filter(None, ("▲" if above else "▼", way, short(y[of]))))
+        words = " ".join(filter(None, ("▲" if above else "▼", way if np.isfinite(y[of]) else "", short(y[of]))))
         return Exit(float(x[at]), high if above else low, words, "right" if late else "left", "top" if above else "bottom")
 
     if line.style in ("points", "bars"):

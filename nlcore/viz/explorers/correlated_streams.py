@@ -47,14 +47,15 @@ def compute(rho: float, eta: float, drift: float, measure: str) -> Tracking:
     here = errors[:, :, CORRELATIONS.index(rho)]
     smooth = np.stack([np.stack([np.convolve(seed, window, "valid") for seed in rule.T]) for rule in here.swapaxes(0, 1)])
     late = errors[STEPS // 2 :].mean(0)
-    half = 1.96 * late.std(-1, ddof=1) / np.sqrt(SEEDS)
-    return Tracking(
-        rho,
-        np.arange(SMOOTH, STEPS + 1),
-        {name: np.stack([s.mean(0), *np.quantile(s, (0.1, 0.9), axis=0)]) for name, s in zip(RULES, smooth)},
-        {name: np.stack([m.mean(-1), m.mean(-1) - h, m.mean(-1) + h]) for name, m, h in zip(RULES, late, half)},
-        dict(zip(RULES, late)),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # a rule that leaves all numbers has no interval
+        half = 1.96 * late.std(-1, ddof=1) / np.sqrt(SEEDS)
+        return Tracking(
+            rho,
+            np.arange(SMOOTH, STEPS + 1),
+            {name: np.stack([s.mean(0), *np.quantile(s, (0.1, 0.9), axis=0)]) for name, s in zip(RULES, smooth)},
+            {name: np.stack([m.mean(-1), m.mean(-1) - h, m.mean(-1) + h]) for name, m, h in zip(RULES, late, half)},
+            dict(zip(RULES, late)),
+        )
 
 
 @lru_cache(16)
@@ -88,7 +89,7 @@ def _errors(eta: float, drift: float) -> np.ndarray:
             errors[1, t] = ((weight - w[t]) ** 2).mean(-1)
             written = np.stack([eta * missing[0], exact[t] * (missing[1] - answer[1]), exact[t] * missing[2]])
             weight += written[..., None] * x[t]
-    return np.clip(np.nan_to_num(errors, nan=1e9, posinf=1e9), 0, 1e9)
+    return np.nan_to_num(errors, nan=np.inf, posinf=np.inf)  # what overflowed is nan once it meets itself
 
 
 def chart(found: Tracking) -> Chart:

@@ -66,7 +66,7 @@ def compute(outlier: float, retention: str, eta: float, delta: float) -> Descent
         value[:, t], written[:, t] = u[:, 0], write[:, 0]
     grid = np.linspace(-1, 1, 101) * (outlier + 3)
     plain = -rate * _slopes(np.broadcast_to(grid, (len(RULES), 101)), np.broadcast_to(-grid, (len(RULES), 101)), rate, delta)
-    return Descent(np.minimum(loss, 1e9), value, written, grid, plain)
+    return Descent(loss, value, written, grid, plain)
 
 
 def _slopes(u: np.ndarray, gap: np.ndarray, pull: np.ndarray, delta: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 // An explorer: what to try, controls, a chart, and a line that says what it waits for.
 
 function render({ model, el }) {
-  const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": "Explorer", hidden: "" });
+  const root = node("div", el, { class: "nl nl-explorer", role: "group", "aria-label": `Explorer: ${model.get("name")}`, hidden: "" });
   const before = node("div", root);
   const top = head(root, model.get("try_this"), () => { view?.home(); panel.reset(); });
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);

@@ -80,7 +80,7 @@ def test_its_picture_is_of_the_first_setting():
 
 
 def test_a_prediction_is_asked_on_the_axes_and_at_the_setting_that_it_names(monkeypatch):
-    asked = Curve("00-x", "Draw it.", "line", ".", at={"x": 7, "sign": "minus"}, handles=3)
+    asked = Curve("00-x", "Draw it.", "line", because=".", at={"x": 7, "sign": "minus"}, handles=3)
     monkeypatch.setattr("nlcore.viz.demo.find", {"00-x": asked}.get)
     explorer = make(signed)
     assert explorer.predict("00-x") is explorer
@@ -91,7 +91,9 @@ def test_a_prediction_is_asked_on_the_axes_and_at_the_setting_that_it_names(monk
     assert explorer.view.answer["number"] == 0  # the page moves the controls
 
 
-def test_a_prediction_at_a_value_that_no_stop_has_is_refused(monkeypatch):
-    monkeypatch.setattr("nlcore.viz.demo.find", lambda key: Curve(key, "?", "line", ".", at={"x": 0.5}))
-    with pytest.raises(ValueError):
-        make(signed).predict("00-x")
+def test_a_question_at_a_setting_that_there_is_not_is_refused_in_words():
+    explorer = make(signed)
+    with pytest.raises(ValueError, match="X: 77 is not one of its stops"):
+        explorer.put_question(Curve("00-x", "?", "line", because=".", at={"x": 77}))
+    with pytest.raises(ValueError, match="00-x is asked at width; line has x, sign"):
+        explorer.put_question(Curve("00-x", "?", "line", because=".", at={"width": 1}))
