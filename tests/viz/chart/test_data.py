@@ -37,7 +37,7 @@ def test_a_line_keeps_its_numbers_its_look_and_its_band():
 def test_a_line_says_where_it_left_the_frame():
     line = Line("wild", X, np.array([1, 20, 400, np.inf]), REFERENCE)
     (found,) = describe((Plot("", "", "", (line,), y_range=(0, 10)),))[0]["lines"]
-    assert found["exits"] == [{"x": 2, "y": 10, "words": "▲ to beyond all numbers", "across": "left", "up": "top"}]
+    assert found["exits"] == [{"x": 2, "y": 10, "words": "▲ beyond all numbers", "across": "left", "up": "top"}]
     assert found["y"] == [1, 20, 400, None]
 
 

@@ -24,7 +24,7 @@ def test_a_line_that_stays_or_comes_back_does_not_leave():
 def test_it_leaves_after_the_last_point_inside_and_ends_where_it_ends():
     assert told([1, 20, 3, 40, 50, 60]) == [Exit(3, 10, "▲ to 60", "left", "top")]
     assert told([1, 2, 3, 4, 5, -4]) == [Exit(5, 0, "▼ to −4", "right", "bottom")]
-    assert told([1, 2, 3, 4, 500, INF])[0].words == "▲ to beyond all numbers"
+    assert told([1, 2, 3, 4, 500, INF])[0].words == "▲ beyond all numbers"
 
 
 def test_it_says_where_it_comes_from():
