@@ -107,7 +107,10 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "TrainConfig":
-        """Reads what `as_json` made. Raises TrainError for fields that are missing or unknown."""
+        """Reads what `as_json` made, or an earlier version's: what that did not know yet keeps its default.
+
+        Raises TrainError for fields that are missing or unknown.
+        """
         try:
             preset = {name: tuple(v) if isinstance(v, list) else v for name, v in stored["preset"].items()}
             return cls(**stored | {"preset": Preset(**preset)})

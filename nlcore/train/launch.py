@@ -14,10 +14,11 @@ from typing import Any
 
 from nlcore.train import device, parallel
 from nlcore.train.config import TrainConfig, TrainError
+from nlcore.train.config_file import check_same_way, read_config
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
 from nlcore.train.records import Record, latest, opened, records
-from nlcore.train.run import changed, in_words, new, read_config
+from nlcore.train.run import changed, in_words, new
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
 
@@ -159,11 +160,12 @@ def resume(path: str | Path, processes: int | None = None, accept_data: bool = F
 
     processes: as in `start`.
     accept_data, choices: as in `train`.
-    Raises TrainError, before a process starts, if there is no run, it is still training, a choice is None, unknown
-    or makes no sense, or the processes cannot share the batch.
+    Raises TrainError, before a process starts, if there is no run, it was begun with an earlier version, it is still
+    training, a choice is None, unknown or makes no sense, or the processes cannot share the batch.
     """
     folder = RunFolder(path)
     config = changed(read_config(folder)[0], **choices)
+    check_same_way(folder)
     processes = parallel.fitting(config) if processes is None else processes
     parallel.check(config, processes)
     device.choose(config.device, config.dtype)

@@ -7,8 +7,8 @@ from nlcore.tasks import tokenizers
 from nlcore.tasks.tokenizers import Tokenizer
 from nlcore.train import checkpoint, fits
 from nlcore.train.config import TrainError
+from nlcore.train.config_file import read_config
 from nlcore.train.folder import RunFolder
-from nlcore.train.run import read_config
 
 
 def load(path: str | Path) -> tuple[LanguageModel, Tokenizer]:

@@ -14,11 +14,12 @@ from nlcore.tasks.entropy import order1
 from nlcore.train import checkpoint, device, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
-from nlcore.train.folder import RunFolder, free, locked, trouble, write_json
+from nlcore.train.config_file import check_same_way, read_config, write_config
+from nlcore.train.folder import RunFolder, free, locked, trouble
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
-from nlcore.train.records import FACTS, Record, has_shape, read_json, records
+from nlcore.train.records import Record, records
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
@@ -45,7 +46,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
         folder.tidy()
         for old in (folder.tokenizer, folder.status):
             old.unlink(missing_ok=True)
-        write_json(folder.config, {"config": config.as_json(), "facts": {}}, durable=True)
+        write_config(folder, config, facts={})
     return folder
 
 
@@ -69,23 +70,6 @@ def check_vacant(folder: RunFolder) -> None:
         raise TrainError(f"{here} holds a run already: continue it with --resume {quoted(here)}, or name another folder.")
 
 
-def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
-    """A run's config, and the facts found when it first ran (corpus, device, threads, levels, ...).
-
-    Raises TrainError if there is no run.
-    """
-    stored = read_json(folder.config)
-    if not stored:
-        raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
-    try:
-        config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
-    except TrainError as error:
-        raise TrainError(f"{folder.config} cannot be used: {error}") from error
-    if facts != {} and not has_shape(facts, FACTS):
-        raise TrainError(f"The facts in {folder.config} are damaged: put back a copy of that file, or start a new run.")
-    return config, facts
-
-
 def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **choices: Any) -> Record:
     """Trains the folder's run from its newest whole checkpoint, or from step 0, to its end; returns its status.
 
@@ -95,9 +79,10 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
         choices: of `CHANGEABLE`, to replace what the config says.
 
     Raises TrainError or DataError, one sentence each; the status then says "failed" and why, unless
-    another process holds the folder.
+    another process holds the folder, or it holds no run that this version may go on with.
     """
     read_config(folder)
+    check_same_way(folder)
     with in_words(folder), ExitStack() as stack:
         team.once(lambda: stack.enter_context(locked(folder)))
         team.once(lambda: _begin(folder))
@@ -195,8 +180,7 @@ def _attempt(
         elif checkpoint.steps(folder.checkpoints):
             say("No checkpoint of this run is whole, so it begins again from the first step.")
         _check_unfinished(folder, trainer, status)
-        stored = {"config": config.as_json(), "facts": found}
-        team.once(lambda: write_json(folder.config, stored, durable=True))
+        team.once(lambda: write_config(folder, config, found))
         team.once(lambda: progress.say("\n".join(_introduction(folder, config, made, saved, team))))
         with _signals(trainer):
             state = trainer.run()

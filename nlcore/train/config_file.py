@@ -1,0 +1,56 @@
+"""config.json in a run's folder: what was asked for, what was found, and by which rules the run trains."""
+
+from nlcore.train.config import TrainConfig, TrainError
+from nlcore.train.folder import RunFolder, write_json
+from nlcore.train.records import FACTS, Record, has_shape, read_json, whole
+
+FORMAT = 2
+"""Of the file and of what it asks for; 1 is that of files that name none.
+
+To be raised whenever the same config trains in another way, however little: half a run by each way is a run that
+nobody can repeat. So runs of an older format are opened as ever, and never resumed.
+"""
+
+
+def write_config(folder: RunFolder, config: TrainConfig, facts: Record) -> None:
+    """Writes the file in one step, onto the disk."""
+    write_json(folder.config, {"format": FORMAT, "config": config.as_json(), "facts": facts}, durable=True)
+
+
+def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
+    """A run's config, and the facts found when it first ran (corpus, device, threads, levels, ...).
+
+    Raises TrainError if there is no run, or one of a newer version than this.
+    """
+    stored = _read(folder)
+    try:
+        config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+    except TrainError as error:
+        raise TrainError(f"{folder.config} cannot be used: {error}") from error
+    if facts != {} and not has_shape(facts, FACTS):
+        raise TrainError(f"The facts in {folder.config} are damaged: put back a copy of that file, or start a new run.")
+    return config, facts
+
+
+def check_same_way(folder: RunFolder) -> None:
+    """Raises TrainError, as `read_config` too, if this version trains in another way than the run began."""
+    if _read(folder).get("format", 1) < FORMAT:
+        raise TrainError(
+            f"{folder.path} was begun with an earlier version of the course, whose levels are trained in another way, "
+            "so going on would make a mixture of both: open it as before, or start a new run."
+        )
+
+
+def _read(folder: RunFolder) -> Record:
+    stored = read_json(folder.config)
+    if not stored:
+        raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
+    number = stored.get("format", 1)
+    if not whole(number) or number < 1:
+        raise TrainError(f"The format in {folder.config} is damaged: put back a copy of that file, or start a new run.")
+    if number > FORMAT:
+        raise TrainError(
+            f"{folder.path} was written by a newer version of the course (format {number}, and this one knows "
+            f"{FORMAT}): update the course, or start a new run."
+        )
+    return stored
