@@ -14,7 +14,7 @@ TRAIN = --size $(SIZE) $(if $(MODEL),--model $(MODEL)) $(if $(DATA),--data "$(DA
 	$(if $(RUN),--run "$(RUN)") $(if $(filter 1,$(COMPARE)),--compare)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test train book bench clean environment new-environment browser
+.PHONY: help lab test train book bench clean environment new-environment install browser
 
 help:  ## show this list
 	@echo "Nested Learning, hands on. Usage: make TARGET"
@@ -49,6 +49,11 @@ STAMP_TEXT = { pwd; cat requirements.txt; }
 
 environment:
 	@$(STAMP_TEXT) | cmp -s - $(STAMP) || $(MAKE) --no-print-directory new-environment
+	@cmp -s pyproject.toml $(VENV)/installed-from || $(MAKE) --no-print-directory install
+
+install:
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cp pyproject.toml $(VENV)/installed-from
 
 new-environment:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer," \
@@ -63,7 +68,6 @@ new-environment:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(STAMP_TEXT) > $(STAMP)
 	@echo "Made $(VENV)."
 

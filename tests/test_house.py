@@ -25,6 +25,7 @@ BELOW = {
     "train": {"models", "optim", "tasks", "probe", "levels", "machine"},
     "viz": {"memory", "levels", "train", "optim", "ops"},
 }
+PAGES = [str(p.relative_to(ROOT)) for part in ("*", "nlcore/**/*", "experiments/**/*") for p in ROOT.glob(f"{part}.md")]
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 
 
@@ -128,7 +129,7 @@ def test_every_requirement_is_pinned_and_torch_comes_first():
     assert [line for line in wanted if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("nlcore/**/*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_resolve(page):
     path = ROOT / page
     links = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
@@ -137,14 +138,14 @@ def test_links_resolve(page):
 
 
 def test_files_stay_short():
-    long = {str(p): n for p in sources("nlcore", "tests", "book")
+    long = {str(p): n for p in sources("nlcore", "experiments", "tests", "book")
             if (n := len((ROOT / p).read_text(encoding="utf-8").splitlines())) > 400}
     assert long == {}
 
 
 def test_nothing_is_left_unfinished():
     mine = Path("tests/test_house.py")
-    found = [str(p) for p in sources("nlcore", "tests", "book", "notebooks")
+    found = [str(p) for p in sources("nlcore", "experiments", "tests", "book", "notebooks")
              if p != mine and UNFINISHED.search((ROOT / p).read_text(encoding="utf-8"))]
     assert found == []
 
@@ -155,6 +156,15 @@ def test_imports_run_downwards(part):
     assert files
     wrong = {str(p): up for p in files if (up := imported(p) - BELOW[part] - {part})}
     assert wrong == {}
+
+
+def test_experiments_stand_above_the_package():
+    """They train through it and know no view; it knows nothing of them."""
+    below = {"models", "layers", "ops", "memory", "optim", "tasks", "train", "levels", "probe"}
+    wrong = {str(p): up for p in sources("experiments") if (up := imported(p) - below)}
+    assert wrong == {}
+    known = re.compile(r"^\s*(from|import) experiments\b", re.MULTILINE)
+    assert [str(p) for p in sources("nlcore") if known.search((ROOT / p).read_text(encoding="utf-8"))] == []
 
 
 def test_training_needs_no_notebook_and_no_plots():

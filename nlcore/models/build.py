@@ -36,7 +36,7 @@ def transformer(preset: Preset, vocabulary: int) -> LanguageModel:
     def mixer() -> nn.Module:
         return Attention(preset.dim, preset.heads)
 
-    hidden = _rounded(_channel_budget(preset, mixer) / (3 * preset.dim))
+    hidden = channel_width(preset, mixer, matrices=3)
     return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, hidden))
 
 
@@ -60,16 +60,15 @@ def parameter_count(model: nn.Module) -> int:
 
 def _continuum(preset: Preset, mixer: Factory) -> Factory:
     count = len(preset.periods)
-    hidden = _rounded(_channel_budget(preset, mixer) / (2 * preset.dim * count))
+    hidden = channel_width(preset, mixer, matrices=2 * count)
     return lambda: ContinuumMemory(preset.dim, hidden, count)
 
 
-def _channel_budget(preset: Preset, mixer: Factory) -> int:
-    """What a block may spend on channels: 12 dim^2, a Transformer's block, less the sequence layer."""
+def channel_width(preset: Preset, mixer: Factory, matrices: int) -> int:
+    """The hidden width, divisible by 8 and at least 8, of a channel layer of so many (dim, hidden) matrices.
+
+    With it a block has 12 dim^2 parameters, a Transformer's, the sequence layer that `mixer` makes included.
+    """
     with torch.device("meta"):
-        return 12 * preset.dim**2 - parameter_count(mixer())
-
-
-def _rounded(hidden: float) -> int:
-    """A hidden width divisible by 8, at least 8."""
-    return max(8, round(hidden / 8) * 8)
+        budget = 12 * preset.dim**2 - parameter_count(mixer())
+    return max(8, round(budget / (matrices * preset.dim) / 8) * 8)

@@ -105,7 +105,7 @@ class Trainer:
         try:
             while self.done() < 1:
                 self._between_steps()
-                self._advance()
+                self.advance()
             self._save()
             self.team.once(self._conclude)
             return "done"
@@ -177,8 +177,8 @@ class Trainer:
         steps, seconds = self.step - self.began[0], self.elapsed - self.began[1]
         return seconds / steps * (self.config.preset.steps - self.step) if steps else None
 
-    def _advance(self) -> None:
-        """One step, and what follows it."""
+    def advance(self) -> None:
+        """One step, and what follows it; `elapsed` counts the step alone."""
         config, step = self.config, self.step + 1
         validates = step % config.validate_every == 0
         reports = validates or step % config.report_every == 0 or step == config.preset.steps

@@ -1,0 +1,250 @@
+"""An experiment from its declaration to its table: tuned, resumable, never run twice, honest about what is missing."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from experiments import experiment as experiments
+from experiments import results
+from experiments.experiment import ExperimentError, load, main, perform
+from tests.experiments import cheap
+from tests.experiments.cheap import RATES, AtOnce, experiment
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Results and runs of a test stay in its folder, and its runs in its process."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(experiments, "Pool", AtOnce)
+
+
+@pytest.fixture
+def go(tmp_path):
+    """Performs an experiment on what is stored, and returns what is stored then."""
+
+    def perform_it(asked, failed=0, said=None):
+        stored = results.read(tmp_path / "results" / f"{asked.name}.json")
+        say = (lambda line: None) if said is None else said.append
+        assert len(perform(asked, stored, tmp_path / "runs", 2, say)) == failed
+        return results.read(stored.path)
+
+    return perform_it
+
+
+def calls(tmp_path):
+    """How often each run was done, however many there were."""
+    return [len(path.read_text()) for path in (tmp_path / "runs").rglob("calls")]
+
+
+def test_each_arm_is_tuned_on_the_first_seed_and_then_runs_with_the_others(go, tmp_path):
+    found = go(experiment(dict(best=4e-3), dict(best=4.2e-3)))
+    first, second = found.rows
+    assert (first["rate"], second["rate"]) == (4e-3, 4e-3) and not first["at_edge"]
+    assert [rate for rate, _ in first["tried"]] == list(RATES)
+    assert first["scores"] == {"0": pytest.approx(3.09), "1": pytest.approx(3.1), "2": pytest.approx(3.11)}
+    assert (first["mean"], first["low"], first["high"]) == tuple(map(pytest.approx, (3.1, 3.09, 3.11)))
+    others = {(run["rate"], run["seed"]) for run in found.runs if run["arm"] == "b"}
+    assert others == {(rate, 0) for rate in RATES} | {(4e-3, 1), (4e-3, 2)}
+    assert calls(tmp_path) == [1] * 10
+
+
+@pytest.mark.parametrize(("best", "grid", "chosen", "at_edge"), [
+    (1.1e-3, (5e-4, 1e-3, *RATES), 1e-3, False),
+    (16e-3, (*RATES, 16e-3, 32e-3), 16e-3, False),
+    (1.0, (*RATES, 16e-3, 32e-3), 32e-3, True),
+    (1e-5, (5e-4, 1e-3, *RATES), 5e-4, True),
+])  # fmt: skip
+def test_the_grid_grows_by_its_ratio_until_the_best_is_inside_or_twice(go, best, grid, chosen, at_edge):
+    found = go(experiment(dict(best=best)))
+    row = found.rows[0]
+    assert (tuple(rate for rate, _ in row["tried"]), row["rate"], row["at_edge"]) == (grid, chosen, at_edge)
+    assert len(row["scores"]) == 3 and ("no best" in found.text()) == at_edge
+
+
+def test_a_rate_that_diverges_is_worse_than_any_other(go):
+    found = go(experiment(dict(best=4e-3, diverges=5e-3), dict(best=4e-3, diverges=1e-5)))
+    assert found.rows[0]["rate"] == 4e-3 and found.rows[0]["tried"][-1] == [8e-3, None]
+    assert "0.008: diverged" in found.text()
+    assert found.rows[1]["mean"] is None and "3 of 3 diverged" in found.text()
+
+
+def test_what_is_done_is_not_done_again(go, tmp_path):
+    asked = experiment(dict(best=4e-3), dict(best=1e-3, steps=50))
+    before = go(asked)
+    said = []
+    after = go(asked, said=said)
+    assert set(calls(tmp_path)) == {1}
+    assert (after.runs, after.rows, after.minutes) == (before.runs, before.rows, before.minutes)
+    assert f"{len(before.runs)} runs are stored already." in said
+    more = go(replace(asked, seeds=(0, 1, 2, 5)))
+    assert set(calls(tmp_path)) == {1} and len(more.runs) == len(before.runs) + 2
+
+
+def test_a_changed_arm_runs_again_and_its_old_runs_are_gone(go, tmp_path):
+    go(experiment(dict(best=4e-3), dict(best=4e-3, width=1)))
+    said = []
+    found = go(experiment(dict(best=4e-3), dict(best=4e-3, width=2)), said=said)
+    assert len(calls(tmp_path)) == 15 and set(calls(tmp_path)) == {1}
+    assert len(found.runs) == 10 and {run["configuration"].get("width") for run in found.runs} == {None, 2}
+    assert "5 stored runs are of another configuration, and count no more." in said
+
+
+def test_a_renamed_arm_keeps_its_runs(go, tmp_path):
+    asked = experiment(dict(best=4e-3), dict(best=5e-3))
+    go(asked)
+    renamed = replace(asked, arms=(replace(asked.arms[0], name="z"), asked.arms[1]), seeds=(0, 1, 2, 3))
+    found = go(renamed)
+    assert set(calls(tmp_path)) == {1} and {run["arm"] for run in found.runs} == {"z", "b"}
+
+
+def test_a_run_without_a_figure_that_is_asked_for_counts_not(go, tmp_path):
+    go(experiment(dict(best=4e-3)))
+    found = go(experiment(dict(best=4e-3), columns={"extra": "twice the seed"}))
+    assert found.rows[0]["figures"] == {"extra": 2} and "twice the seed" in found.text()
+    path = found.path
+    path.write_text(path.read_text().replace('"extra":', '"other":'))
+    go(experiment(dict(best=4e-3), columns={"extra": "twice the seed"}))
+    assert sorted(calls(tmp_path)) == [2] * 5
+
+
+def test_a_failed_run_is_named_and_the_rest_goes_on(go, tmp_path):
+    asked, said = experiment(dict(best=4e-3, fails=[1]), dict(best=4e-3, fails=[0]), dict(best=4e-3)), []
+    found = go(asked, failed=4, said=said)
+    assert any("FAILED  a, rate 0.004, seed 1" in line and "seed 1 is a bad one" in line for line in said)
+    assert [len(row["scores"]) for row in found.rows] == [2, 0, 3]
+    assert "(2 of 3)" in found.text() and "(0 of 3)" in found.text()
+    go(asked, failed=4)  # tried again, those that are done are not
+    assert sorted(calls(tmp_path)) == [1] * 9 + [2] * 4
+
+
+def test_an_interrupted_experiment_goes_on(go, tmp_path, monkeypatch):
+    waits = iter(range(4))
+
+    def wait(self):
+        if next(waits, None) is None:
+            raise KeyboardInterrupt
+        return was(self)
+
+    was = AtOnce.wait
+    monkeypatch.setattr(AtOnce, "wait", wait)
+    with pytest.raises(KeyboardInterrupt):
+        go(experiment(dict(best=4e-3)))
+    assert len(results.read(tmp_path / "results" / "cheap.json").runs) == 4
+    monkeypatch.setattr(AtOnce, "wait", was)
+    found = go(experiment(dict(best=4e-3)))
+    assert len(found.runs) == 5 and calls(tmp_path) == [1] * 5 and len(found.sessions) == 2
+
+
+def test_equal_time_and_equal_steps(go, tmp_path):
+    slow, quick = dict(best=4e-3, step=0.3), dict(best=8e-3, step=0.1)
+    found = go(experiment(slow, quick, same_time_as="a"))
+    assert [(row["leg"], row["arm"], row["steps"], row["rate"]) for row in found.rows] == [
+        ("equal time", "a", 100, 4e-3), ("equal time", "b", 300, 8e-3),
+        ("equal steps", "a", 100, 4e-3), ("equal steps", "b", 100, 8e-3),
+    ]  # fmt: skip
+    assert [row["step_seconds"] for row in found.rows] == [0.3, 0.1] * 2
+    assert found.rows[0]["scores"] == found.rows[2]["scores"]  # one run for both
+    assert calls(tmp_path) == [1] * (5 + 6 + 3)  # b's grid had to grow
+
+
+def test_seconds_a_step_are_measured_once_and_again_for_a_new_arm_alone(go, tmp_path):
+    measured = []
+
+    def counted(arms):
+        measured.append([arm["step"] for arm in arms])
+        return [cheap.Pace(100, arm["step"] * len(measured)) for arm in arms]  # the machine gets slower
+
+    arms = dict(best=4e-3, step=0.3), dict(best=4e-3, step=0.1), dict(best=4e-3, step=0.2)
+    go(experiment(*arms[:2], same_time_as="a", pace=counted))
+    go(experiment(*arms[:2], same_time_as="a", pace=counted))
+    assert measured == [[0.3, 0.1]]
+    found = go(experiment(*arms, same_time_as="a", pace=counted))
+    assert measured[1:] == [[0.3, 0.2]]
+    assert [row["steps"] for row in found.rows[:3]] == [100, 300, 150]
+    assert set(calls(tmp_path)) == {1}
+
+
+def test_the_file_repeats_all_and_names_no_machine(go):
+    found = go(experiment(dict(best=4e-3)))
+    stored = json.loads(found.path.read_text())
+    assert stored["experiment"]["question"] == "Which is best?" and stored["experiment"]["rates"] == list(RATES)
+    assert stored["experiment"]["arms"] == [{"name": "a", "settings": {"best": 4e-3}, "minutes": 2}]
+    run = stored["runs"][0]
+    assert run["configuration"] == {"corpus": cheap.TEXT, "rate": run["rate"], "seed": 0, "best": 4e-3}
+    assert run["figures"]["endless"] is None and "Infinity" not in found.path.read_text()
+    assert {"python", "torch", "numpy", "commit", "cores", "processor"} < stored["sessions"][0].keys()
+    assert stored["corpus"] == cheap.TEXT and stored["minutes"] >= 0
+    assert str(found.path.parent) not in found.path.read_text()
+
+
+def test_results_of_different_texts_are_refused_in_words(go, tmp_path):
+    found = go(experiment(dict(best=4e-3)))
+    asked = experiment(dict(best=4e-3), configuration=lambda *run: cheap.configuration(*run) | {"corpus": "fedcba98"})
+    with pytest.raises(ExperimentError, match=r"cheap\.json are on different texts \(hashes 01234567, fedcba98\)"):
+        go(asked)
+    assert calls(tmp_path) == [1] * 5
+    found.path.write_text(found.path.read_text().replace(cheap.TEXT, "fedcba98", 3))
+    with pytest.raises(ExperimentError, match="cannot be compared: run it where the text is the one"):
+        load("cheap")
+
+
+def test_the_command_says_what_it_takes_and_prints_the_table(tmp_path, capsys):
+    asked = experiment(dict(best=4e-3, step=0.2), dict(best=4e-3, step=0.1), same_time_as="a")
+    main(asked, ["--workers", "2", "--folder", str(tmp_path / "runs")])
+    shown = capsys.readouterr().out
+    assert "Which is best?" in shown and "13 runs in all, 26 minutes: 13 with 2 side by side" in shown
+    table = shown[shown.rindex("Which is best?"):]
+    main(asked, ["--table"])
+    assert capsys.readouterr().out == table
+    lines = table.splitlines()
+    at = lines.index("equal time")
+    assert lines[at + 2].split() == ["arm", "rate", "score", "range", "over", "seeds", "steps", "s", "a", "step"]
+    assert lines[at + 3].split() == ["a", "0.004", "3.100", "3.090", "to", "3.110", "100", "0.2"]
+    assert lines[at + 4].split() == ["b", "0.004", "3.050", "3.040", "to", "3.060", "200", "0.1"]
+
+
+def test_the_table_as_a_page(go):
+    page = load(go(experiment(dict(best=4e-3), columns={"extra": "x|y"})).path.stem)._repr_markdown_()
+    assert "| arm | rate | score | range over seeds | x\\|y | steps | s a step |\n| --- | ---: |" in page
+    assert "| a | 0.004 | 3.100 | 3.090 to 3.110 | 2.000 | 100 | - |" in page
+    assert "Mean and range (lowest to highest) over 3 seeds" in page
+
+
+def test_no_results_and_damaged_ones_get_one_sentence(tmp_path, capsys):
+    with pytest.raises(ExperimentError, match="run python -m experiments.cheap first"):
+        load("cheap")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cheap.json").write_text("{")
+    with pytest.raises(SystemExit, match="put back its last version"):
+        main(experiment(dict(best=4e-3)), [])
+
+
+@pytest.mark.parametrize(("choices", "sentence"), [
+    (dict(rates=(1e-3,)), "at least two"),
+    (dict(rates=(1e-3, 2e-3, 5e-3)), "the same multiple"),
+    (dict(rates=(4e-3, 2e-3)), "rising"),
+    (dict(seeds=()), "at least one, each once"),
+    (dict(seeds=(0, 0)), "at least one, each once"),
+    (dict(same_time_as="nobody"), "no arm 'nobody'"),
+])  # fmt: skip
+def test_what_cannot_be_compared_gets_one_sentence(choices, sentence):
+    with pytest.raises(ExperimentError, match=sentence):
+        experiment(dict(best=4e-3), **choices)
+    two = experiment(dict(best=4e-3), dict(best=4e-3))
+    with pytest.raises(ExperimentError, match="a name of its own"):
+        replace(two, arms=(two.arms[0], two.arms[0]))
+
+
+def test_every_experiment_is_in_the_readme_and_can_be_asked(root):
+    page = (root / "experiments" / "README.md").read_text()
+    commands = [path.stem for path in (root / "experiments").glob("*.py") if "main(EXPERIMENT)" in path.read_text()]
+    assert commands
+    for name in commands:
+        assert f"`python -m experiments.{name}`" in page, name
+        shown = subprocess.run([sys.executable, "-m", f"experiments.{name}", "--help"], cwd=root, capture_output=True,
+                               text=True)  # fmt: skip
+        assert "--workers" in shown.stdout, shown.stderr
