@@ -59,3 +59,11 @@ class Attention(nn.Module):
             mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(first)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=first == 0)
         return self.w_out(y.transpose(1, 2).flatten(2)), AttentionState(k, v), None
+
+    def detach(self, state: AttentionState) -> AttentionState:
+        """The state without gradient."""
+        return AttentionState(state.k.detach(), state.v.detach())
+
+    def attach(self, detached: AttentionState) -> AttentionState:
+        """The state that `detach` made is one to go on from: no parameter is part of it."""
+        return detached

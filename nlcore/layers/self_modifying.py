@@ -107,6 +107,22 @@ class SelfModifyingTitans(nn.Module):
             0,
         )
 
+    def detach(self, state: SelfModifyingState) -> SelfModifyingState:
+        """The state without gradient, its memories told from their starts: for `attach`, after an outer step too."""
+        return SelfModifyingState(
+            self.projections.detach(state.projections),
+            self.memory.detach(state.memory),
+            Tokens(*(x.detach() for x in state.open)),
+            state.tail.detach(),
+            state.position,
+        )
+
+    def attach(self, detached: SelfModifyingState) -> SelfModifyingState:
+        """The state to go on from, from what `detach` made of an earlier one: see `MemoryGroup.attach`."""
+        return detached._replace(
+            projections=self.projections.attach(detached.projections), memory=self.memory.attach(detached.memory)
+        )
+
     def forward(
         self, x: Tensor, state: SelfModifyingState | None = None
     ) -> tuple[Tensor, SelfModifyingState, dict[str, Tensor] | None]:

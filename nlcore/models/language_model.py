@@ -82,6 +82,17 @@ class LanguageModel(nn.Module):
                 reports[f"block-{index}"] = report
         return Output(self.norm(x) @ self.embedding.weight.mT, tuple(states), reports)
 
+    def detach(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A state without gradient, to keep while an outer step changes the parameters: see `attach`."""
+        return tuple(block.mixer.detach(own) for block, own in zip(self.blocks, state))
+
+    def attach(self, detached: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The state to hand to the next call, from what `detach` made of an earlier one.
+
+        The gradient ends here, but for the learnt starts of memories, which are those of now.
+        """
+        return tuple(block.mixer.attach(own) for block, own in zip(self.blocks, detached))
+
     @torch.no_grad()
     def generate(
         self, tokens: Tensor, length: int, temperature: float = 0.8, generator: torch.Generator | None = None

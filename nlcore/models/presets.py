@@ -31,6 +31,8 @@ class Preset:
     vocabulary: int
     checkpoint_blocks: bool = False
     """Recompute activations block by block in the backward pass: less memory, a third more time."""
+    carry: int = 0
+    """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):

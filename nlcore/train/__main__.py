@@ -46,6 +46,7 @@ def parser() -> Parser:
     add("--batch", type=int, help="sequences a step")
     add("--micro-batch", type=int, help="sequences computed at once, to save memory")
     add("--context", type=int, help="tokens of a sequence")
+    add("--carry", type=int, help="windows in a row that go on from the state before, after a fresh one; 0 by default")
     add("--lr", type=float, help="peak learning rate")
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")

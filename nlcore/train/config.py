@@ -27,6 +27,7 @@ BOUNDS = {
     "heads": (1, 2**12),
     "hidden": (1, 2**16),
     "vocabulary": (1, 2**24),
+    "carry": (0, 2**16),
 }
 """Of a preset's whole numbers: least and most. The most is far beyond use; what exceeds it is a slip of the keyboard."""
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from nlcore import probe
 from nlcore.models import LanguageModel
 from nlcore.optim import LevelOptimizer
+from nlcore.train.carried import Leaf
 from nlcore.train.config import TrainError
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.telemetry import owner
@@ -26,10 +28,13 @@ class Guard:
         self.checkpoint: Path | None = None
         """The last good one."""
 
-    def loss(self, value: float, step: int, inputs: Tensor) -> None:
-        """`inputs` (B, T) gave the loss, each process's its own; they are looked at again only if it is not finite."""
+    def loss(self, value: float, step: int, inputs: Tensor, before: tuple[Any, ...] | None = None) -> None:
+        """`inputs` (B, T), read from the detached state `before` (None: a fresh one), gave the loss, each process's its own.
+
+        They are looked at again only if it is not finite.
+        """
         if not math.isfinite(value):
-            where = next(filter(None, self.team.gather(self._weights() or self._memories(inputs))), None)
+            where = next(filter(None, self.team.gather(self._weights() or self._memories(inputs, before))), None)
             self._stop(step, f"the loss is {value}", where or "the activations: all weights and memories are finite")
 
     def gradients(self, step: int) -> None:
@@ -45,6 +50,11 @@ class Guard:
         if where:
             self._stop(step, "a weight is not finite", where)
 
+    def carried(self, rows: list[Leaf], step: int) -> None:
+        """Of a checkpoint: else the next window's loss tells, or the state is dropped where rows begin fresh."""
+        if not all(leaf.isfinite().all() for leaf in rows if isinstance(leaf, Tensor)):
+            self._stop(step, "a state is not finite", "what is carried to the next window")
+
     def _gathered(self, level: str) -> list[Tensor]:
         return [p.grad for p in self.optimizer.parameters(level) if p.grad is not None]
 
@@ -55,9 +65,9 @@ class Guard:
         return None
 
     @torch.no_grad()
-    def _memories(self, inputs: Tensor) -> str | None:
+    def _memories(self, inputs: Tensor, before: tuple[Any, ...] | None) -> str | None:
         with probe.listen():
-            reports = self.model(inputs).reports
+            reports = self.model(inputs, None if before is None else self.model.attach(before)).reports
         for block, report in reports.items():
             for key, values in report.items():
                 memory = key.partition("/")[2]

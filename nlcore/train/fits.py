@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nlcore.optim import LevelOptimizer
+from nlcore.train import carried
 from nlcore.train.checkpoint import Checkpoint
+from nlcore.train.parallel import ALONE
 from nlcore.train.parts import Parts
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -37,6 +39,7 @@ def run(saved: Checkpoint, parts: Parts) -> None:
         "figures": lambda: _figures(state),
         "optimizer": lambda: _optimizer(state["optimizer"], parts.optimizer, state["step"]),
         "place in the text": lambda: _batches(state, parts),
+        "carried state": lambda: _carried(state, parts),
         "random state": lambda: _random(state),
     }
     for part, check in checks.items():
@@ -101,8 +104,31 @@ def _batches(state: dict[str, Any], parts: Parts) -> bool:
         return True
     place, trial = state["batches"], copy.copy(parts.batches)
     trial.load_state_dict(place)
-    whole = all(type(place[name]) is int for name in ("seed", "epoch", "position"))
-    return whole and place["seed"] == parts.batches.seed and 0 <= place["position"] <= len(trial.starts)
+    whole = all(type(place[name]) is int for name in place)
+    within = 0 <= place["position"] <= len(trial.starts) and 0 <= trial.piece <= trial.carry
+    return whole and place["seed"] == parts.batches.seed and within
+
+
+def _carried(state: dict[str, Any], parts: Parts) -> bool:
+    """A state for every row where one is needed: of the kinds that the model makes, and one that it can read on from."""
+    given, batch = state.get("carried") or [], parts.batches.batch
+    if state["corpus"] != parts.corpus.hash or not state["batches"].get("piece"):
+        return not given or state["corpus"] != parts.corpus.hash
+    like = carried.leaves(carried.pattern(parts.model, parts.choice))
+    if not all(_is_row_of(leaf, own, batch) for leaf, own in zip(given, like, strict=True)):
+        return False
+    first = [leaf[:1] if isinstance(leaf, Tensor) else leaf for leaf in given]
+    (detached,) = carried.shared(first, 1, parts.model, parts.choice, ALONE)
+    with torch.no_grad(), parts.choice.autocast():
+        parts.model(torch.zeros(1, 1, dtype=torch.int64, device=parts.choice.device), parts.model.attach(detached))
+    return True
+
+
+def _is_row_of(given: object, own: carried.Leaf, batch: int) -> bool:
+    if not isinstance(own, Tensor):
+        return type(given) is type(own) and given >= 0
+    like = isinstance(given, Tensor) and given.is_floating_point() and given.dim() == own.dim()
+    return like and len(given) == batch and bool(given.isfinite().all())
 
 
 def _random(state: dict[str, Any]) -> bool:

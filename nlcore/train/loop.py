@@ -7,13 +7,14 @@ import time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore import probe
-from nlcore.train import checkpoint, schedule, telemetry
+from nlcore.train import carried, checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
 from nlcore.train.control import Command, Inbox
@@ -42,11 +43,17 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.choice = model, choice
 
-    def forward(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, telemetry.Reports]:
-        """Mean loss over (B, T) tokens, in nats a token, and the model's reports."""
+    def forward(
+        self, inputs: Tensor, targets: Tensor, before: tuple[Any, ...] | None, keeps: bool
+    ) -> tuple[Tensor, telemetry.Reports, tuple[Any, ...] | None]:
+        """Mean loss over (B, T) tokens, in nats a token, the model's reports and, if it `keeps`, the state after them.
+
+        Both states are detached; with None `before`, all rows begin fresh.
+        """
         with self.choice.autocast():
-            output = self.model(inputs)
-        return F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten()), output.reports
+            output = self.model(inputs, None if before is None else self.model.attach(before))
+        loss = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten())
+        return loss, output.reports, self.model.detach(output.state) if keeps else None
 
 
 class Trainer:
@@ -72,6 +79,8 @@ class Trainer:
         self.reporter = Reporter(config, folder, parts, status, progress)
         self.inbox = Inbox(folder, 0, status.fields["attempt"])
         self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
+        self.carried: list[tuple[Any, ...]] = []
+        """Detached states that the next batch begins with, one a part that is computed at once; none if it is fresh."""
         self.began = (0, 0.0)
         """Step and seconds of training at which this attempt began."""
         self.written: tuple[int, int] | None = None
@@ -87,6 +96,9 @@ class Trainer:
         parts.optimizer.load_state_dict(state["optimizer"])
         if state["corpus"] == parts.corpus.hash:
             parts.batches.load_state_dict(state["batches"])
+            if state.get("carried"):
+                at_once = self.config.micro_batch or parts.batches.batch
+                self.carried = carried.shared(state["carried"], at_once, parts.model, parts.choice, self.team)
         self.steering.load_state_dict(state["steering"])
         self.reporter.window = dict(state["window"])
         self.inbox = Inbox(self.folder, state["command"], self.status.fields["attempt"])
@@ -211,19 +223,22 @@ class Trainer:
 
     def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> tuple[float, telemetry.Reports]:
         """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part."""
-        team, total, seen = self.team, 0.0, []
-        size = self.config.micro_batch or len(inputs)
-        for start in range(0, len(inputs), size):
+        team, total, seen, kept = self.team, 0.0, [], []
+        size, keeps = self.config.micro_batch or len(inputs), not self.parts.batches.fresh
+        befores = self.carried or [None] * (len(inputs) // size)
+        for start, before in zip(range(0, len(inputs), size), befores, strict=True):
             rows = slice(start, start + size)
             x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
             last = start + size == len(inputs)
             with team.together(), nullcontext() if last else team.apart(self.objective):
-                loss, reports = self.objective(x, y)
+                loss, reports, after = self.objective(x, y, before, keeps)
                 loss = loss * (size / len(inputs))
                 total += team.mean(loss.detach()).item()
-                self.guard.loss(total, step, x)
+                self.guard.loss(total, step, x, before)
                 loss.backward()
             seen.append(reports)
+            kept.append(after)
+        self.carried = kept if keeps else []
         return total, {block: {name: team.mean(x) for name, x in report.items()} for block, report in seen[0].items()}
 
     def _still_scoring(self) -> None:
@@ -234,20 +249,22 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint, if the last one is another. Raises NonFinite rather than keep weights not finite."""
-        self.guard.checkpoint = self.team.once(self._write)
+        rows = carried.gathered(self.carried, self.team)
+        self.guard.checkpoint = self.team.once(partial(self._write, rows))
 
-    def _write(self) -> Path:
+    def _write(self, rows: list[carried.Leaf]) -> Path:
         now, path = (self.step, self.inbox.done), self.guard.checkpoint
         if now != self.written or checkpoint.damage(path) is not None:
             self.guard.weights(self.step)
-            weights, state = self.parts.model.state_dict(), self._state()
+            self.guard.carried(rows, self.step)
+            weights, state = self.parts.model.state_dict(), self._state() | {"carried": rows}
             path = checkpoint.save(self.folder.checkpoints, self.step, weights, state, self.config.keep)
             self.written = now
         self.status.set(checkpoint=str(path), step=self.step, command=self.inbox.done)
         return path
 
     def _state(self) -> dict:
-        """All that a bitwise resume needs beside the weights."""
+        """All that a bitwise resume needs beside the weights and what is carried."""
         cuda = self.parts.choice.device.type == "cuda"
         return {
             "step": self.step,

@@ -68,7 +68,7 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
     next(held_out.windows(1))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
     model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)
-    batches = Batches(tokens.train, preset.batch, preset.context, config.seed)
+    batches = Batches(tokens.train, preset.batch, preset.context, config.seed, preset.carry)
     return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
 
 
@@ -77,7 +77,7 @@ def check(config: TrainConfig) -> None:
     corpus = tasks.load(config.data)
     if config.preset.tokenizer == "bytes":
         tokens, context = tasks.prepare(corpus, tokenizers.ByteTokenizer()), config.preset.context
-        Batches(tokens.train, 1, context)
+        Batches(tokens.train, 1, context, carry=config.preset.carry)
         next(sequential(tokens.validation, 1, context))
 
 

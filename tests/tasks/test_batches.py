@@ -57,6 +57,54 @@ def test_resume_is_exact_anywhere(done):
     assert all(type(value) is int for value in state.values())
 
 
+def test_without_carry_the_order_is_the_one_it_always_was():
+    """Recorded before there was a carry: stored runs go on with it."""
+    batches = Batches(TOKENS, batch=4, context=16, seed=7)
+    recorded = {0: [863, 175, 831, 959], 4: [591, 975, 799, 463], 12: [479, 623, 783, 383], 16: [525, 285, 61, 589]}
+    drawn = [batches.next()[0][:, 0].tolist() for _ in range(17)]
+    assert {index: drawn[index] for index in recorded} == recorded
+    state = batches.state_dict()
+    assert state == {"seed": 7, "epoch": 1, "position": 7, "piece": 0}
+    del state["piece"]  # as a checkpoint of that time has it
+    resumed = Batches(TOKENS, batch=4, context=16)
+    resumed.load_state_dict(state)
+    assert starts(resumed, 20) == starts(batches, 20)
+
+
+@pytest.mark.parametrize("carry", [1, 3])
+def test_each_row_goes_through_its_span(carry):
+    batches = Batches(TOKENS, batch=3, context=8, seed=1, carry=carry)
+    for _ in range(20):
+        span = []
+        for piece in range(carry + 1):
+            assert batches.fresh == (piece == 0)
+            span.append(batches.next())
+        inputs, targets = (torch.cat(parts, dim=1) for parts in zip(*span))
+        assert inputs.shape == (3, 8 * (carry + 1)) and torch.equal(targets, inputs + 1)
+        assert torch.equal(inputs, inputs[:, :1] + torch.arange(8 * (carry + 1)))
+
+
+def test_with_carry_too_an_epoch_covers_the_text_and_nothing_twice():
+    batches = Batches(TOKENS, batch=1, context=10, seed=3, carry=4)
+    seen = np.zeros(1000, int)
+    for epoch in range(1, 51):
+        inputs = torch.cat([batches.next()[0] for _ in range(5 * len(batches.starts))]).flatten()
+        assert len(inputs.unique()) == len(inputs) > 1000 - 2 * 50
+        seen[inputs] += 1
+    assert seen[50:-51].min() == epoch  # but for the two ends every token stands in every epoch
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 11, 12, 13, 47, 48, 50])
+def test_resume_is_exact_in_the_middle_of_a_span_and_over_the_end_of_an_epoch(done):
+    batches = Batches(TOKENS, batch=4, context=16, seed=7, carry=2)
+    starts(batches, done)
+    state = batches.state_dict()
+    resumed = Batches(TOKENS, batch=4, context=16, carry=2)
+    resumed.load_state_dict(state)
+    assert resumed.fresh == batches.fresh == (done % 3 == 0) and resumed.state_dict() == state
+    assert starts(resumed, 40) == starts(batches, 40)
+
+
 @pytest.mark.parametrize("length", [9, 10, 15])
 def test_a_text_of_hardly_a_window_fills_any_batch(length):
     batches = Batches(TOKENS[:length], batch=5, context=8, seed=0)
@@ -102,3 +150,16 @@ def test_a_text_shorter_than_a_window_is_refused(length):
         Batches(TOKENS[:length], batch=2, context=8)
     with pytest.raises(DataError, match=sentence):
         list(itertools.islice(sequential(TOKENS[:length], batch=2, context=8), 1))
+
+
+@pytest.mark.parametrize(
+    ("length", "advice"),
+    [(24, "give more text, or a context of at most 7, or a smaller carry."), (8, "a context of at most 2."), (3, "text.")],
+)
+def test_a_text_shorter_than_a_span_is_refused(length, advice):
+    with pytest.raises(DataError) as caught:
+        Batches(TOKENS[:length], batch=2, context=8, carry=2)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"The training text has {length} tokens, and 3 windows in a row need 25: give more text")
+    assert sentence.endswith(advice)
+    assert Batches(TOKENS[:25], batch=2, context=8, carry=2).next()[0].shape == (2, 8)

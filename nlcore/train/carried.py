@@ -1,0 +1,61 @@
+"""The state that training carries from one window to the next: without gradient, and whole for a checkpoint."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nlcore.models import LanguageModel
+from nlcore.train.device import Choice
+from nlcore.train.parallel import Team
+
+Leaf = Tensor | int
+
+
+def leaves(state: Any) -> list[Leaf]:
+    """The tensors and numbers in nested tuples, in order."""
+    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
+
+
+def rebuilt(like: Any, given: Iterator[Leaf]) -> Any:
+    """Nested tuples of the kinds of `like`, with the leaves given, in order."""
+    if not isinstance(like, tuple):
+        return next(given)
+    parts = [rebuilt(part, given) for part in like]
+    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
+
+
+@torch.no_grad()
+def pattern(model: LanguageModel, choice: Choice) -> tuple[Any, ...]:
+    """A detached state of one row and one token: its kinds, dtypes and devices are those of every state."""
+    with choice.autocast():
+        return model.detach(model(torch.zeros(1, 1, dtype=torch.int64, device=choice.device)).state)
+
+
+def gathered(parts: list[tuple[Any, ...]], team: Team) -> list[Leaf]:
+    """Leaves of the whole batch, on the CPU, from every process's own states of the batch's parts.
+
+    Rows stand in the batch's order, so that they do not depend on how many processes or parts there were.
+    """
+    return [_joined([x for leaf in same for x in team.gather(_on_cpu(leaf))]) for same in zip(*map(leaves, parts))]
+
+
+def shared(given: list[Leaf], at_once: int, model: LanguageModel, choice: Choice, team: Team) -> list[tuple[Any, ...]]:
+    """This process's own states of the batch's parts of `at_once` rows, from the leaves of the whole batch."""
+    like = pattern(model, choice)
+
+    def part(rows: slice) -> tuple[Any, ...]:
+        pairs = zip(given, leaves(like), strict=True)
+        return rebuilt(like, (team.share(x[rows]).to(own) if isinstance(x, Tensor) else x for x, own in pairs))
+
+    batch = next(len(leaf) for leaf in given if isinstance(leaf, Tensor))
+    return [part(slice(start, start + at_once)) for start in range(0, batch, at_once)]
+
+
+def _on_cpu(leaf: Leaf) -> Leaf:
+    return leaf.cpu() if isinstance(leaf, Tensor) else leaf
+
+
+def _joined(same: list[Leaf]) -> Leaf:
+    return torch.cat(same) if isinstance(same[0], Tensor) else same[0]
