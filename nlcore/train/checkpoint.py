@@ -60,7 +60,7 @@ def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, A
 def _write(folder: Path, weights: dict[str, Tensor], state: dict[str, Any]) -> None:
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     torch.save(state, folder / STATE)
-    write_json(folder / DIGESTS, {name: _digest(folder / name) for name in (WEIGHTS, STATE)})
+    write_json(folder / DIGESTS, {name: digest(folder / name) for name in (WEIGHTS, STATE)})
     for name in (WEIGHTS, STATE, DIGESTS):
         with open(folder / name, "rb+") as file:
             os.fsync(file.fileno())
@@ -161,7 +161,7 @@ def damage(path: Path) -> str | None:
         digests = json.loads((path / DIGESTS).read_text(encoding="utf-8"))
         if not isinstance(digests, dict) or not {WEIGHTS, STATE} <= digests.keys():
             return f"{DIGESTS} names too few files"
-        changed = [name for name in (WEIGHTS, STATE) if _digest(path / name) != digests[name]]
+        changed = [name for name in (WEIGHTS, STATE) if digest(path / name) != digests[name]]
         return f"{changed[0]} is not what was written" if changed else None
     except PermissionError:
         raise
@@ -182,7 +182,8 @@ def _stamps(path: Path) -> tuple[tuple[int, int], ...]:
     return tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(path.iterdir()))
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

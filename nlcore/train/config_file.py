@@ -24,7 +24,7 @@ def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
     """
     stored = _read(folder)
     try:
-        config, facts = TrainConfig.from_json(stored.get("config", {})), stored.get("facts", {})
+        config, facts = TrainConfig.from_json(stored["config"]), stored.get("facts", {})
     except TrainError as error:
         raise TrainError(f"{folder.config} cannot be used: {error}") from error
     if facts != {} and not has_shape(facts, FACTS):
@@ -43,7 +43,7 @@ def check_same_way(folder: RunFolder) -> None:
 
 def _read(folder: RunFolder) -> Record:
     stored = read_json(folder.config)
-    if not stored:
+    if "config" not in stored:
         raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
     number = stored.get("format", 1)
     if not whole(number) or number < 1:

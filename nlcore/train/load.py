@@ -1,22 +1,27 @@
-"""A trained model, out of its run's folder."""
+"""A trained model, by its name or out of its run's folder."""
 
 from pathlib import Path
 
 from nlcore.models import LanguageModel, build
 from nlcore.tasks import tokenizers
 from nlcore.tasks.tokenizers import Tokenizer
-from nlcore.train import checkpoint, fits
+from nlcore.train import checkpoint, fits, pretrained
 from nlcore.train.config import TrainError
 from nlcore.train.config_file import read_config
 from nlcore.train.folder import RunFolder
 
 
-def load(path: str | Path) -> tuple[LanguageModel, Tokenizer]:
-    """The model of a run's newest whole checkpoint, on the CPU, and its tokenizer.
+def load(run: str | Path) -> tuple[LanguageModel, Tokenizer]:
+    """A trained model, on the CPU, and its tokenizer.
 
-    Raises TrainError if the folder holds no run, or none that has written a checkpoint.
+    run: the folder of a run, whose newest whole checkpoint is taken, or the name of one of the course's trained models
+        ("tiny-hope"; `pretrained.available` lists them). A folder of that name here goes before the course's.
+
+    Raises TrainError if there is neither, the run has written no checkpoint, or what is there is damaged.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(pretrained.find(run))
+    if pretrained.holds_one(folder.path):
+        return pretrained.read(folder.path)
     config, _ = read_config(folder)
     if not checkpoint.steps(folder.checkpoints):
         raise TrainError(f"{folder.path} has no checkpoint yet: let the run go on, or send it the command checkpoint.")

@@ -60,7 +60,7 @@ class Speaker:
     """A trained model with its tokenizer, as the box uses it."""
 
     def __init__(self, run: Run | str | Path) -> None:
-        """Raises TrainError, as `nlcore.train.load`, if the run has no model yet."""
+        """Takes what `nlcore.train.load` does, a trained model's name too, and raises TrainError as it does."""
         self.model, self.tokenizer = load(run.folder.path if isinstance(run, Run) else run)
         self.unit = "byte" if self.model.preset.tokenizer == "bytes" else "token"
 
@@ -168,9 +168,12 @@ def picture(spoken: Spoken, line: int = 80) -> Figure:
 
 
 class PromptBox(Answering):
-    """A box to type in: the run's newest model goes on, and each token is shaded by its surprise.
+    """A box to type in: a trained model goes on, and each token is shaded by its surprise.
 
-    Raises TrainError if the run has no model yet.
+        PromptBox("runs/tiny-hope-1")     the newest model of a run
+        PromptBox("tiny-hope")            one of the course's trained models
+
+    Raises TrainError if the run has no model yet, or there is none of that name.
     """
 
     trouble = "The model cannot go on"

@@ -158,7 +158,7 @@ def test_one_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     save(tmp_path, 1)
-    monkeypatch.setattr(checkpoint, "_digest", refuse)
+    monkeypatch.setattr(checkpoint, "digest", refuse)
     with pytest.raises(PermissionError):
         newest(tmp_path)
 

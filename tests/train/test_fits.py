@@ -27,7 +27,7 @@ def copied(whole, tmp_path):
 
 
 def sign(path):
-    write_json(path / DIGESTS, {name: checkpoint._digest(path / name) for name in (WEIGHTS, STATE)})
+    write_json(path / DIGESTS, {name: checkpoint.digest(path / name) for name in (WEIGHTS, STATE)})
 
 
 def put(name, value):

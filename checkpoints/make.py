@@ -1,0 +1,89 @@
+"""Makes one of the course's trained models: `python -m checkpoints.make tiny-hope`.
+
+It trains in runs/checkpoint-NAME, as any run: interrupt it, and the same command goes on. When the run has ended, the
+same command writes the model's folder, and once the run folder is gone it begins anew.
+"""
+
+import argparse
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from checkpoints import card
+from nlcore.train import TrainConfig, TrainError, checkpoint, configure, load, new, train
+from nlcore.train.checkpoint import WEIGHTS
+from nlcore.train.config_file import check_same_way, read_config
+from nlcore.train.folder import RunFolder, write_json
+from nlcore.train.pretrained import CARD, CONFIG, TOKENIZER
+from nlcore.train.records import Record
+from nlcore.train.status import read_status
+
+SHELF = Path(__file__).parent
+RUNS = SHELF.parent / "runs"
+SELDOM = {"report_every": 100, "validate_every": 1000, "checkpoint_every": 500, "device": "cpu"}
+# About 37 minutes each, of one quiet core.
+RECIPES = {
+    "tiny-hope": configure("tiny", model="hope", steps=9_000, **SELDOM),
+    "tiny-hope-attention": configure("tiny", model="hope-attention", steps=38_000, **SELDOM),
+    "tiny-transformer": configure("tiny", model="transformer", steps=38_000, **SELDOM),
+}
+"""What each is trained as; the seed is 0."""
+
+
+def make(name: str, recipe: TrainConfig, runs: Path = RUNS, shelf: Path = SHELF) -> Path | None:
+    """Trains the recipe, on from where its run stands, and writes `shelf`/`name`; None if the run was stopped.
+
+    Raises TrainError as `train` does, or if the run that is there has another recipe.
+    """
+    folder = RunFolder(runs / f"checkpoint-{name}")
+    if not folder.is_ours():
+        new(recipe, folder.path)
+    check_same_way(folder)
+    if read_config(folder)[0] != recipe:
+        raise TrainError(f"{folder.path} was begun by another recipe than {name} has now: move it away to begin anew.")
+    status = read_status(folder)
+    if status.get("state") != "done":
+        status = train(folder)
+    return write(folder, shelf / name, status["result"]) if status["state"] == "done" else None
+
+
+def write(folder: RunFolder, path: Path, result: Record) -> Path:
+    """Copies the model of a finished run to `path`, with its card. Raises TrainError if its last checkpoint is lost."""
+    saved = checkpoint.newest(folder.checkpoints, print)
+    if saved is None or saved.state["step"] != result["steps"]:
+        raise TrainError(f"The last checkpoint of {folder.path} is damaged: move the folder away to begin anew.")
+    path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(saved.path / WEIGHTS, path / WEIGHTS)
+    shutil.copyfile(folder.tokenizer, path / TOKENIZER)
+    config, facts = read_config(folder)
+    write_json(path / CONFIG, config.as_json())
+    about = {
+        "sha256": checkpoint.digest(path / WEIGHTS),
+        "figures": {field: result[field] for field in card.FIGURES},
+        "facts": facts,
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+    write_json(path / CARD, about)
+    card.write(path)
+    load(path)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Makes the model named in the arguments; 1 if its training was stopped."""
+    parser = argparse.ArgumentParser("python -m checkpoints.make", description=__doc__.partition(":")[0])
+    parser.add_argument("name", choices=RECIPES)
+    name = parser.parse_args(arguments).name
+    path = make(name, RECIPES[name])
+    print(f"Its model is in {path}." if path else f"The same command goes on: python -m checkpoints.make {name}")
+    return 0 if path else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ValueError as error:
+        sys.exit(str(error))
