@@ -41,7 +41,7 @@ class Experiment:
     first seed; the grid grows by its own ratio while an arm's best lies at its edge."""
     seeds: tuple[int, ...]
     run: Callable[[Settings, float, int, Path], Figures]
-    """(settings, rate, seed, folder) -> figures, in a process of its own. It goes on with what it finds in the folder."""
+    """(settings, rate, seed, folder) -> figures, in a process of its own. It goes on with what the folder holds."""
     score: str = "bits_per_byte"
     """The figure that the rate is chosen by: lower is better, None for a run that diverged."""
     same_time_as: str | None = None
@@ -52,6 +52,8 @@ class Experiment:
     configuration: Callable[[Settings, float, int], Figures] = language.configuration
     """(settings, rate, seed) -> all that decides a run, ready for JSON: a stored run counts while this is the same.
     What it calls `corpus`, the hash of a text, has to be one for all."""
+    renewed: Callable[[Figures], Figures] = language.renewed
+    """A stored configuration, as `configuration` would have made it had it known all choices of today."""
     pace: Callable[[Sequence[Settings]], list[Pace]] = pace
     """Steps and seconds a step of several arms, which take turns in one process."""
 

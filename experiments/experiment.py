@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from nlcore.train.folder import held
+
 from experiments import plan, results
 from experiments.declare import Arm, Experiment, ExperimentError
 from experiments.plan import Leg, Plan, Request
@@ -63,10 +65,16 @@ def perform(
 ) -> list[str]:
     """Runs what `stored` lacks, stores each run as soon as it is done, and returns the names of runs that failed.
 
-    Raises ExperimentError if the runs would not be comparable, before anything is run.
+    Raises ExperimentError if the runs would not be comparable, or if another process runs the same, before anything
+    is run.
     """
     say(introduction(experiment, workers))
-    return _Performance(experiment, stored, folder, workers, say).perform()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(folder / "lock"):
+            return _Performance(experiment, stored, folder, workers, say).perform()
+    except BlockingIOError as error:
+        raise ExperimentError(f"{experiment.name} is being run already: wait for it, or stop it.") from error
 
 
 def introduction(experiment: Experiment, workers: int) -> str:
@@ -96,6 +104,8 @@ class _Performance:
     ) -> None:
         self.experiment, self.stored, self.folder, self.say = experiment, stored, folder, say
         self.workers, self.failed = workers, {}
+        for record in (*stored.runs, *stored.paces):
+            record["configuration"] = experiment.renewed(record["configuration"])
         self.began, self.session = time.monotonic(), results.session(workers)
 
     def perform(self) -> list[str]:
@@ -158,7 +168,9 @@ class _Performance:
         self._store(legs, run)
         score = run["figures"][self.experiment.score]
         told = "diverged" if score is None else f"{self.experiment.score} {score:.3f}"
-        self.say(f"{name}: {told} ({seconds / 60:.1f} min)")
+        left = self._plan(legs).left()
+        minutes = sum(request.minutes for request in left) / self.workers
+        self.say(f"{name}: {told} ({seconds / 60:.1f} min); {len(left)} runs to go, about {minutes:.0f} minutes")
 
     def _store(self, legs: list[Leg], run: plan.Record) -> None:
         stored = self.stored

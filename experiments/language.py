@@ -7,9 +7,9 @@ from typing import Any
 
 from nlcore import tasks, train
 from nlcore.train import TrainConfig, TrainError
+from nlcore.train.config_file import FORMAT, read_config
 from nlcore.train.finite import NonFinite
 from nlcore.train.folder import RunFolder
-from nlcore.train.run import read_config
 from nlcore.train.status import read_status
 
 from experiments import baselines
@@ -32,9 +32,17 @@ def configure(settings: dict[str, Any], rate: float, seed: int) -> TrainConfig:
 
 
 def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str, Any]:
-    """All that decides a run: its config, and the hash of its text as `corpus`."""
+    """All that decides a run: its config, the format, which says how such a config trains, and the hash of the text."""
     config = configure(settings, rate, seed)
-    return {"corpus": _hash(config.data)} | config.as_json()
+    return {"corpus": _hash(config.data), "format": FORMAT, "config": config.as_json()}
+
+
+def renewed(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration with the choices that did not exist then, at their defaults. What is no config stays."""
+    try:
+        return stored | {"config": TrainConfig.from_json(stored["config"]).as_json()}
+    except (KeyError, TrainError):
+        return stored
 
 
 @lru_cache

@@ -3,7 +3,6 @@
 import json
 import math
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +27,8 @@ class Request:
     """The arm's and, where the leg decides them, the steps."""
     rate: float
     seed: int
+    minutes: float
+    """What it takes, as declared."""
     configuration: Record
 
     @cached_property
@@ -42,6 +43,8 @@ class Leg:
     name: str
     steps: dict[str, int]
     """By the arm's name; an arm that is not there has its own."""
+    minutes: float | None = None
+    """Of every arm's run; None if each takes its own."""
 
 
 def legs(experiment: Experiment, paces: list[Record]) -> list[Leg]:
@@ -51,9 +54,10 @@ def legs(experiment: Experiment, paces: list[Record]) -> list[Leg]:
     """
     if experiment.same_time_as is None:
         return [Leg("", {})]
-    steps = next(pace["steps"] for pace in paces if pace["arm"] == experiment.same_time_as)
+    reference = experiment.arm(experiment.same_time_as)
+    steps = next(pace["steps"] for pace in paces if pace["arm"] == reference.name)
     in_time = {pace["arm"]: max(1, round(steps * pace["reference_seconds"] / pace["seconds"])) for pace in paces}
-    return [Leg("equal time", in_time), Leg("equal steps", dict.fromkeys(in_time, steps))]
+    return [Leg("equal time", in_time, reference.minutes), Leg("equal steps", dict.fromkeys(in_time, steps))]
 
 
 class Plan:
@@ -71,7 +75,8 @@ class Plan:
     def request(self, arm: Arm, leg: Leg, rate: float, seed: int) -> Request:
         steps = {"steps": leg.steps[arm.name]} if arm.name in leg.steps else {}
         settings = arm.settings | steps
-        return Request(arm, settings, rate, seed, self.experiment.configuration(settings, rate, seed))
+        configuration = self.experiment.configuration(settings, rate, seed)
+        return Request(arm, settings, rate, seed, leg.minutes or arm.minutes, configuration)
 
     def run(self, arm: Arm, leg: Leg, rate: float, seed: int) -> Record | None:
         """What is stored of a run that is done."""
@@ -93,18 +98,30 @@ class Plan:
 
     def due(self) -> list[Request]:
         """Runs that can be begun now: first those that others wait for."""
-        tuning, rest = [], []
+        first, then = [], []
         for arm in self.experiment.arms:
-            found = self.tuning(arm)
-            tuning += [self.request(arm, self.legs[0], rate, self.experiment.seeds[0]) for rate in found.missing]
-            rest += [] if found.missing else self._of_all_seeds(arm, found.best)
-        unique = {request.key: request for request in tuning + rest}
+            tuning = self.tuning(arm)
+            first += self._of_tuning(arm, tuning)
+            then += self._of_all_seeds(arm, tuning.best) if tuning.best else []
+        return self._missing(first + then)
+
+    def left(self) -> list[Request]:
+        """All runs that are to come if no grid has to grow; an untried rate stands for one not yet chosen."""
+        found = []
+        for arm in self.experiment.arms:
+            tuning = self.tuning(arm)
+            found += [*self._of_tuning(arm, tuning), *self._of_all_seeds(arm, tuning.best or tuning.missing[0])]
+        return self._missing(found)
+
+    def _missing(self, requests: list[Request]) -> list[Request]:
+        unique = {request.key: request for request in requests}
         return [request for request in unique.values() if request.key not in self.done]
 
-    def _of_all_seeds(self, arm: Arm, rate: float) -> Iterator[Request]:
-        for leg in self.legs:
-            for seed in self.experiment.seeds:
-                yield self.request(arm, leg, rate, seed)
+    def _of_tuning(self, arm: Arm, tuning: Tuning) -> list[Request]:
+        return [self.request(arm, self.legs[0], rate, self.experiment.seeds[0]) for rate in tuning.missing]
+
+    def _of_all_seeds(self, arm: Arm, rate: float) -> list[Request]:
+        return [self.request(arm, leg, rate, seed) for leg in self.legs for seed in self.experiment.seeds]
 
     def current(self) -> list[Record]:
         """The stored runs that still are the experiment's, under their arms' present names."""

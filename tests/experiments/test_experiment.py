@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from nlcore.train.folder import held
+
 from experiments import experiment as experiments
 from experiments import results
 from experiments.experiment import ExperimentError, load, main, perform
@@ -166,6 +168,28 @@ def test_seconds_a_step_are_measured_once_and_again_for_a_new_arm_alone(go, tmp_
     assert measured[1:] == [[0.3, 0.2]]
     assert [row["steps"] for row in found.rows[:3]] == [100, 300, 150]
     assert set(calls(tmp_path)) == {1}
+
+
+def test_what_is_left_is_counted_down(go):
+    said = []
+    go(experiment(dict(best=4e-3, step=0.2), dict(best=4e-3, step=0.1), same_time_as="a"), said=said)
+    told = [int(line.split("; ")[1].split()[0]) for line in said if "runs to go" in line]
+    assert told == list(range(12, -1, -1)) and said[-1].endswith("0 runs to go, about 0 minutes")
+
+
+def test_a_stored_configuration_is_read_as_todays(go, tmp_path):
+    go(experiment(dict(best=4e-3)))
+    asked = experiment(dict(best=4e-3), configuration=lambda *run: cheap.configuration(*run) | {"newer": 1},
+                       renewed=lambda stored: {"newer": 1} | stored)
+    found = go(asked)
+    assert calls(tmp_path) == [1] * 5 and all(run["configuration"]["newer"] == 1 for run in found.runs)
+
+
+def test_two_that_run_the_same_do_not_mix(go, tmp_path):
+    (tmp_path / "runs").mkdir()
+    with held(tmp_path / "runs" / "lock"), pytest.raises(ExperimentError, match="cheap is being run already"):
+        go(experiment(dict(best=4e-3)))
+    assert calls(tmp_path) == []
 
 
 def test_the_file_repeats_all_and_names_no_machine(go):

@@ -1,5 +1,7 @@
 """A run of a language model: trained as the command trains it, resumable, with a pace that is measured in turn."""
 
+import json
+
 import pytest
 
 from nlcore import train
@@ -7,7 +9,7 @@ from nlcore.train import TrainError
 from nlcore.train.loop import Trainer
 from nlcore.train.records import records
 
-from experiments.language import FIGURES, configuration, configure, language_model
+from experiments.language import FIGURES, configuration, configure, language_model, renewed
 from experiments.pace import pace
 from tests.train.small import SIZES, TEXT
 
@@ -71,6 +73,15 @@ def test_a_folder_with_another_run_gets_one_sentence(tmp_path):
     language_model(SMALL, 1e-2, 0, tmp_path)
     with pytest.raises(TrainError, match="holds a run of another configuration"):
         language_model(SMALL, 2e-2, 0, tmp_path)
+
+
+def test_a_configuration_from_before_a_choice_existed_has_its_default():
+    now = json.loads(json.dumps(configuration(SMALL, 1e-2, 0)))
+    assert renewed(now) == configuration(SMALL, 1e-2, 0)
+    before = json.loads(json.dumps(now))
+    assert before["config"]["preset"].pop("carry") == 0
+    assert renewed(before) == renewed(now) != before
+    assert renewed({"corpus": "x", "format": 1}) == {"corpus": "x", "format": 1}
 
 
 @pytest.mark.parametrize("settings", [dict(lr=1e-3), dict(seed=3)])
