@@ -24,13 +24,13 @@ CUT = dict(carry=4, batch=4, context=24)
 
 
 def stop_at(monkeypatch, step):
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def advance_and_stop(trainer):
         advance(trainer)
         trainer.leave = trainer.leave or trainer.step == step
 
-    monkeypatch.setattr(Trainer, "_advance", advance_and_stop)
+    monkeypatch.setattr(Trainer, "advance", advance_and_stop)
 
 
 @pytest.fixture(scope="module")

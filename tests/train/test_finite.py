@@ -54,14 +54,14 @@ def test_where_all_is_finite_nobody_is_stopped(made):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_good_checkpoint(tmp_path, monkeypatch):
     folder = new(small(), tmp_path)
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def advance_and_spoil(trainer):
         advance(trainer)
         if trainer.step == 6:
             trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-2.w_in.weight").data[0, 0] = math.nan
 
-    monkeypatch.setattr(Trainer, "_advance", advance_and_spoil)
+    monkeypatch.setattr(Trainer, "advance", advance_and_spoil)
     with pytest.raises(NonFinite, match="^Step 7: the loss is nan, first in the weights of level cms-2 .*step-00000004"):
         train(folder)
     status = read_json(folder.status)

@@ -28,14 +28,14 @@ from nlcore.train.__main__ import program
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import joined
 
-advance = Trainer._advance
+advance = Trainer.advance
 
 def advance_and(trainer):
     advance(trainer)
     weights = trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-2.w_in.weight")
     {what}
 
-Trainer._advance = advance_and
+Trainer.advance = advance_and
 with joined() as team:
     sys.exit(program(team))
 """
@@ -98,13 +98,13 @@ def test_a_run_of_one_goes_on_with_two(tmp_path, monkeypatch):
     config = small(chunks=(32, 32), periods=(1, 3, 5), lr=1e-3)
     whole, folder = (new(config, tmp_path / name) for name in ("whole", "folder"))
     train(whole)
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def advance_and_stop_at_7(trainer):
         advance(trainer)
         trainer.leave = trainer.step == 7
 
-    monkeypatch.setattr(Trainer, "_advance", advance_and_stop_at_7)
+    monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
     assert train(folder)["state"] == "stopped"
     gathered = last(folder).state["optimizer"]["gathered"]
     assert gathered["cms-1"][0].abs().max() > 0 and any(grad is None for grad in gathered["weights"])

@@ -19,13 +19,13 @@ def whole(tmp_path_factory):
 
 def test_stopped_and_resumed_equals_not_stopped(tmp_path, whole, monkeypatch):
     folder = new(small(), tmp_path)
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def advance_and_stop_at_7(trainer):
         advance(trainer)
         trainer.leave = trainer.leave or (trainer.step == 7)
 
-    monkeypatch.setattr(Trainer, "_advance", advance_and_stop_at_7)
+    monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
     assert train(folder)["state"] == "stopped" and last(folder).state["step"] == 7
     monkeypatch.undo()
     assert train(folder)["state"] == "done"
@@ -44,7 +44,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path, w
 
 
 def test_a_setting_after_the_checkpoint_comes_back_at_its_step(tmp_path, monkeypatch):
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def disturbed(trainer):
         advance(trainer)
@@ -54,7 +54,7 @@ def test_a_setting_after_the_checkpoint_comes_back_at_its_step(tmp_path, monkeyp
         if trainer.folder.path.name == "cut" and trainer.status.fields["attempt"] == 1 and trainer.step == 7:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "_advance", disturbed)
+    monkeypatch.setattr(Trainer, "advance", disturbed)
     undisturbed, cut = (new(small(), tmp_path / name) for name in ("whole", "cut"))
     train(undisturbed)
     with pytest.raises(KeyboardInterrupt):

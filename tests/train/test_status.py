@@ -16,14 +16,14 @@ from tests.train.small import last, small
 
 def fails_after(monkeypatch, step, do):
     """The trainer does something once it has made so many steps."""
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def disturbed(trainer):
         advance(trainer)
         if trainer.step == step:
             do()
 
-    monkeypatch.setattr(Trainer, "_advance", disturbed)
+    monkeypatch.setattr(Trainer, "advance", disturbed)
 
 
 def test_the_heart_beats_on_when_the_clock_is_set_back(tmp_path, monkeypatch):
@@ -169,6 +169,6 @@ def test_what_the_system_refuses_at_the_start_is_one_sentence(tmp_path, monkeypa
     monkeypatch.setattr("nlcore.train.status.write_json", refuse)
     with pytest.raises(TrainError, match="^a file: permission was denied"):
         train(folder)
-    monkeypatch.setattr("nlcore.train.run.write_json", refuse)
+    monkeypatch.setattr("nlcore.train.config_file.write_json", refuse)
     with pytest.raises(TrainError, match="^a file: permission was denied"):
         new(small(), tmp_path / "other")
