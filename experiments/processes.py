@@ -2,9 +2,11 @@
 
 import _thread
 import multiprocessing
+import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -46,8 +48,9 @@ class Pool:
         """Calls `function(*arguments)` in a new process; all of them, and what it returns, have to be picklable."""
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(there, function, arguments), name=name)
-        process.start()
+        process = context.Process(target=_work, args=(there, function, arguments))
+        with _deaf():
+            process.start()
         there.close()  # so that the end of the process is the end of the pipe
         self._running[here] = (name, process)
 
@@ -76,15 +79,28 @@ class Pool:
                 process.join(PATIENCE)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A process that is started in the block is not interrupted while it starts, so it cannot die of it noisily."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _work(pipe: Connection, function: Callable[..., Any], arguments: tuple) -> None:
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        pipe.send((function(*arguments), None))
-    except KeyboardInterrupt:
-        pipe.send((None, "It was interrupted."))
-    except Exception:
-        pipe.send((None, traceback.format_exc().strip()))
+    with suppress(KeyboardInterrupt, BrokenPipeError):  # whoever interrupts, or is gone, waits for no word
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            pipe.send((function(*arguments), None))
+        except Exception:
+            pipe.send((None, traceback.format_exc().strip()))
 
 
 def _end_with_parent() -> None:
