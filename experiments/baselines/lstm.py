@@ -39,6 +39,14 @@ class LSTM(nn.Module):
         y, after = self.recurrence(x, None if state is None else tuple(state))
         return self.w_out(y), LSTMState(*after), None
 
+    def detach(self, state: LSTMState) -> LSTMState:
+        """The state without gradient, each (B, 1, dim): for `attach`."""
+        return LSTMState(*(x.detach().transpose(0, 1) for x in state))
+
+    def attach(self, detached: LSTMState) -> LSTMState:
+        """The state to go on from, from what `detach` made of an earlier one."""
+        return LSTMState(*(x.transpose(0, 1).contiguous() for x in detached))
+
 
 def lstm(preset: Preset, vocabulary: int) -> LanguageModel:
     """LSTM and SwiGLU in turn, at the other models' number of parameters."""

@@ -83,7 +83,10 @@ class LanguageModel(nn.Module):
         return Output(self.norm(x) @ self.embedding.weight.mT, tuple(states), reports)
 
     def detach(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A state without gradient, to keep while an outer step changes the parameters: see `attach`."""
+        """A state without gradient, to keep while an outer step changes the parameters: see `attach`.
+
+        The first dimension of each tensor in it is the batch.
+        """
         return tuple(block.mixer.detach(own) for block, own in zip(self.blocks, state))
 
     def attach(self, detached: tuple[Any, ...]) -> tuple[Any, ...]:

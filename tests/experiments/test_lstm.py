@@ -39,6 +39,14 @@ def test_two_calls_with_the_state_carried_equal_one():
         assert (torch.cat([first.logits, second.logits], 1) - whole).abs().max() < 1e-12, cut
 
 
+def test_a_detached_state_is_the_same_without_gradient_and_rows_first():
+    net, x = make(), tokens()
+    state = net(x[:, :10]).state
+    kept = net.detach(state)
+    assert all(part.shape == (2, 1, 32) and not part.requires_grad for own in kept for part in own)
+    assert torch.equal(net(x[:, 10:], net.attach(kept)).logits, net(x[:, 10:], state).logits)
+
+
 @pytest.mark.parametrize("at", [0, 5, 11])
 def test_causal(at):
     net, x = make(), tokens(batch=1)
