@@ -111,7 +111,7 @@ class _Performance:
     def perform(self) -> list[str]:
         self._check()
         with Pool(self.workers) as pool:
-            legs = plan.legs(self.experiment, self._paces(pool))
+            legs = self._legs(pool)
             self._drop_old(legs)
             asked: dict[str, Request] = {}
             while True:
@@ -170,7 +170,7 @@ class _Performance:
         told = "diverged" if score is None else f"{self.experiment.score} {score:.3f}"
         left = self._plan(legs).left()
         minutes = sum(request.minutes for request in left) / self.workers
-        self.say(f"{name}: {told} ({seconds / 60:.1f} min); {len(left)} runs to go, about {minutes:.0f} minutes")
+        self.say(f"{name}: {told} ({seconds / 60:.1f} min); still to do: {len(left)}, {minutes:.1f} min")
 
     def _store(self, legs: list[Leg], run: plan.Record) -> None:
         stored = self.stored
@@ -185,11 +185,12 @@ class _Performance:
         self.stored.rows = self._plan(legs).rows(self.stored.paces)
         self.stored.save()
 
-    def _paces(self, pool: Pool) -> list[plan.Record]:
-        """The pace of every arm: as stored, or measured now, in turn with the arm that it is to keep up with."""
+    def _legs(self, pool: Pool) -> list[Leg]:
+        """The legs. Paces that are not stored are measured now, in turn with the arm that they are to keep up with."""
         experiment = self.experiment
         if experiment.same_time_as is None:
-            return []
+            self.stored.paces = []
+            return plan.legs(experiment, [])
         configurations = {arm.name: experiment.configuration(arm.settings, experiment.rates[0], experiment.seeds[0])
                           for arm in experiment.arms}
         valid = {pace["arm"]: pace for pace in self.stored.paces
@@ -201,7 +202,10 @@ class _Performance:
             reference = experiment.arm(experiment.same_time_as)
             valid |= self._measured(pool, [reference, *(arm for arm in missing if arm != reference)], configurations)
         self.stored.paces = [valid[arm.name] for arm in experiment.arms]
-        return self.stored.paces
+        legs = plan.legs(experiment, self.stored.paces)
+        if missing:
+            self._save(legs)  # another measurement would give other steps, and so other runs
+        return legs
 
     def _measured(self, pool: Pool, arms: list[Arm], configurations: dict[str, plan.Record]) -> dict[str, plan.Record]:
         self.say("Seconds a step, arms in turn ...")

@@ -4,6 +4,7 @@ import _thread
 import multiprocessing
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -75,8 +76,9 @@ class Pool:
         for end in (lambda process: None, lambda process: process.terminate(), lambda process: process.kill()):
             for _, process in self._running.values():
                 end(process)
+            until = time.monotonic() + PATIENCE
             for _, process in self._running.values():
-                process.join(PATIENCE)
+                process.join(max(0.0, until - time.monotonic()))
 
 
 @contextmanager

@@ -173,8 +173,9 @@ def test_seconds_a_step_are_measured_once_and_again_for_a_new_arm_alone(go, tmp_
 def test_what_is_left_is_counted_down(go):
     said = []
     go(experiment(dict(best=4e-3, step=0.2), dict(best=4e-3, step=0.1), same_time_as="a"), said=said)
-    told = [int(line.split("; ")[1].split()[0]) for line in said if "runs to go" in line]
-    assert told == list(range(12, -1, -1)) and said[-1].endswith("0 runs to go, about 0 minutes")
+    told = [line.split("still to do: ")[1].split(", ") for line in said if "still to do" in line]
+    assert [int(number) for number, _ in told] == list(range(12, -1, -1))
+    assert (told[0][1], told[-1][1]) == ("12.0 min", "0.0 min")
 
 
 def test_a_stored_configuration_is_read_as_todays(go, tmp_path):
@@ -183,6 +184,14 @@ def test_a_stored_configuration_is_read_as_todays(go, tmp_path):
                        renewed=lambda stored: {"newer": 1} | stored)
     found = go(asked)
     assert calls(tmp_path) == [1] * 5 and all(run["configuration"]["newer"] == 1 for run in found.runs)
+
+
+def test_a_measured_pace_is_kept_though_no_run_was_done(go, tmp_path):
+    arms = dict(best=4e-3, step=0.3, fails=[0]), dict(best=4e-3, step=0.1, fails=[0])
+    go(experiment(*arms, same_time_as="a"), failed=6)
+    measured = []
+    go(experiment(*arms, same_time_as="a", pace=lambda arms: measured.append(arms) or cheap.pace(arms)), failed=6)
+    assert measured == []
 
 
 def test_two_that_run_the_same_do_not_mix(go, tmp_path):

@@ -45,15 +45,17 @@ def test_what_runs_when_the_pool_is_left_is_ended():
     assert process.exitcode is not None
 
 
-ORPHAN = """
-import os, time
-from pathlib import Path
+PARENT = """
+import sys, time
 from experiments.processes import Pool
 from tests.experiments.test_processes import linger
 if __name__ == "__main__":
-    with Pool(1) as pool:
-        pool.start("long", linger, {path!r})
-        time.sleep(600)
+    try:
+        with Pool(1) as pool:
+            pool.start("long", linger, {path!r})
+            pool.wait()
+    except KeyboardInterrupt:
+        sys.exit("left")
 """
 
 
@@ -65,22 +67,23 @@ def linger(path):
         time.sleep(0.05)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the test looks for a process as POSIX systems do")
-def test_no_process_outlives_the_one_that_wants_its_result(tmp_path, root):
+@pytest.mark.skipif(os.name == "nt", reason="the test sends signals as POSIX systems do")
+@pytest.mark.parametrize(("stop", "said"), [("kill the parent", ""), ("Ctrl-C", "left\n")])
+def test_no_process_outlives_the_one_that_wants_its_result(tmp_path, root, stop, said):
     told, script = tmp_path / "told", tmp_path / "script.py"
-    script.write_text(ORPHAN.format(path=str(told)))
-    parent = subprocess.Popen([sys.executable, script], cwd=root, env=os.environ | {"PYTHONPATH": str(root)})
+    script.write_text(PARENT.format(path=str(told)))
+    parent = subprocess.Popen([sys.executable, script], cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
+                              stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (told.exists() and told.read_text()):
         assert parent.poll() is None
         time.sleep(0.05)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
+    if stop == "Ctrl-C":
+        os.killpg(parent.pid, signal.SIGINT)
+    else:
+        parent.send_signal(signal.SIGKILL)
+    assert parent.communicate()[1] == said  # which the child's end of stderr closes too
     child = int(told.read_text())
-    for _ in range(600):
-        if not _runs(child):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the process runs on")
+    assert any(not _runs(child) or time.sleep(0.05) for _ in range(200))
 
 
 def _runs(pid):
