@@ -1,4 +1,4 @@
-"""Memories of one layer that share keys, rates and a chunk size, written a chunk at a time."""
+"""Memories of one layer that share keys, rates and a chunk size: their learnt starts."""
 
 import math
 from typing import NamedTuple
@@ -6,8 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlcore.memory import L2, ResidualMLP, State, Weights
-from nlcore.ops.delta_rule import Chunk, Decays, share_budget
+from nlcore.memory import ResidualMLP, State, Weights
 
 
 def unit(x: Tensor) -> Tensor:
@@ -23,7 +22,7 @@ class Tokens(NamedTuple):
     v: Tensor
     """(B, H, T, d), each of length one."""
     eta: Tensor
-    """(B, H, T)."""
+    """(B, H, T), before the budget is shared."""
     log_alpha: Tensor
     """(B, H, T), below 0."""
 
@@ -34,37 +33,21 @@ class Tokens(NamedTuple):
         return Tokens(*(torch.cat(pair, dim=2) for pair in zip(self, more)))
 
 
-class Written(NamedTuple):
-    """Report on one chunk's write, detached."""
-
-    surprise: Tensor
-    """Norm of each memory's error at each token: (B, M, C), mean over heads."""
-    update: Tensor
-    """Norm of each memory's change: (M,), mean over batch and heads."""
-    norm: Tensor
-    """Norm of each memory's weights after the write: (M,), mean over batch and heads."""
-
-
 class MemoryGroup(nn.Module):
     """M memories a head, each `M(x) = x + W_1 silu(W_2 x)` (eq. 89), with learnt starts.
 
     The starts belong to the slow level and receive gradient through every write; the
-    states, (B, M, H, out, in) a layer, belong to the in-context level.
+    states, (B, M, H, out, in) a layer, belong to the in-context level. `OpenChunk` writes them.
 
     Args:
         names: one name a memory.
         heads, width, hidden: H, d, and the hidden width of the MLPs.
-        budget: see `share_budget`.
-        pull_to_start: retention towards the start (default), or plain decay as printed.
     """
 
-    def __init__(
-        self, names: tuple[str, ...], heads: int, width: int, hidden: int, budget: float, pull_to_start: bool
-    ) -> None:
+    def __init__(self, names: tuple[str, ...], heads: int, width: int, hidden: int) -> None:
         super().__init__()
-        self.names, self.budget, self.pull_to_start = names, budget, pull_to_start
+        self.names, self.architecture = names, ResidualMLP(width, hidden)
         self.eta_scale = 1.0  # steers this group from outside; 0 and its memories stay at their starts
-        self.architecture, self.objective = ResidualMLP(width, hidden), L2()
         # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes
         # of them a vector about as long as the residual, so k, v and q start apart.
         w1, w2 = (torch.empty(len(names), heads, *shape) for shape in self.architecture.shapes())
@@ -96,39 +79,3 @@ class MemoryGroup(nn.Module):
     def read(self, weights: Weights, x: Tensor) -> Tensor:
         """Answers of all memories to the same inputs (B, H, T, d): (B, M, H, T, d)."""
         return self.architecture.read(weights, x[:, None])
-
-    def write(self, state: State, tokens: Tokens, theta: Tensor | None, report: bool) -> tuple[State, Written | None]:
-        """Store one chunk (eq. 86-88 with 90): all gradients are taken at `state`.
-
-        Each memory makes its own value, `unit(M(v))` (eq. 83-85), then learns it under
-        the shared key, layer by layer. `theta` (H,) is the momentum's decay, or None.
-        """
-        weights, key = state.memory, tokens.k[:, None]
-        value = unit(self.read(weights, tokens.v))
-        layers = self.architecture.gradients(weights, key, lambda answer: self.objective.gradient(answer, value))
-        eta, decays = tokens.eta[:, None] * self.eta_scale, Decays(tokens.log_alpha[:, None], theta)
-        written = []
-        for index, layer in enumerate(layers):
-            chunk = Chunk(
-                layer.x,
-                layer.delta,
-                share_budget(layer.x, eta, self.budget),
-                decays,
-                weights[index],
-                state.momentum[index] if theta is not None else None,
-                state.start[index] if self.pull_to_start else None,
-                layer.output,
-            )
-            written.append(chunk.final())
-        memory, momentum = zip(*written)
-        new = State(state.start, memory, momentum if theta is not None else ())
-        return new, self._report(state, new, layers[0].delta) if report else None
-
-    @torch.no_grad()
-    def _report(self, old: State, new: State, error: Tensor) -> Written:
-        def norm(weights: list[Tensor]) -> Tensor:
-            squares = sum(w.square().sum((-1, -2)) for w in weights)
-            return squares.sqrt().mean((0, 2))
-
-        change = [b - a for a, b in zip(old.memory, new.memory)]
-        return Written(error.norm(dim=-1).mean(2), norm(change), norm(list(new.memory)))

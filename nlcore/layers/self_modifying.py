@@ -7,11 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore import probe
-from nlcore.layers.memory_group import MemoryGroup, Tokens, Written, unit
+from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
 from nlcore.layers.norm import rms_norm
+from nlcore.layers.open_chunk import OpenChunk, Written
 from nlcore.memory import State
 
 CONVOLUTION = 4
+READS = ("boundary", "before", "after")
+STABLE = 0.5
+"""The largest write budget at which a chunk of any length is proved stable."""
 
 
 class SelfModifyingState(NamedTuple):
@@ -37,12 +41,16 @@ class SelfModifyingTitans(nn.Module):
     each memory learns, under the shared key, the value it generates itself. All writes
     are differentiable, so outer gradients reach every start through every write.
 
-    Inside a chunk everything is read and every gradient taken at the state that the
-    chunk began with, so a token never sees its own chunk. A chunk that is still open
-    when the call ends waits in the state: two calls equal one, wherever the cut.
+    Keys, values, rates and every gradient are taken at the states that their chunks began
+    with (eq. 90). Where the main memory is read is a choice, since three readings stand in
+    print: at the state that its chunk began with, so that a token never sees its own chunk
+    (eq. 90, "boundary"); after the tokens before this one (eq. 83 and 94, "before"); or after
+    this one too (eq. 82, "after"). The inner two add no sequential step: see `ops/delta_rule`.
+    A chunk that is still open when the call ends waits in the state: two calls equal one,
+    wherever the cut.
 
-    Stable by construction: keys, values and inputs have length one; rates share a
-    budget (`ops/delta_rule`); retention pulls to the start.
+    Stable by construction, at every setting: keys, values and inputs have length one; rates
+    share a budget (`ops/delta_rule`), which momentum makes 1 - theta times as large.
 
     Args:
         dim: width of the input and of the output.
@@ -51,12 +59,13 @@ class SelfModifyingTitans(nn.Module):
         chunks: tokens between writes of the main memory, and of the others; the first
             must divide the second.
         momentum: Titans' momentum on every memory, one learnt decay `theta` a head, eta
-            scaled by 1 - theta. Eq. 88 has none, and neither has the default.
+            and budget scaled by 1 - theta. Eq. 88 has none, and neither has the default.
         adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
-        eta_max: upper bound of eta, and the write budget. At most 1/2 is proved stable
-            for linear memories; up to 1 is for short sequences.
+        eta_max: upper bound of eta, and the write budget: at most 1/2, and up to 1 with
+            chunks of one token, where a token may write (1 + alpha) / 2.
         pull_to_start: retention towards the learnt start, or plain decay as printed, which
             shrinks the memories towards zero even where nothing is written (eta 0).
+        reads: where the main memory is read: "boundary", "before" or "after".
 
     Raises ValueError, with one sentence, for sizes that do not fit together.
     """
@@ -71,15 +80,16 @@ class SelfModifyingTitans(nn.Module):
         adaptive_q: bool = False,
         eta_max: float = 0.5,
         pull_to_start: bool = True,
+        reads: str = "boundary",
     ) -> None:
         super().__init__()
-        _check(dim, heads, chunks, eta_max)
+        _check(dim, heads, chunks, eta_max, reads)
         self.heads, self.width, self.chunks, self.eta_max = heads, dim // heads, tuple(chunks), eta_max
+        self.pull_to_start, self.reads = pull_to_start, reads
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
         names = ("k", "v", "eta", "alpha") + ("q",) * adaptive_q
-        sizes = (heads, self.width, hidden, eta_max, pull_to_start)
-        self.projections = MemoryGroup(names, *sizes)
-        self.memory = MemoryGroup(("memory",), *sizes)
+        self.projections = MemoryGroup(names, heads, self.width, hidden)
+        self.memory = MemoryGroup(("memory",), heads, self.width, hidden)
         self.w_in = nn.Linear(dim, dim, bias=False)
         self.convolution = nn.Parameter(torch.randn(dim, 1, CONVOLUTION) * 0.2)
         self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
@@ -158,11 +168,17 @@ class SelfModifyingTitans(nn.Module):
             return (answer * read[:, None]).sum(-1) + bias[:, None]
 
         log_alpha = F.logsigmoid(scalar(alpha, self.read_alpha, self.bias_alpha))
-        # (1 + alpha) / 2 keeps a single write's transition alpha - 2 eta above -1.
-        bound = ((1 + log_alpha.exp()) / 2).clamp(max=self.eta_max) * self.eta_scale
-        if self.theta is not None:
-            bound = bound * (1 - self.decay(log_alpha.dtype)[:, None])
-        return bound * torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)), log_alpha
+        share = torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)) * self.eta_scale
+        return self.budget(log_alpha) * share, log_alpha
+
+    def budget(self, log_alpha: Tensor) -> Tensor:
+        """The most that each token may write, (B, H, T).
+
+        (1 + alpha) / 2 keeps a single write's transition, alpha - 2 eta, above -1. Momentum's
+        echoes of one step add up to 1 / (1 - theta) times it.
+        """
+        budget = ((1 + log_alpha.exp()) / 2).clamp(max=self.eta_max)
+        return budget if self.theta is None else budget * (1 - self.decay(log_alpha.dtype)[:, None])
 
     def decay(self, dtype: torch.dtype) -> Tensor | None:
         """theta, (H,), or None without momentum."""
@@ -189,26 +205,58 @@ class SelfModifyingTitans(nn.Module):
         self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: "_Log"
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
-        theta, report = self.decay(q.dtype), probe.listening()
-        everything, before = state.open.then(tokens), state.open.k.shape[2]
+        size, everything, before = self.chunks[0], state.open.then(tokens), state.open.k.shape[2]
         answers, done = [], 0
         while done < q.shape[2]:
-            count = min(q.shape[2] - done, self.chunks[0] - state.position % self.chunks[0])
-            answers.append(self.memory.read(state.memory.memory, q[:, :, done : done + count])[:, 0])
+            since = state.position % size
+            count = min(q.shape[2] - done, size - since)
+            seen = everything.part(before + done - since, before + done + count)
+            answer, state = self._run_chunk(q[:, :, done : done + count], seen, state, log)
+            answers.append(answer)
             done += count
-            state = state._replace(position=state.position + count)
-            if state.position % self.chunks[0] == 0:
-                chunk = everything.part(before + done - self.chunks[0], before + done)
-                memory, written = self.memory.write(state.memory, chunk, theta, report)
-                state = state._replace(memory=memory)
-                log.memory.append(written)
         if state.position % self.chunks[1] == 0:
-            projections, written = self.projections.write(state.projections, everything, theta, report)
-            state = state._replace(projections=projections)
-            log.projections.append(written)
+            if not self._together:
+                state = self._close(self._chunk(("projections",), everything, state), ("projections",), state, log)
             everything = everything.part(0, 0)
         log.tokens.append(tokens)
         return torch.cat(answers, dim=2), state._replace(open=everything)
+
+    def _run_chunk(
+        self, q: Tensor, seen: Tokens, state: SelfModifyingState, log: "_Log"
+    ) -> tuple[Tensor, SelfModifyingState]:
+        """Answers to the last tokens of a chunk of which `seen` is what has come so far; written if that is all."""
+        closes = seen.k.shape[2] == self.chunks[0]
+        names = ("projections", "memory") if self._together else ("memory",)
+        chunk = self._chunk(names, seen, state) if closes or self.reads != "boundary" else None
+        if self.reads == "boundary":
+            answer = self.memory.read(state.memory.memory, q)[:, 0]
+        else:
+            answer = chunk.read(q, before=self.reads == "before")
+        state = state._replace(position=state.position + q.shape[2])
+        return answer, self._close(chunk, names, state, log) if closes else state
+
+    @property
+    def _together(self) -> bool:
+        """Whether all memories share one chunk: then they are written as one batch."""
+        return self.chunks[0] == self.chunks[1]
+
+    def _chunk(self, names: tuple[str, ...], tokens: Tokens, state: SelfModifyingState) -> OpenChunk:
+        return OpenChunk(
+            [getattr(self, name) for name in names],
+            [getattr(state, name) for name in names],
+            tokens,
+            self.budget(tokens.log_alpha),
+            self.decay(tokens.k.dtype),
+            self.pull_to_start,
+        )
+
+    def _close(
+        self, chunk: OpenChunk, names: tuple[str, ...], state: SelfModifyingState, log: "_Log"
+    ) -> SelfModifyingState:
+        for name, (new, written) in zip(names, chunk.close(probe.listening())):
+            state = state._replace(**{name: new})
+            getattr(log, name).append(written)
+        return state
 
     @torch.no_grad()
     def _report(self, log: "_Log", position: int) -> dict[str, Tensor]:
@@ -249,12 +297,18 @@ def _check_call(x: Tensor, state: SelfModifyingState | None, dtype: torch.dtype)
         raise ValueError(f"the state is {state.tail.dtype}, but inputs of {x.dtype} need {dtype}: start(batch, {dtype})")
 
 
-def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float) -> None:
+def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads: str) -> None:
     if dim % heads:
         raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
     if min(chunks) < 1 or chunks[1] % chunks[0]:
         raise ValueError(
             f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
         )
-    if not 0 <= eta_max <= 1:
-        raise ValueError(f"eta_max is {eta_max}: choose it between 0 and 1 (1/2 is the largest that is proved stable)")
+    most = 1.0 if tuple(chunks) == (1, 1) else STABLE
+    if not 0 <= eta_max <= most:
+        raise ValueError(
+            f"eta_max is {eta_max}: choose it between 0 and {most:g}"
+            + (", or chunks of (1, 1), where up to 1 is stable" if most < 1 else "")
+        )
+    if reads not in READS:
+        raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")

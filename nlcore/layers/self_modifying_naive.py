@@ -1,5 +1,7 @@
 """Self-modifying Titans as a loop over tokens and memories. Slow, and plainly right."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -17,34 +19,45 @@ from nlcore.memory import (
 )
 
 
+class _Token(NamedTuple):
+    """What one memory learns from one token, each (B, H, d) or (B, H)."""
+
+    k: Tensor
+    v: Tensor
+    rates: Rates
+    budget: Tensor
+
+
 def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor, dict[str, State]]:
     """What `layer(x)` computes, by one `AssociativeMemory.write` per token and memory (eq. 83-90).
 
     `x` (B, T, dim), the first tokens of a sequence. Returns the outputs (B, T, dim) and
     every memory's final state by name, (B, H, out, in) a matrix. With both chunk sizes
-    1 this is the token-by-token form, eq. 83-88; otherwise reads and gradients are
-    taken at the state that the chunk began with, eq. 90.
+    1 this is the token-by-token form, eq. 83-88; otherwise gradients are taken at the
+    state that the chunk began with, eq. 90, and the main memory is read as `layer.reads` says.
     """
     memory = AssociativeMemory(
         ResidualMLP(layer.width, layer.memory.architecture.hidden),
         L2(),
         DeltaGradientDescent(),
-        PullToStart() if layer.memory.pull_to_start else Decay(),
+        PullToStart() if layer.pull_to_start else Decay(),
     )
     states = _starts(memory, layer.projections, len(x)) | _starts(memory, layer.memory, len(x))
     opened = dict(states)  # each memory's state when its present chunk began
-    waiting: dict[str, list[tuple[Tensor, Tensor, Rates]]] = {name: [] for name in states}
+    waiting: dict[str, list[_Token]] = {name: [] for name in states}
     outputs = []
     for t in range(x.shape[1]):
         u, q = _inputs(layer, x, t)
         made = {name: memory.read(opened[name], u) for name in layer.projections.names}
         k, v, q = unit(made["k"]), unit(made["v"]), unit(made.get("q", q))
-        rates = _rates(layer, made)
-        outputs.append(_output(layer, memory.read(opened["memory"], q)))
+        rates, budget = _rates(layer, made)
         for name, chunk in waiting.items():
-            chunk.append((k, unit(memory.read(opened[name], v)), rates))
+            chunk.append(_Token(k, unit(memory.read(opened[name], v)), rates, budget))
+        seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
+        outputs.append(_output(layer, memory.read(_read_state(memory, opened["memory"], seen), q)))
+        for name, chunk in waiting.items():
             if len(chunk) == layer.chunks[0 if name == "memory" else 1]:
-                states[name] = opened[name] = _write_chunk(memory, opened[name], chunk, layer.eta_max)
+                states[name] = opened[name] = _write_chunk(memory, opened[name], chunk)
                 chunk.clear()
     return torch.stack(outputs, 1), states
 
@@ -65,41 +78,58 @@ def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tens
     return unit(convolved.unflatten(-1, (layer.heads, -1))), q
 
 
-def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> Rates:
+def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> tuple[Rates, Tensor]:
+    """Rates of one token, and the most that it may write."""
     alpha = torch.sigmoid((made["alpha"] * layer.read_alpha).sum(-1) + layer.bias_alpha)
-    eta = torch.sigmoid((made["eta"] * layer.read_eta).sum(-1) + layer.bias_eta)
-    eta = eta * torch.minimum((1 + alpha) / 2, torch.full_like(alpha, layer.eta_max)) * layer.eta_scale
+    eta = torch.sigmoid((made["eta"] * layer.read_eta).sum(-1) + layer.bias_eta) * layer.eta_scale
+    budget = torch.minimum((1 + alpha) / 2, torch.full_like(alpha, layer.eta_max))
     if layer.theta is None:
-        return Rates(eta, alpha)
+        return Rates(budget * eta, alpha), budget
     theta = torch.sigmoid(layer.theta).expand_as(eta)
-    return Rates(eta * (1 - theta), alpha, theta)
+    budget = (1 - theta) * budget
+    return Rates(budget * eta, alpha, theta), budget
 
 
-def _write_chunk(
-    memory: AssociativeMemory, opened: State, chunk: list[tuple[Tensor, Tensor, Rates]], budget: float
-) -> State:
+def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token]) -> State:
     """Write a whole chunk, token after token, with gradients and the budget of the chunk's start."""
-    etas = [_shared_rates(memory, opened, chunk, index, budget) for index in range(len(chunk))]
+    etas = [_shared_rates(memory, opened, chunk, token) for token in chunk]
     state = opened
-    for (k, v, rates), eta in zip(chunk, etas):
+    for (k, v, rates, _), eta in zip(chunk, etas):
         state, _ = memory.write(state, k, v, rates._replace(eta=eta), at=opened)
     return state
 
 
-def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list, index: int, budget: float) -> tuple:
+def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) -> State:
+    """The main memory as a read inside the chunk finds it: erasure too is that of the chunk's start."""
+    weights, momentum = list(opened.memory), list(opened.momentum)
+    for token in seen:
+        etas = _shared_rates(memory, opened, seen, token)
+        layers = memory.architecture.gradients(
+            opened.memory, token.k[..., None, :], lambda answer: memory.objective.gradient(answer, token.v[..., None, :])
+        )
+        for index, (layer, eta, old) in enumerate(zip(layers, etas, opened.memory)):
+            x, delta = layer.x.squeeze(-2), layer.delta.squeeze(-2)
+            step = -(eta[..., None] * delta)[..., None] * x[..., None, :]
+            if token.rates.theta is not None:
+                step = momentum[index] = token.rates.theta[..., None, None] * momentum[index] + step
+            kept = memory.retention.keep(weights[index], opened.start[index], token.rates.alpha)
+            weights[index] = kept - memory.rule.erase(old, x, delta, eta) + step
+    return State(opened.start, tuple(weights), tuple(momentum))
+
+
+def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token], token: _Token) -> tuple[Tensor, ...]:
     """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key."""
 
-    def keys(token: int) -> list[Tensor]:
-        k = chunk[token][0][..., None, :]
-        layers = memory.architecture.gradients(opened.memory, k, torch.zeros_like)
+    def keys(k: Tensor) -> list[Tensor]:
+        layers = memory.architecture.gradients(opened.memory, k[..., None, :], torch.zeros_like)
         return [layer.x.squeeze(-2) for layer in layers]
 
-    own, rate = keys(index), chunk[index][2].eta
-    load = [torch.zeros_like(rate) for _ in own]
-    for other in range(len(chunk)):
-        for layer, (a, b) in enumerate(zip(own, keys(other))):
-            load[layer] = load[layer] + (a * b).sum(-1).abs() * chunk[other][2].eta / budget
-    return tuple(rate / total.clamp(min=1) for total in load)
+    own = keys(token.k)
+    load = [torch.zeros_like(token.budget) for _ in own]
+    for other in chunk:
+        for layer, (a, b) in enumerate(zip(own, keys(other.k))):
+            load[layer] = load[layer] + (a * b).sum(-1).abs() * other.rates.eta / token.budget
+    return tuple(token.rates.eta / total.clamp(min=1) for total in load)
 
 
 def _output(layer: SelfModifyingTitans, answer: Tensor) -> Tensor:

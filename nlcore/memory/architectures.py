@@ -87,7 +87,11 @@ class ResidualMLP:
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
         w1, w2 = weights
-        return x + F.silu(x @ w2.mT) @ w1.mT
+        return self.through(lambda h: h @ w1.mT, lambda x: x @ w2.mT, x)
+
+    def through(self, first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """`M(x)` with the products `W_1 h` and `W_2 x` made by these functions: `x + first(silu(second(x)))`."""
+        return x + first(F.silu(second(x)))
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         w1, w2 = weights

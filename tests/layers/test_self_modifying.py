@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nlcore import probe
+from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
 
@@ -15,6 +16,11 @@ SETTINGS = {
     "momentum": dict(chunks=(4, 8), momentum=True),
     "plain decay": dict(chunks=(4, 8), pull_to_start=False),
     "large rates": dict(chunks=(1, 1), eta_max=1.0),
+    "before": dict(chunks=(4, 8), reads="before"),
+    "after": dict(chunks=(4, 8), reads="after"),
+    "after, equal chunks": dict(chunks=(5, 5), reads="after", pull_to_start=False),
+    "before, six memories": dict(chunks=(5, 5), reads="before", adaptive_q=True, momentum=True),
+    "after, momentum": dict(chunks=(4, 8), reads="after", momentum=True),
 }
 
 
@@ -62,9 +68,10 @@ def test_no_parameter_without_gradient(setting):
         assert grad.abs().max() > 0, name
 
 
+@pytest.mark.parametrize("reads", ["boundary", "before", "after"])
 @pytest.mark.parametrize("chunks", [(1, 1), (4, 8)])
-def test_causal_and_remembering(chunks):
-    layer = make(chunks=chunks)
+def test_causal_and_remembering(chunks, reads):
+    layer = make(chunks=chunks, reads=reads)
     x = tokens(1, 40)
     base = layer(x)[0]
     for t in (0, 3, 4, 15, 16, 20):
@@ -75,19 +82,49 @@ def test_causal_and_remembering(chunks):
         assert moved[t + 2 * chunks[1] :].max() > 1e-8, f"token {t} is forgotten two chunks later"
 
 
-def test_a_chunk_never_reads_itself():
-    """Without convolution, token t moves its own output and those of later chunks only."""
-    layer = make(chunks=(4, 8))
+@pytest.mark.parametrize("reads", ["boundary", "before", "after"])
+def test_whether_a_chunk_reads_itself(reads):
+    """Without convolution, token t moves its own output; inside its chunk those after it only if they read there."""
+    layer = make(chunks=(4, 8), reads=reads)
     with torch.no_grad():
         layer.convolution[..., :-1] = 0
     x = tokens(1, 16)
     changed = x.clone()
     changed[:, 8] += 1.0
     moved = (layer(changed)[0] - layer(x)[0]).abs().amax((0, 2))
-    assert moved[8] > 0 and (moved[9:12] == 0).all() and (moved[12:] > 0).all()
+    assert (moved[:8] == 0).all() and moved[8] > 0 and (moved[12:] > 0).all()
+    assert ((moved[9:12] > 0) == (reads != "boundary")).all()
 
 
-@pytest.mark.parametrize("setting", ["default", "token by token", "six memories", "momentum"])
+def test_the_newest_token_is_read_after_its_write_only():
+    """With a query that does not change, the output at t moves with the key and value of t in one reading alone."""
+    for reads, moves in (("boundary", False), ("before", False), ("after", True)):
+        layer, x = make(chunks=(4, 8), reads=reads), tokens(1, 4)
+        layer.w_q = torch.nn.Linear(12, 12).double()
+        torch.nn.init.zeros_(layer.w_q.weight)  # the bias alone: one query for all tokens
+        changed = x.clone()
+        changed[:, 2] += 1.0
+        moved = (layer(changed)[0] - layer(x)[0]).abs().amax((0, 2))
+        assert (moved[2] > 1e-6) == moves and (moved[:2] == 0).all()
+
+
+@pytest.mark.parametrize("momentum", [False, True])
+def test_with_one_token_a_chunk_before_is_the_boundary_and_after_is_the_next_state(momentum):
+    outputs = {}
+    for reads in ("boundary", "before", "after"):
+        layer = make(chunks=(1, 4), reads=reads, momentum=momentum)
+        outputs[reads], state, _ = layer(tokens(2, 9))
+    assert torch.equal(outputs["boundary"], outputs["before"])
+    layer = make(chunks=(1, 4), momentum=momentum)
+    x = tokens(2, 9)
+    after = layer(x[:, :6])[1]
+    queries = layer.inputs(x, layer.start(2, x.dtype).tail)[1]
+    answer = layer.memory.read(after.memory.memory, unit(queries[:, :, 5:6]))[:, 0]
+    expected = layer.w_out(layer.norm(answer).transpose(1, 2).flatten(2))
+    assert (outputs["after"][:, 5:6] - expected).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("setting", sorted(SETTINGS))
 def test_two_calls_equal_one_at_every_split(setting):
     layer = make(**SETTINGS[setting])
     x = tokens(2, 20)
@@ -181,7 +218,9 @@ def test_the_report_of_a_write_is_its_change_and_the_norm_after_it():
         (dict(dim=10, heads=3), "heads do not divide"),
         (dict(chunks=(16, 40)), "must divide"),
         (dict(chunks=(0, 4)), "must divide"),
-        (dict(eta_max=1.5), "between 0 and 1"),
+        (dict(chunks=(1, 1), eta_max=1.5), "between 0 and 1$"),
+        (dict(eta_max=0.6), r"between 0 and 0.5, or chunks of \(1, 1\)"),
+        (dict(reads="now"), "choose one of boundary, before, after"),
     ],
 )
 def test_bad_sizes_get_one_sentence(options, words):

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive, share_budget
+from nlcore.ops.delta_rule import (
+    Decays,
+    Inside,
+    delta_rule_chunked,
+    delta_rule_naive,
+    inside_naive,
+    share_budget,
+    share_so_far,
+)
 
 CHUNK = 16
 
@@ -91,7 +99,7 @@ def test_budget_bounds_the_largest_eigenvalue(keys):
     x = torch.randn(50, 24, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
     x = x[:, :1].expand_as(x) if keys == "repeated" else x.abs() if keys == "positive" else x
     eta = torch.rand(50, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    shared = share_budget(x, eta, budget=0.5)
+    shared = share_budget(x @ x.mT, eta, budget=0.5)
     largest = torch.linalg.eigvalsh((shared[..., None] * x).mT @ x)[..., -1]
     assert largest.max() <= 0.5 + 1e-12
     if keys == "repeated":  # identical keys can use the budget up: the bound is not idle
@@ -101,8 +109,8 @@ def test_budget_bounds_the_largest_eigenvalue(keys):
 def test_budget_leaves_orthogonal_and_idle_tokens_alone():
     x = torch.eye(4, dtype=torch.float64)
     eta = torch.tensor([0.5, 0.25, 0.1, 0.0], dtype=torch.float64)
-    assert torch.equal(share_budget(x, eta, 0.5), eta)
-    same = x[:1].expand(4, 4)
+    assert torch.equal(share_budget(x @ x.mT, eta, 0.5), eta)
+    same = torch.ones(4, 4, dtype=torch.float64)
     lone = torch.tensor([0.5, 0.0, 0.0, 0.0], dtype=torch.float64)
     assert torch.equal(share_budget(same, lone, 0.5), lone)
 
@@ -114,7 +122,7 @@ def test_a_chunk_of_dgd_is_non_expansive_within_the_budget(length):
     worst = 0.0
     for trial in range(200):
         x = torch.randn(length, 4, generator=g, dtype=torch.float64)
-        eta = share_budget(x, torch.rand(length, generator=g, dtype=torch.float64) * 5, 0.5)
+        eta = share_budget(x @ x.mT, torch.rand(length, generator=g, dtype=torch.float64) * 5, 0.5)
         alpha = torch.rand(length, generator=g, dtype=torch.float64)
         alpha = (alpha, alpha.round(), torch.ones_like(alpha))[trial % 3]
         transition = chunk_transition(x, eta, alpha)
@@ -135,3 +143,54 @@ def chunk_transition(x, eta, alpha):
         outer = eta[t] * torch.outer(x[t], x[t])
         state = alpha[t] * state - state @ outer - start @ outer
     return state
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 15, 33])
+@pytest.mark.parametrize("momentum", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize("keys", ["random", "repeated"])
+def test_a_read_inside_the_chunk_equals_the_loop(length, momentum, start, keys, before):
+    given = problem(length, momentum, start, keys)
+    naive = inside_naive(**given, budget=0.5, before=before)
+    fast = inside(given, before)
+    assert (fast(given["q"]) - naive).abs().max() < 1e-10
+    assert (fast(given["q"][..., -1:, :]) - naive[..., -1:, :]).abs().max() < 1e-10
+    weigh = torch.randn(naive.shape, generator=torch.Generator().manual_seed(1), dtype=naive.dtype)
+    both = [torch.autograd.grad((r * weigh).sum(), list(given.values()), allow_unused=True, materialize_grads=True)
+            for r in (naive, fast(given["q"]))]  # fmt: skip
+    for a, b in zip(*both):
+        assert (a - b).abs().max() / a.abs().max().clamp(min=1) < 1e-10
+    if before and length == 1:
+        assert torch.equal(fast(given["q"]), given["q"] @ given["weight"].mT)
+
+
+def inside(given, before):
+    given = dict(given)
+    log_alpha, theta, _ = given.pop("log_alpha"), given.pop("theta", None), given.pop("q")
+    return Inside(**given, budget=0.5, decays=Decays(log_alpha, theta), before=before).answers
+
+
+def test_a_row_of_rates_is_the_share_of_a_chunk_that_ends_there():
+    given = problem(9, False, False)
+    x, eta = given["x"], given["eta"]
+    rows = share_so_far(x @ x.mT, eta, 0.3)
+    for t in range(9):
+        part = x[..., : t + 1, :]
+        assert torch.allclose(rows[..., t, : t + 1], share_budget(part @ part.mT, eta[..., : t + 1], 0.3), rtol=1e-14)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 24])
+def test_a_read_inside_is_non_expansive_within_the_budget(length):
+    """The README's second theorem: what a linear memory answers inside a chunk, as a function of its state there."""
+    g, start, worst = torch.Generator().manual_seed(length), torch.eye(4, dtype=torch.float64), 0.0
+    for trial in range(100):
+        x = torch.randn(length, 4, generator=g, dtype=torch.float64)
+        alpha = torch.rand(length, generator=g, dtype=torch.float64).clamp(1e-30)
+        eta = torch.rand(length, generator=g, dtype=torch.float64) * 5
+        decays = Decays((alpha if trial % 2 else torch.ones_like(alpha)).log())
+        read = Inside(x, x, eta, 0.5, decays, start)  # delta = W_0 x - v, and the state's part of it is x
+        matrix = read.answers(torch.eye(4, dtype=torch.float64)[:, None].expand(4, length, 4))
+        norms = torch.linalg.matrix_norm(matrix.permute(1, 2, 0), 2)
+        worst = max(worst, norms.max().item())
+    assert 0.2 < worst <= 1 + 1e-12

@@ -1,7 +1,17 @@
-"""The decayed delta recurrence with momentum: the loop, its chunked form, and the write budget."""
+"""The decayed delta recurrence with momentum: the loop, its chunked form, reads inside a chunk, the write budget."""
 
-from nlcore.ops.delta_rule.budget import share_budget
+from nlcore.ops.delta_rule.budget import share_budget, share_so_far
 from nlcore.ops.delta_rule.chunked import Chunk, Decays, delta_rule_chunked
-from nlcore.ops.delta_rule.naive import delta_rule_naive
+from nlcore.ops.delta_rule.inside import Inside
+from nlcore.ops.delta_rule.naive import delta_rule_naive, inside_naive
 
-__all__ = ["Chunk", "Decays", "delta_rule_chunked", "delta_rule_naive", "share_budget"]
+__all__ = [
+    "Chunk",
+    "Decays",
+    "Inside",
+    "delta_rule_chunked",
+    "delta_rule_naive",
+    "inside_naive",
+    "share_budget",
+    "share_so_far",
+]

@@ -3,20 +3,32 @@
 from torch import Tensor
 
 
-def share_budget(x: Tensor, eta: Tensor, budget: float) -> Tensor:
-    """Scale a chunk's rates so that `sum_s eta_s x_s x_s^T` has no eigenvalue above `budget`.
+def share_budget(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor:
+    """Scale a chunk's rates so that `sum_s eta_s x_s x_s^T` has no eigenvalue above the largest budget.
 
-    Keys `x` (..., C, in), rates `eta` (..., C), at least 0. Token s shares the budget
-    with the tokens whose keys overlap with its own, in proportion to their rates:
+    overlap: `x_s . x_r`, (..., C, C). eta: rates (..., C), at least 0. budget: one number, or
+    one a token, (..., C). Returns rates (..., C). Token s shares its budget with the tokens
+    whose keys overlap with its own, in proportion to their rates:
 
-        eta_s <- eta_s / max(1, sum_r |x_s . x_r| eta_r / budget)
+        eta_s <- eta_s / max(1, sum_r |x_s . x_r| eta_r / budget_s)
 
     Tokens with orthogonal keys, and tokens that write nothing, take nothing from it.
     The README proves the bound, and that `budget <= 1/2` makes a chunk of Delta
     Gradient Descent non-expansive on linear memories at any retention.
 
-    It looks at the whole chunk, so it belongs to memories that are read at chunk
-    boundaries only.
+    It looks at the whole chunk, so what it makes is for states carried to the next one.
     """
-    load = ((x @ x.mT).abs() @ eta[..., None]).squeeze(-1)
+    load = (overlap.abs() @ eta[..., None]).squeeze(-1)
     return eta / (load / budget).clamp(min=1)
+
+
+def share_so_far(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor:
+    """`share_budget` as it would be if the chunk ended at token t, for every t at once.
+
+    Same arguments. Returns (..., C, C): row t holds the rates of tokens 0 to t, shared among
+    these alone, so that nothing in it comes from a later token. What stands above the
+    diagonal means nothing.
+    """
+    load = (overlap.abs() * eta[..., None, :]).cumsum(-1).mT
+    shared = budget if isinstance(budget, float | int) else budget[..., None, :]
+    return eta[..., None, :] / (load / shared).clamp(min=1)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def _shift(rows: Tensor) -> Tensor:
+def shifted(rows: Tensor) -> Tensor:
     """Row t - 1 in place of row t, zeros first: what held before token t was written."""
     return F.pad(rows, (0, 0, 1, 0))[..., :-1, :]
 
@@ -25,7 +25,7 @@ class Decays:
         above = torch.ones(gaps.shape[-2:], dtype=torch.bool, device=gaps.device).triu(1)
         # Quotients of products underflow; differences of sums do not.
         self.ratios = gaps.masked_fill(above, -torch.inf).exp()
-        self.ratios_before = _shift(self.ratios)
+        self.ratios_before = shifted(self.ratios)
         self.g = log_g.exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
         if theta is not None:
@@ -43,8 +43,8 @@ class Chunk:
     with it `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`, for s up to t, with
     `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`.
 
-    Arguments are those of `delta_rule_naive`, for one chunk; `answers` is `x weight^T`
-    where the caller has it already.
+    Arguments are those of `delta_rule_naive`, for one chunk; `answers` is `x weight^T` and
+    `overlap` is `x x^T` where the caller has them already.
     """
 
     def __init__(
@@ -57,10 +57,11 @@ class Chunk:
         momentum: Tensor | None = None,
         start: Tensor | None = None,
         answers: Tensor | None = None,
+        overlap: Tensor | None = None,
     ) -> None:
         self.x, self.decays, self.weight, self.momentum, self.start = x, decays, weight, momentum, start
         eta = eta[..., None]
-        overlap = x @ x.mT
+        overlap = x @ x.mT if overlap is None else overlap
         kept = decays.g_before * (x @ weight.mT if answers is None else answers)
         if start is not None:
             kept = kept + (1 - decays.g_before) * (x @ start.mT)
@@ -69,7 +70,7 @@ class Chunk:
             self.writes = [(decays.ratios, self._solve(system, eta * (kept + delta)))]
             return
         pushed = eta * delta
-        kept = kept + _shift(decays.carry) * (x @ momentum.mT) - (_shift(decays.spread) * overlap) @ pushed
+        kept = kept + shifted(decays.carry) * (x @ momentum.mT) - (shifted(decays.spread) * overlap) @ pushed
         self.writes = [(decays.ratios, self._solve(system, eta * kept)), (decays.spread, pushed)]
 
     @staticmethod

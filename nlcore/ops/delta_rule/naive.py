@@ -40,3 +40,44 @@ def delta_rule_naive(
         if q is not None:
             answers.append((weight @ q[..., t, :, None]).squeeze(-1))
     return (torch.stack(answers, -2) if q is not None else None), weight, momentum
+
+
+def inside_naive(
+    x: Tensor,
+    delta: Tensor,
+    eta: Tensor,
+    budget: float,
+    log_alpha: Tensor,
+    weight: Tensor,
+    q: Tensor,
+    momentum: Tensor | None = None,
+    theta: Tensor | None = None,
+    start: Tensor | None = None,
+    before: bool = False,
+) -> Tensor:
+    """What every token of one chunk reads inside it, (..., C, out): for each, all writes so far, one by one.
+
+    Token t reads at `q_t` a matrix made of `weight` by the recurrence of `delta_rule_naive`, with two
+    differences: rates are shared among the tokens up to t alone, and what is erased at a key is what
+    `weight` answers there. With `before` its own token is not among them.
+    """
+    answers = []
+    for t in range(x.shape[-2]):
+        read, pushed = weight, momentum
+        for s in range(t if before else t + 1):
+            rate = _share(x, eta, budget, s, t - before)[..., None, None]
+            key = x[..., s, None, :]
+            step = -rate * delta[..., s, :, None] * key
+            if momentum is not None:
+                step = pushed = theta[..., None, None] * pushed + step
+            origin = 0 if start is None else start
+            kept = origin + log_alpha[..., s, None, None].exp() * (read - origin)
+            read = kept - rate * (weight @ key.mT) * key + step
+        answers.append((read @ q[..., t, :, None]).squeeze(-1))
+    return torch.stack(answers, -2)
+
+
+def _share(x: Tensor, eta: Tensor, budget: float, s: int, last: int) -> Tensor:
+    """The rate of token s, shared among tokens 0 to `last`."""
+    load = sum((x[..., s, :] * x[..., r, :]).sum(-1).abs() * eta[..., r] for r in range(last + 1))
+    return eta[..., s] / (load / budget).clamp(min=1)

@@ -1,0 +1,140 @@
+"""One chunk as some memories learn it: everything is taken at the state that the chunk began with."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
+from nlcore.memory import L2, State, Weights
+from nlcore.ops.delta_rule import Chunk, Decays, Inside, share_budget
+
+
+class Written(NamedTuple):
+    """Report on one group's write of one chunk, detached."""
+
+    surprise: Tensor
+    """Norm of each memory's error at each token: (B, M, C), mean over heads."""
+    update: Tensor
+    """Norm of each memory's change: (M,), mean over batch and heads."""
+    norm: Tensor
+    """Norm of each memory's weights after the write: (M,), mean over batch and heads."""
+
+
+class OpenChunk:
+    """Tokens of one chunk under way, and their gradients at the state that it began with (eq. 86-90).
+
+    Each memory makes its own value, `unit(M(v))` (eq. 83-85), and learns it under the shared
+    key, layer by layer. Groups whose chunks agree are learnt together, as one batch of memories.
+
+    Args:
+        groups: the groups that learn it; the memory that is read inside the chunk is the last one's last.
+        states: the state of each group when the chunk began.
+        tokens: those of the chunk so far, 1 to C.
+        budget: the most that each token may write, (B, H, tokens).
+        theta: the momentum's decay, (H,), or None.
+        pull_to_start: retention towards the start, or plain decay.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[MemoryGroup],
+        states: Sequence[State],
+        tokens: Tokens,
+        budget: Tensor,
+        theta: Tensor | None,
+        pull_to_start: bool,
+    ) -> None:
+        self.groups, self.state, self.budget = groups, _joined(states), budget[:, None]
+        self.pull_to_start, self.architecture = pull_to_start, groups[0].architecture
+        value = unit(self.architecture.read(self.state.memory, tokens.v[:, None]))
+        self.layers = self.architecture.gradients(
+            self.state.memory, tokens.k[:, None], lambda answer: L2().gradient(answer, value)
+        )
+        self.overlaps = [layer.x @ layer.x.mT for layer in self.layers]
+        rates = [tokens.eta[:, None].expand(-1, len(group.names), -1, -1) * group.eta_scale for group in groups]
+        self.eta = torch.cat(rates, dim=1)
+        self.decays = Decays(tokens.log_alpha[:, None], theta)
+
+    def read(self, q: Tensor, before: bool) -> Tensor:
+        """What the last memory answers to the queries (B, H, n, d) of the chunk's last n tokens: (B, H, n, d).
+
+        Each is read after its own token's write, or before it: see `Inside`.
+        """
+        first, second = (self._inside(index, before) for index in range(2))
+        return self.architecture.through(first.answers, second.answers, q[:, None])[:, 0]
+
+    def _inside(self, index: int, before: bool) -> Inside:
+        layer, last = self.layers[index], slice(-1, None)
+        start, momentum = self._start(index), self._momentum(index)
+        return Inside(
+            layer.x[:, last],
+            layer.delta[:, last],
+            self.eta[:, last],
+            self.budget,
+            self.decays,
+            self.state.memory[index][:, last],
+            None if momentum is None else momentum[:, last],
+            None if start is None else start[:, last],
+            layer.output[:, last],
+            self.overlaps[index][:, last],
+            before,
+        )
+
+    def close(self, report: bool) -> list[tuple[State, Written | None]]:
+        """Writes the chunk (eq. 86-88): each group's new state, and what happened if `report`."""
+        written = []
+        for index, layer in enumerate(self.layers):
+            chunk = Chunk(
+                layer.x,
+                layer.delta,
+                share_budget(self.overlaps[index], self.eta, self.budget),
+                self.decays,
+                self.state.memory[index],
+                self._momentum(index),
+                self._start(index),
+                layer.output,
+                self.overlaps[index],
+            )
+            written.append(chunk.final())
+        memory, momentum = zip(*written)
+        new = State(self.state.start, memory, momentum if self.state.momentum else ())
+        return self._parted(new, report)
+
+    def _start(self, index: int) -> Tensor | None:
+        return self.state.start[index] if self.pull_to_start else None
+
+    def _momentum(self, index: int) -> Tensor | None:
+        return self.state.momentum[index] if self.state.momentum else None
+
+    def _parted(self, new: State, report: bool) -> list[tuple[State, Written | None]]:
+        found, begin = [], 0
+        for group in self.groups:
+            own = slice(begin, begin + len(group.names))
+            begin = own.stop
+            old, state = _part(self.state, own), _part(new, own)
+            found.append((state, _report(old, state, self.layers[0].delta[:, own]) if report else None))
+        return found
+
+
+def _joined(states: Sequence[State]) -> State:
+    """The memories of several groups as those of one."""
+    if len(states) == 1:
+        return states[0]
+    parts = [[torch.cat(same, dim=1) for same in zip(*weights)] for weights in zip(*(state[:3] for state in states))]
+    return State(*(tuple(weights) for weights in parts))
+
+
+def _part(state: State, own: slice) -> State:
+    return State(*(tuple(w[:, own] for w in weights) for weights in state[:3]))
+
+
+@torch.no_grad()
+def _report(old: State, new: State, error: Tensor) -> Written:
+    def norm(weights: Weights) -> Tensor:
+        squares = sum(w.square().sum((-1, -2)) for w in weights)
+        return squares.sqrt().mean((0, 2))
+
+    change = tuple(b - a for a, b in zip(old.memory, new.memory))
+    return Written(error.norm(dim=-1).mean(2), norm(change), norm(new.memory))
