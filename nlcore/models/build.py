@@ -16,7 +16,7 @@ def hope(preset: Preset, vocabulary: int) -> LanguageModel:
     """Hope (eq. 94-97): self-modifying Titans, then continuum memory."""
 
     def mixer() -> nn.Module:
-        return SelfModifyingTitans(preset.dim, preset.heads, preset.hidden, preset.chunks)
+        return SelfModifyingTitans(preset.dim, preset.heads, preset.hidden, preset.chunks, reads=preset.reads)
 
     return LanguageModel(preset, vocabulary, mixer, _continuum(preset, mixer))
 

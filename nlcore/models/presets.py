@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nlcore.layers.self_modifying import READS
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -33,10 +35,14 @@ class Preset:
     """Recompute activations block by block in the backward pass: less memory, a third more time."""
     carry: int = 0
     """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do."""
+    reads: str = "boundary"
+    """Where a token reads the main memory: see `SelfModifyingTitans`."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):
             raise ValueError(f"the CMS periods are {self.periods}: give at least one, the shortest first")
+        if self.reads not in READS:
+            raise ValueError(f"reads is {self.reads!r}: choose one of {', '.join(READS)}")
 
 
 PRESETS = {

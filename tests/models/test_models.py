@@ -55,6 +55,14 @@ def test_no_parameter_without_gradient(model):
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
+def test_a_preset_says_where_memories_are_read():
+    for reads in ("boundary", "before", "after"):
+        net = make("hope", replace(SMALL, reads=reads))
+        assert [block.mixer.reads for block in net.blocks] == [reads] * SMALL.depth
+    with pytest.raises(ValueError, match="reads is 'now': choose one of boundary, before, after"):
+        replace(SMALL, reads="now")
+
+
 @pytest.mark.parametrize("at", [0, 3, 4, 7, 11])
 @pytest.mark.parametrize("model", MODELS)
 def test_causal(model, at):
