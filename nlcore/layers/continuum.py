@@ -1,24 +1,10 @@
 """Continuum memory: a chain of MLPs, each updated at its own frequency."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlcore.layers.norm import rms_norm
+from nlcore.layers.swiglu import SwiGLU
 
 ORDERS = ("fast first", "slow first")
-
-
-class ContinuumLevel(nn.Module):
-    """`x + W_out silu(W_in RMSNorm(x))`: one link of the chain, persistent between its updates."""
-
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.norm = rms_norm(dim)
-        self.w_in = nn.Linear(dim, hidden, bias=False)
-        self.w_out = nn.Linear(hidden, dim, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.w_out(F.silu(self.w_in(self.norm(x))))
 
 
 class ContinuumMemory(nn.Module):
@@ -27,6 +13,9 @@ class ContinuumMemory(nn.Module):
     Level s is updated once in its period of outer steps, with the errors gathered in
     between; all starts are learnt by the slowest level, the training run itself. The
     layer only computes; `LevelOptimizer` keeps the time.
+
+    A link is the channel layer of Transformer++, so that one level of period 1 is
+    Transformer++ itself: what several levels gain or lose beside it is theirs alone.
 
     Args:
         dim: width.
@@ -40,7 +29,7 @@ class ContinuumMemory(nn.Module):
         super().__init__()
         if order not in ORDERS:
             raise ValueError(f"order is {order!r}: choose one of {', '.join(map(repr, ORDERS))}")
-        self.levels = nn.ModuleDict({f"cms-{level}": ContinuumLevel(dim, hidden) for level in range(count, 0, -1)})
+        self.levels = nn.ModuleDict({f"cms-{level}": SwiGLU(dim, hidden) for level in range(count, 0, -1)})
         self.order = order
 
     def forward(self, x: Tensor) -> Tensor:

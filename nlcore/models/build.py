@@ -60,7 +60,7 @@ def parameter_count(model: nn.Module) -> int:
 
 def _continuum(preset: Preset, mixer: Factory) -> Factory:
     count = len(preset.periods)
-    hidden = channel_width(preset, mixer, matrices=2 * count)
+    hidden = channel_width(preset, mixer, matrices=3 * count)
     return lambda: ContinuumMemory(preset.dim, hidden, count)
 
 

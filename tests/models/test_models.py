@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from nlcore import probe
 from nlcore.layers.norm import EPS
-from nlcore.levels import Clock
+from nlcore.levels import Clock, Level
 from nlcore.models import MODELS, PRESETS, build, frozen_memories, language_model, parameter_count, set_memory_rate
 from nlcore.optim import LevelOptimizer
 from nlcore.tasks.tokenizers import ByteTokenizer
@@ -31,10 +31,19 @@ def test_equal_parameters_at_every_size(size):
     preset = PRESETS[size]
     with torch.device("meta"):
         counts = {model: parameter_count(build(model, preset, preset.vocabulary)) for model in MODELS}
-    assert max(counts.values()) / min(counts.values()) < 1.02
+    assert max(counts.values()) / min(counts.values()) < 1.03, counts  # hidden widths are divisible by 8
     named = {"160m": 160e6, "760m": 760e6, "1.3b": 1.3e9}.get(size)
     if named:
         assert all(abs(count / named - 1) < 0.05 for count in counts.values()), counts
+
+
+def test_hope_attention_with_one_level_of_period_one_is_transformer_plus_plus():
+    preset = replace(SMALL, periods=(1,))
+    one, other = make("hope-attention", preset), make("transformer", preset)
+    assert one.levels() == (Level("weights", 1, "steps"), Level("cms-1", 1, "steps"))
+    pairs = list(zip(one.named_parameters(), other.named_parameters(), strict=True))
+    assert all(name.replace("levels.cms-1.", "") == twin and torch.equal(p, q) for (name, p), (twin, q) in pairs)
+    assert torch.equal(one(tokens()).logits, other(tokens()).logits)
 
 
 @pytest.mark.parametrize("model", MODELS)
