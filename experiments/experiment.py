@@ -68,7 +68,11 @@ def perform(
     Raises ExperimentError if the runs would not be comparable, or if another process runs the same, before anything
     is run.
     """
+    if workers < 1:
+        raise ExperimentError(f"{workers} runs side by side are none: give 1 or more.")
     say(introduction(experiment, workers))
+    if not stored.runs and folder.exists():
+        say(f"{folder} holds runs of an earlier time, and they are gone on with: remove it to begin anew.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with held(folder / "lock"):

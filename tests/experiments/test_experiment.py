@@ -194,6 +194,18 @@ def test_a_measured_pace_is_kept_though_no_run_was_done(go, tmp_path):
     assert measured == []
 
 
+def test_runs_without_results_are_pointed_out(go):
+    path, said = go(experiment(dict(best=4e-3))).path, []
+    path.unlink()
+    go(experiment(dict(best=4e-3)), said=said)
+    assert "runs of an earlier time" in said[1]
+
+
+def test_no_workers_get_one_sentence(tmp_path):
+    with pytest.raises(ExperimentError, match="0 runs side by side are none: give 1 or more"):
+        perform(experiment(dict(best=4e-3)), results.read(tmp_path / "cheap.json"), tmp_path / "runs", 0)
+
+
 def test_two_that_run_the_same_do_not_mix(go, tmp_path):
     (tmp_path / "runs").mkdir()
     with held(tmp_path / "runs" / "lock"), pytest.raises(ExperimentError, match="cheap is being run already"):

@@ -93,6 +93,6 @@ def test_settings_that_fix_what_is_searched_get_one_sentence(settings):
 def test_arms_take_turns_and_more_work_takes_longer(monkeypatch):
     order, advance = [], Trainer.advance
     monkeypatch.setattr(Trainer, "advance", lambda self: order.append(self.config.preset.context) or advance(self))
-    found = pace([SMALL | dict(context=16), SMALL | dict(context=160, steps=7)])
+    found = pace([SMALL | dict(context=16), SMALL | dict(context=160, steps=7, carry=2)])
     assert order[:4] == [16, 160, 16, 160] and [each.steps for each in found] == [12, 7]
     assert 0 < found[0].seconds < found[1].seconds
