@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nlcore.train.folder import held
@@ -61,7 +62,11 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
 
 
 def perform(
-    experiment: Experiment, stored: Results, folder: Path, workers: int, say: Callable[[str], None] = print
+    experiment: Experiment,
+    stored: Results,
+    folder: Path,
+    workers: int,
+    say: Callable[[str], None] = partial(print, flush=True),
 ) -> list[str]:
     """Runs what `stored` lacks, stores each run as soon as it is done, and returns the names of runs that failed.
 
@@ -92,9 +97,9 @@ def introduction(experiment: Experiment, workers: int) -> str:
         runs, minutes = runs + tuned + beside, minutes + tuned * each.minutes + beside * arm.minutes
     arms = "\n".join(f"  {arm.name} ({arm.minutes:g} min a run)" for arm in experiment.arms)
     rates = ", ".join(f"{rate:g}" for rate in experiment.rates)
-    legs = f"Equal time, that of {equal}, and equal steps.\n" if equal else ""
+    legs = f" Equal time, that of {equal}, and equal steps." if equal else ""
     return (
-        f"{experiment.question}\n{arms}\nRates {rates}, tuned with seed {experiment.seeds[0]}; {seeds} seeds. {legs}"
+        f"{experiment.question}\n{arms}\nRates {rates}, tuned with seed {experiment.seeds[0]}; {seeds} seeds.{legs}\n"
         f"{runs} runs in all, {minutes:.0f} minutes: {minutes / workers:.0f} with {workers} side by side; "
         "more if a best rate lies at the edge of its grid."
     )
@@ -162,11 +167,12 @@ class _Performance:
     def _take(self, request: Request, outcome: Outcome, legs: list[Leg]) -> None:
         name = f"{request.arm.name}, rate {request.rate:g}, seed {request.seed}"
         name += f", {request.settings['steps']:,} steps" if "steps" in request.settings else ""
-        if outcome.trouble is not None:
+        figures, seconds = outcome.value or ({}, 0.0)
+        trouble = outcome.trouble or self._lacking(figures)
+        if trouble:
             self.failed[request.key] = name
-            self.say(f"FAILED  {name}:\n{outcome.trouble}")
+            self.say(f"FAILED  {name}:\n{trouble}")
             return
-        figures, seconds = outcome.value
         run = {"arm": request.arm.name, "rate": request.rate, "seed": request.seed, "figures": results.finite(figures)}
         run |= {"seconds": round(seconds, 1), "configuration": request.configuration}
         self._store(legs, run)
@@ -175,6 +181,10 @@ class _Performance:
         left = self._plan(legs).left()
         minutes = sum(request.minutes for request in left) / self.workers
         self.say(f"{name}: {told} ({seconds / 60:.1f} min); still to do: {len(left)}, {minutes:.1f} min")
+
+    def _lacking(self, figures: plan.Record) -> str | None:
+        names = plan.lacking(self.experiment, figures)
+        return f"It gave no figure {names[0]!r}, which the table asks for: let `run` return it." if names else None
 
     def _store(self, legs: list[Leg], run: plan.Record) -> None:
         stored = self.stored

@@ -60,6 +60,12 @@ def legs(experiment: Experiment, paces: list[Record]) -> list[Leg]:
     return [Leg("equal time", in_time, reference.minutes), Leg("equal steps", dict.fromkeys(in_time, steps))]
 
 
+def lacking(experiment: Experiment, figures: Record) -> list[str]:
+    """Figures that the table asks for and a run has not given: a run that diverged needs none but its score."""
+    diverged = figures.get(experiment.score, 0) is None
+    return [name for name in (experiment.score, *experiment.columns) if name not in figures and not diverged]
+
+
 class Plan:
     """An experiment's runs, in the light of those that are done.
 
@@ -69,8 +75,7 @@ class Plan:
 
     def __init__(self, experiment: Experiment, legs: list[Leg], runs: list[Record]) -> None:
         self.experiment, self.legs = experiment, legs
-        asked = {experiment.score, *experiment.columns}
-        self.done = {key(run["configuration"]): run for run in runs if asked <= run["figures"].keys()}
+        self.done = {key(run["configuration"]): run for run in runs if not lacking(experiment, run["figures"])}
 
     def request(self, arm: Arm, leg: Leg, rate: float, seed: int) -> Request:
         steps = {"steps": leg.steps[arm.name]} if arm.name in leg.steps else {}
@@ -163,7 +168,7 @@ class Plan:
             "mean": statistics.fmean(scores) if whole else None,
             "low": min(scores) if whole else None,
             "high": max(scores) if whole else None,
-            "figures": {name: _mean([each[name] for each in figures.values()]) for name in experiment.columns},
+            "figures": {name: _mean([each.get(name) for each in figures.values()]) for name in experiment.columns},
         }
 
 

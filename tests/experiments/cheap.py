@@ -23,8 +23,9 @@ def run(settings, rate, seed, folder):
         raise RuntimeError(f"seed {seed} is a bad one")
     steps = settings.get("steps", 100)
     score = 3 + math.log2(rate / settings["best"]) ** 2 + 0.01 * (seed % 3 - 1) + 10 / steps
-    return {"score": None if rate > settings.get("diverges", 1) else score, "steps": steps, "extra": 2 * seed,
-            "endless": math.inf}
+    if rate > settings.get("diverges", 1):
+        return {"score": None, "steps": steps}
+    return {"score": score, "steps": steps, "extra": 2 * seed, "endless": math.inf}
 
 
 def configuration(settings, rate, seed):

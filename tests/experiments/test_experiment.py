@@ -68,7 +68,8 @@ def test_the_grid_grows_by_its_ratio_until_the_best_is_inside_or_twice(go, best,
 
 
 def test_a_rate_that_diverges_is_worse_than_any_other(go):
-    found = go(experiment(dict(best=4e-3, diverges=5e-3), dict(best=4e-3, diverges=1e-5)))
+    arms = dict(best=4e-3, diverges=5e-3), dict(best=4e-3, diverges=1e-5)
+    found = go(experiment(*arms, columns={"extra": "twice the seed"}))
     assert found.rows[0]["rate"] == 4e-3 and found.rows[0]["tried"][-1] == [8e-3, None]
     assert "0.008: diverged" in found.text()
     assert found.rows[1]["mean"] is None and "3 of 3 diverged" in found.text()
@@ -111,6 +112,12 @@ def test_a_run_without_a_figure_that_is_asked_for_counts_not(go, tmp_path):
     path.write_text(path.read_text().replace('"extra":', '"other":'))
     go(experiment(dict(best=4e-3), columns={"extra": "twice the seed"}))
     assert sorted(calls(tmp_path)) == [2] * 5
+
+
+def test_a_figure_that_no_run_gives_gets_one_sentence(go):
+    said = []
+    go(experiment(dict(best=4e-3), columns={"absent": "nowhere"}), failed=3, said=said)
+    assert sum("It gave no figure 'absent'" in line for line in said) == 3
 
 
 def test_a_failed_run_is_named_and_the_rest_goes_on(go, tmp_path):
