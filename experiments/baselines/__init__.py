@@ -3,8 +3,9 @@
 from nlcore.models import MODELS
 
 from experiments.baselines.lstm import lstm
+from experiments.baselines.plain_links import plain_links
 
-BASELINES = {"lstm": lstm}
+BASELINES = {"lstm": lstm, "plain-links": plain_links}
 
 
 def register() -> None:

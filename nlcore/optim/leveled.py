@@ -19,6 +19,7 @@ class LevelReport:
     firings: int
     """How often it fired since its last report, this step included."""
     lr: float
+    """Of its last firing; before the first, the optimizer's own."""
     weight_norm: float
     update_norm: float
     """Norm of the largest change that a firing made since the last report; 0 if the level did not fire."""
@@ -53,15 +54,32 @@ class Firings:
 class LevelOptimizer:
     """One AdamW a level; a level that is not due gathers gradients and stands still (eq. 70-71).
 
-    The paper adds up a level's errors over its period and steps once. Here the step
-    takes their mean, which clipping treats alike whatever the period; for AdamW, whose
-    step does not depend on the gradient's scale, it is the same. Weight decay too acts
-    only when a level fires. With period 1 on every level this is ordinary training,
-    bitwise: clip by the global norm, then AdamW.
+    Where i is a multiple of a level's period C, eq. 71 takes away from its weights the sum
+    of `eta_t f(theta_t; x_t)` over t from i - C to i: every step brings a rate of its own and
+    an error, "of an arbitrary optimizer". As printed these are C + 1 steps, of which
+    neighbouring periods share one; here they are the C that have passed since the last
+    firing. Their errors are gathered as gradients, and AdamW steps once. As its step has no
+    regard for the gradient's scale, sum and mean of the gradients differ only for the clip
+    and for eps: the mean is taken, so that both treat every level alike.
+
+    What is counted in what, for a level that fires rarely:
+
+    - The rate of a firing is the mean of the rates of its steps, so that a level whose first
+      period reaches beyond the warm-up begins with a small step, as all others do.
+    - Betas and bias correction count firings: each is a step of AdamW on a batch `period`
+      times as large.
+    - Weight decay acts at a firing, in proportion to its rate: once in a period, as the
+      gradients do, so that the balance between the two is that of the other levels.
+    - The last gradients, of a period that the training's end cuts short, are used by `flush`,
+      with the sum of the rates of their steps over the whole period: a firing as much smaller
+      as it has gathered less.
+
+    With period 1 on every level this is ordinary training, bitwise: clip by the global
+    norm, then AdamW.
 
     Call `step` once after each `backward` (or after the several that make one batch),
     with gradients left to accumulate in `.grad`; this class clears them as levels fire.
-    The mean is over the calls since the level last fired.
+    Call `flush` when the training is over.
 
     Args:
         levels: AdamW parameter groups by level name.
@@ -89,6 +107,8 @@ class LevelOptimizer:
         """Multiplies a level's learning rate; steered from outside."""
         self.calls = dict.fromkeys(levels, 0)
         """Calls of `step` whose gradients a level has gathered since it last fired."""
+        self.rates = dict.fromkeys(levels, 0.0)
+        """The sum of those calls' learning rates."""
         self.since = {name: Firings() for name in levels}
         """What each level did since its last report."""
 
@@ -101,42 +121,52 @@ class LevelOptimizer:
         Returns the global gradient norm of those levels before clipping, on the device,
         and, while `probe` listens, a report on every level.
         """
-        due = self.clock.due(step)
-        for name in self.optimizers:  # a state of before `calls` were kept knows only when the level fired
-            self.calls[name] = self.calls.get(name, self.clock.waited(name, step) - 1) + 1
-        for name in due:
-            self._average(name)
-        norm = nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip)
-        reports = {}
         for name in self.optimizers:
-            rate = (self.lr if lr is None else lr) * self.scales[name]
-            reports[name] = self._step_level(name, rate, name in due)
+            self.calls[name] += 1
+            self.rates[name] += self.lr if lr is None else lr
+        return self._update(self.clock.due(step), step)
+
+    def flush(self, step: int) -> None:
+        """The end of a training: every level that holds gradients fires at `step`, the last that was taken.
+
+        A training that goes on after all counts each level's next period from here.
+        """
+        self._update(tuple(name for name, calls in self.calls.items() if calls), step)
+
+    def _update(self, due: tuple[str, ...], step: int) -> tuple[Tensor, dict[str, LevelReport]]:
+        rates = {name: self._average(name) for name in due}
+        norm = nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip)
+        reports = {name: self._step_level(name, rates.get(name)) for name in self.optimizers}
         self.clock.mark(due, step)
         return norm, {name: report for name, report in reports.items() if report is not None}
 
-    def _average(self, name: str) -> None:
+    def _average(self, name: str) -> float:
+        """Makes the gathered gradients their mean, and counts from here; returns the rate to use it with."""
         grads = [p.grad for p in self.parameters(name) if p.grad is not None]
-        if self.calls[name] > 1 and grads:
-            torch._foreach_div_(grads, self.calls[name])
-        self.calls[name] = 0
+        calls, rate = self.calls[name], self.rates[name]
+        self.calls[name], self.rates[name] = 0, 0.0
+        if calls > 1 and grads:
+            torch._foreach_div_(grads, calls)
+        return rate / max(calls, self.clock.periods[name]) * self.scales[name]
 
-    def _step_level(self, name: str, lr: float, fires: bool) -> LevelReport | None:
+    def _step_level(self, name: str, lr: float | None) -> LevelReport | None:
+        """Lets the level fire at the rate `lr`, if any, and reports."""
         optimizer, listens = self.optimizers[name], probe.listening()
         gradient = self._gradient_norm(name) if listens else 0.0
-        if fires:
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            self._fire(name)
-        report = self._report(name, lr, gradient) if listens else None
-        if fires:
+        if lr is not None:
+            self._fire(name, lr)
+        report = self._report(name, gradient) if listens else None
+        if lr is not None:
             optimizer.zero_grad(set_to_none=True)
         return report
 
     @torch.no_grad()
-    def _fire(self, name: str) -> None:
+    def _fire(self, name: str, lr: float) -> None:
         """AdamW's step, measured: a report may come many firings later, and is to know the largest of them."""
         weights = [p.detach() for p in self.parameters(name)]
         before, old = [w.clone() for w in weights], {p: m.clone() for p, m in self._moments(name, "exp_avg").items()}
+        for group in self.optimizers[name].param_groups:
+            group["lr"] = lr
         self.optimizers[name].step()
         moments = self._moments(name, "exp_avg")
         if moments:  # else no parameter had a gradient, and nothing changed
@@ -153,12 +183,12 @@ class LevelOptimizer:
         return {p: states[p][which] for p in self.parameters(name) if which in states.get(p, {})}
 
     @torch.no_grad()
-    def _report(self, name: str, lr: float, gradient: float) -> LevelReport:
+    def _report(self, name: str, gradient: float) -> LevelReport:
         firings, update, moment_update = self.since[name].as_numbers()
         self.since[name] = Firings()
         return LevelReport(
             firings=firings,
-            lr=lr,
+            lr=self.optimizers[name].param_groups[0]["lr"],
             weight_norm=_norm([p.detach() for p in self.parameters(name)]),
             update_norm=update,
             gradient_norm=gradient,
@@ -175,6 +205,7 @@ class LevelOptimizer:
             "clock": self.clock.state_dict(),
             "scales": dict(self.scales),
             "calls": dict(self.calls),
+            "rates": dict(self.rates),
             "since": {name: list(firings.as_numbers()) for name, firings in self.since.items()},
         }
 
@@ -188,8 +219,8 @@ class LevelOptimizer:
                 parameter.grad = None if gathered is None else gathered.to(parameter.device)
         self.clock.load_state_dict(state["clock"])
         self.scales = dict(state["scales"])
-        self.calls = state.get("calls", {})
-        self.since = {name: Firings(*state.get("since", {}).get(name, ())) for name in self.optimizers}
+        self.calls, self.rates = dict(state["calls"]), dict(state["rates"])
+        self.since = {name: Firings(*state["since"][name]) for name in self.optimizers}
 
 
 def _check_levels(what: str, given: Iterable[str], expected: Iterable[str]) -> None:

@@ -1,7 +1,6 @@
 """Whether a checkpoint's content is that of a run: looked at as a whole before any of it is used."""
 
 import copy
-import itertools
 import math
 from typing import Any
 
@@ -66,13 +65,14 @@ def _figures(state: dict[str, Any]) -> bool:
 def _optimizer(state: dict[str, Any], own: LevelOptimizer, step: int) -> bool:
     levels, clock, scales = own.optimizers.keys(), state["clock"], state["scales"]
     return (
-        state["optimizers"].keys() == state["gathered"].keys() == scales.keys() == levels
+        all(state[part].keys() == levels for part in ("optimizers", "gathered", "scales", "calls", "rates", "since"))
         and clock["periods"].keys() == clock["fired"].keys() == levels
         and all(type(period) is int and period >= 1 for period in clock["periods"].values())
         and all(type(fired) is int and 0 <= fired <= step for fired in clock["fired"].values())
         and all(_is_number(scale) and scale >= 0 for scale in scales.values())
-        and all(type(calls) is int and calls >= 0 for calls in state.get("calls", {}).values())
-        and all(map(_is_number, itertools.chain(*state.get("since", {}).values())))
+        and all(type(calls) is int and calls >= 0 for calls in state["calls"].values())
+        and all(_is_number(rates) and rates >= 0 for rates in state["rates"].values())
+        and all(len(since) == 3 and all(map(_is_number, since)) for since in state["since"].values())
         and all(_level(state["optimizers"][name], state["gathered"][name], own, name) for name in levels)
     )
 

@@ -198,6 +198,8 @@ class Trainer:
         figures, rows = self._learn(step, reports)
         seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
+        if self.done() >= 1:
+            self.parts.optimizer.flush(step)
         self.reporter.count(figures.pop("loss"), seconds)
         if validates:
             figures["validation_bits_per_byte"] = self.team.once(

@@ -150,7 +150,8 @@ def test_reports_only_while_somebody_listens_and_measures_the_true_change():
     for name, report in reports.items():
         change = sum((p - q).square().sum() for p, q in zip(net[name].parameters(), before[name].parameters())) ** 0.5
         assert report.update_norm == pytest.approx(change.item(), rel=1e-5)
-        assert report.moment_norm > 0 and report.moment_update > 0 and report.lr == 1e-2
+        assert report.moment_norm > 0 and report.moment_update > 0
+    assert (reports["fast"].lr, reports["slow"].lr) == (1e-2, 5e-3)
     backward(net, 3)
     with probe.listen():
         quiet = leveled.step(3)[1]["slow"]
@@ -191,26 +192,75 @@ def test_a_period_changed_at_an_odd_step_still_shows_in_reports_at_even_ones():
     assert set(counted.values()) == {0, 1}
 
 
-def test_what_was_counted_is_kept_through_a_state_and_an_older_state_loads_too():
-    nets = [network() for _ in range(3)]
-    one, other, older = (optimizer(net, {"fast": 1, "slow": 4}) for net in nets)
+def test_what_was_counted_is_kept_through_a_state():
+    nets = [network() for _ in range(2)]
+    one, other = (optimizer(net, {"fast": 1, "slow": 4}) for net in nets)
     for step in range(1, 7):
         backward(nets[0], step)
-        one.step(step)
-    state = one.state_dict()
-    for net, leveled, kept in ((nets[1], other, state), (nets[2], older, {k: v for k, v in state.items() if k not in ("calls", "since")})):
-        net.load_state_dict(nets[0].state_dict())
-        leveled.load_state_dict(kept)
+        one.step(step, lr=step * 1e-3)
+    nets[1].load_state_dict(nets[0].state_dict())
+    other.load_state_dict(one.state_dict())
     reports = []
-    for net, leveled in zip(nets, (one, other, older)):
+    for net, leveled in zip(nets, (one, other)):
         for step in (7, 8):
             backward(net, step)
             with probe.listen() if step == 8 else contextlib.nullcontext():
-                found = leveled.step(step)[1]
+                found = leveled.step(step, lr=step * 1e-3)[1]
         reports.append(found)
-    assert reports[0] == reports[1] and same(nets[0], nets[1]) and same(nets[0], nets[2])
+    assert reports[0] == reports[1] and same(*nets)
     assert (reports[0]["fast"].firings, reports[0]["slow"].firings) == (8, 2)
-    assert reports[2]["fast"].firings == 2
+    assert reports[0]["slow"].lr == pytest.approx((5 + 6 + 7 + 8) / 4 * 1e-3)
+
+
+def rates_of_firings(leveled, net, rates):
+    """The rate at which "slow" fires, by step."""
+    found = {}
+    for step, lr in enumerate(rates, 1):
+        backward(net, step)
+        leveled.step(step, lr)
+        if leveled.clock.fired["slow"] == step:
+            found[step] = leveled.optimizers["slow"].param_groups[0]["lr"]
+    return found
+
+
+def test_a_firing_takes_the_mean_of_the_rates_of_its_steps_so_that_every_level_warms_up():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    leveled.scales["slow"] = 2.0
+    found = rates_of_firings(leveled, net, [1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 5e-3, 5e-3, 5e-3])
+    assert found == {4: pytest.approx(2 * 2.5e-3), 8: pytest.approx(2 * 5e-3)}
+
+
+def test_a_period_made_shorter_fires_once_with_the_mean_of_all_that_waited():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 16})
+    rates_of_firings(leveled, net, [1e-3] * 10)
+    leveled.clock.set_period("slow", 2)
+    backward(net, 11)
+    leveled.step(11, 1e-3)
+    assert leveled.optimizers["slow"].param_groups[0]["lr"] == pytest.approx(1e-3)
+
+
+def test_a_flush_uses_what_is_left_with_the_part_of_the_period_that_it_waited():
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    rates_of_firings(leveled, net, [1e-3] * 7)
+    before, gathered = copy.deepcopy(net), [p.grad.clone() for p in net["slow"].parameters()]
+    twin = copy.deepcopy(net["slow"])
+    adamw = torch.optim.AdamW(twin.parameters(), lr=1e-3 * 3 / 4, betas=(0.9, 0.95), weight_decay=0.1)
+    adamw.load_state_dict(copy.deepcopy(leveled.optimizers["slow"].state_dict()))
+    adamw.param_groups[0]["lr"] = 1e-3 * 3 / 4
+    for parameter, total in zip(twin.parameters(), gathered):
+        parameter.grad = total / 3
+    nn.utils.clip_grad_norm_(twin.parameters(), 0.5)
+    adamw.step()
+    leveled.flush(7)
+    assert same(net["fast"], before["fast"]) and not same(net["slow"], before["slow"])
+    assert all(torch.allclose(p, q, atol=1e-7) for p, q in zip(net["slow"].parameters(), twin.parameters()))
+    after = copy.deepcopy(net)
+    leveled.flush(7)
+    assert same(net, after), "nothing is left to flush"
+    assert leveled.clock.due(10) == ("fast",) and leveled.clock.due(11) == ("fast", "slow")
 
 
 @pytest.mark.parametrize("steps", [(0, 1, 2), (1, 5, 6), (1, 2, 3)])

@@ -33,6 +33,17 @@ def test_stopped_and_resumed_equals_not_stopped(tmp_path, whole, monkeypatch):
     assert {line["attempt"] for line in records(folder.metrics)} == {1, 2}
 
 
+def test_the_last_gradients_are_used_and_a_longer_run_counts_periods_from_there(tmp_path):
+    folder = new(small(steps=10, checkpoint_every=10), tmp_path)  # cms-1 fires at 4 and 8: two gradients are left
+    train(folder)
+    state = last(folder).state["optimizer"]
+    assert set(state["calls"].values()) == {0} and set(state["clock"]["fired"].values()) == {10}
+    train(folder, steps=15)
+    fired = [line["step"] for line in records(folder.levels) if line["level"] == "cms-1" and line["fired"]]
+    assert fired == [4, 8, 12, 14], "the next report tells of what fired at 10"
+    assert last(folder).state["optimizer"]["clock"]["fired"]["cms-1"] == 15
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path, whole):
     folder = new(small(), tmp_path)
     train(folder)

@@ -1,0 +1,38 @@
+"""Other ways to train a level that fires rarely, beside `LevelOptimizer`'s own: what `slow_levels` compares."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nlcore.optim import LevelOptimizer, LevelReport
+
+
+class RateOfTheFiring(LevelOptimizer):
+    """The first version's: a firing takes the rate of its own step, and what is left at the end is not used."""
+
+    def step(self, step: int, lr: float | None = None) -> tuple[Tensor, dict[str, LevelReport]]:
+        rate = self.lr if lr is None else lr
+        self.rates = {name: calls * rate for name, calls in self.calls.items()}
+        return super().step(step, rate)
+
+    def flush(self, step: int) -> None:
+        pass
+
+
+class LargeBatch(LevelOptimizer):
+    """A firing as a step on a batch `period` times as large, by Adam's scaling rule (Malladi et al. 2022): the rate
+    times sqrt(period), and moments that forget as much in a period as they would step by step."""
+
+    def _fire(self, name: str, lr: float) -> None:
+        period = self.clock.periods[name]
+        for group in self.optimizers[name].param_groups:
+            group.setdefault("betas_of_a_step", group["betas"])
+            group["betas"] = tuple(beta**period for beta in group["betas_of_a_step"])
+        super()._fire(name, lr * period**0.5)
+
+
+RULES: dict[str, type[LevelOptimizer]] = {
+    "rate of the firing": RateOfTheFiring,
+    "large batch": LargeBatch,
+}

@@ -1,0 +1,52 @@
+"""What levels that fire rarely cost a small model, and how they are best trained."""
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from nlcore.train import parts
+
+from experiments import language
+from experiments.experiment import Arm, Experiment, main
+from experiments.rules import RULES
+
+LINKS = dict(model="hope-attention")
+PLAIN = dict(model="plain-links")
+
+
+def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
+    """As `language_model`; a setting `rule` names another way to train the levels."""
+    rule = RULES.get(settings.get("rule"), parts.LevelOptimizer)
+    with patch.object(parts, "LevelOptimizer", rule):
+        return language.language_model(_choices(settings), rate, seed, folder)
+
+
+def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str, Any]:
+    """As a language model's, and the rule."""
+    return language.configuration(_choices(settings), rate, seed) | {"rule": settings.get("rule")}
+
+
+def _choices(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "rule"}
+
+
+EXPERIMENT = Experiment(
+    name="slow_levels",
+    question="What do levels that fire rarely cost a small model, and how are they best trained?",
+    arms=(
+        Arm("Transformer++ (one link, period 1)", dict(model="transformer"), minutes=0.4),
+        Arm("three links, periods 1 4 16", LINKS | dict(periods=(1, 4, 16)), minutes=0.4),
+        Arm("three links, periods 1 1 1", LINKS | dict(periods=(1, 1, 1)), minutes=0.4),
+        Arm("three plain links, periods 1 4 16", PLAIN | dict(periods=(1, 4, 16)), minutes=0.4),
+        Arm("one plain link, period 1", PLAIN | dict(periods=(1,)), minutes=0.4),
+        Arm("periods 1 4 16, rate of the firing's step", LINKS | dict(rule="rate of the firing"), minutes=0.4),
+        Arm("periods 1 4 16, scaled as large batches", LINKS | dict(rule="large batch"), minutes=0.4),
+    ),
+    rates=(1e-3, 2e-3, 4e-3),
+    seeds=(0, 1, 2),
+    run=run,
+    configuration=configuration,
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)
