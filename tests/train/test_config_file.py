@@ -28,7 +28,7 @@ FIRST = {
     "validation_windows": 32, "final_windows": 256,
 }  # fmt: skip
 LATER = {"reads": "boundary", "carry": 0}
-"""What came later in a preset or a config, and how runs that lack it were trained. A new field is added here; none ever changes."""
+"""What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
 def grown_old(folder: RunFolder) -> RunFolder:
