@@ -32,7 +32,7 @@ class OpenChunk:
         groups: the groups that learn it; the memory that is read inside the chunk is the last one's last.
         states: the state of each group when the chunk began.
         tokens: those of the chunk so far, 1 to C.
-        budget: the most that each token may write, (B, H, tokens).
+        budget: that of `share_budget`: one number, or one a head, (H, 1).
         theta: the momentum's decay, (H,), or None.
         pull_to_start: retention towards the start, or plain decay.
     """
@@ -42,11 +42,11 @@ class OpenChunk:
         groups: Sequence[MemoryGroup],
         states: Sequence[State],
         tokens: Tokens,
-        budget: Tensor,
+        budget: Tensor | float,
         theta: Tensor | None,
         pull_to_start: bool,
     ) -> None:
-        self.groups, self.state, self.budget = groups, _joined(states), budget[:, None]
+        self.groups, self.state, self.budget = groups, _joined(states), budget
         self.pull_to_start, self.architecture = pull_to_start, groups[0].architecture
         value = unit(self.architecture.read(self.state.memory, tokens.v[:, None]))
         self.layers = self.architecture.gradients(

@@ -61,8 +61,8 @@ class SelfModifyingTitans(nn.Module):
         momentum: Titans' momentum on every memory, one learnt decay `theta` a head, eta
             and budget scaled by 1 - theta. Eq. 88 has none, and neither has the default.
         adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
-        eta_max: upper bound of eta, and the write budget: at most 1/2, and up to 1 with
-            chunks of one token, where a token may write (1 + alpha) / 2.
+        eta_max: upper bound of eta, and the write budget: at most 1/2, what is proved stable.
+            That is no narrow bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1.
         pull_to_start: retention towards the learnt start, or plain decay as printed, which
             shrinks the memories towards zero even where nothing is written (eta 0).
         reads: where the main memory is read: "boundary", "before" or "after".
@@ -169,16 +169,14 @@ class SelfModifyingTitans(nn.Module):
 
         log_alpha = F.logsigmoid(scalar(alpha, self.read_alpha, self.bias_alpha))
         share = torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)) * self.eta_scale
-        return self.budget(log_alpha) * share, log_alpha
+        return self.budget(eta.dtype) * share, log_alpha
 
-    def budget(self, log_alpha: Tensor) -> Tensor:
-        """The most that each token may write, (B, H, T).
+    def budget(self, dtype: torch.dtype) -> Tensor | float:
+        """The most that tokens with one key may write in a chunk: one number, or with momentum one a head, (H, 1).
 
-        (1 + alpha) / 2 keeps a single write's transition, alpha - 2 eta, above -1. Momentum's
-        echoes of one step add up to 1 / (1 - theta) times it.
+        Momentum's echoes of one step add up to 1 / (1 - theta) times it.
         """
-        budget = ((1 + log_alpha.exp()) / 2).clamp(max=self.eta_max)
-        return budget if self.theta is None else budget * (1 - self.decay(log_alpha.dtype)[:, None])
+        return self.eta_max if self.theta is None else self.eta_max * (1 - self.decay(dtype)[:, None])
 
     def decay(self, dtype: torch.dtype) -> Tensor | None:
         """theta, (H,), or None without momentum."""
@@ -245,7 +243,7 @@ class SelfModifyingTitans(nn.Module):
             [getattr(self, name) for name in names],
             [getattr(state, name) for name in names],
             tokens,
-            self.budget(tokens.log_alpha),
+            self.budget(tokens.k.dtype),
             self.decay(tokens.k.dtype),
             self.pull_to_start,
         )
@@ -304,11 +302,7 @@ def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads:
         raise ValueError(
             f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
         )
-    most = 1.0 if tuple(chunks) == (1, 1) else STABLE
-    if not 0 <= eta_max <= most:
-        raise ValueError(
-            f"eta_max is {eta_max}: choose it between 0 and {most:g}"
-            + (", or chunks of (1, 1), where up to 1 is stable" if most < 1 else "")
-        )
+    if not 0 <= eta_max <= STABLE:
+        raise ValueError(f"eta_max is {eta_max}: choose it between 0 and {STABLE:g}, where memories are stable")
     if reads not in READS:
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")

@@ -82,7 +82,7 @@ def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> tuple[Rates, 
     """Rates of one token, and the most that it may write."""
     alpha = torch.sigmoid((made["alpha"] * layer.read_alpha).sum(-1) + layer.bias_alpha)
     eta = torch.sigmoid((made["eta"] * layer.read_eta).sum(-1) + layer.bias_eta) * layer.eta_scale
-    budget = torch.minimum((1 + alpha) / 2, torch.full_like(alpha, layer.eta_max))
+    budget = torch.full_like(alpha, layer.eta_max)
     if layer.theta is None:
         return Rates(budget * eta, alpha), budget
     theta = torch.sigmoid(layer.theta).expand_as(eta)

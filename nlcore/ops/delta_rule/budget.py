@@ -4,13 +4,13 @@ from torch import Tensor
 
 
 def share_budget(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor:
-    """Scale a chunk's rates so that `sum_s eta_s x_s x_s^T` has no eigenvalue above the largest budget.
+    """Scale a chunk's rates so that `sum_s eta_s x_s x_s^T` has no eigenvalue above `budget`.
 
     overlap: `x_s . x_r`, (..., C, C). eta: rates (..., C), at least 0. budget: one number, or
-    one a token, (..., C). Returns rates (..., C). Token s shares its budget with the tokens
+    one a chunk, (..., 1). Returns rates (..., C). Token s shares the budget with the tokens
     whose keys overlap with its own, in proportion to their rates:
 
-        eta_s <- eta_s / max(1, sum_r |x_s . x_r| eta_r / budget_s)
+        eta_s <- eta_s / max(1, sum_r |x_s . x_r| eta_r / budget)
 
     Tokens with orthogonal keys, and tokens that write nothing, take nothing from it.
     The README proves the bound, and that `budget <= 1/2` makes a chunk of Delta
@@ -30,5 +30,4 @@ def share_so_far(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor
     diagonal means nothing.
     """
     load = (overlap.abs() * eta[..., None, :]).cumsum(-1).mT
-    shared = budget if isinstance(budget, float | int) else budget[..., None, :]
-    return eta[..., None, :] / (load / shared).clamp(min=1)
+    return eta[..., None, :] / (load / (budget if isinstance(budget, float) else budget[..., None])).clamp(min=1)
