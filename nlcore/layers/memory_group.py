@@ -59,21 +59,21 @@ class MemoryGroup(nn.Module):
         weights = tuple(w.to(dtype).expand(batch, *w.shape) for w in (self.w1, self.w2))
         return State(weights, weights, tuple(torch.zeros_like(w) for w in weights) if momentum else ())
 
-    def detach(self, state: State) -> State:
+    def detach(self, state: State, pull_to_start: bool) -> State:
         """What was learnt in context, without gradient: `memory` holds how far the memories are from their starts.
 
         Without a pull to the start nothing ties them to it, and `memory` holds the memories themselves.
         """
-        memory = tuple(w - s for w, s in zip(state.memory, state.start)) if self.pull_to_start else state.memory
+        memory = tuple(w - s for w, s in zip(state.memory, state.start)) if pull_to_start else state.memory
         return State((), tuple(w.detach() for w in memory), tuple(m.detach() for m in state.momentum))
 
-    def attach(self, detached: State) -> State:
+    def attach(self, detached: State, pull_to_start: bool) -> State:
         """The state that `detach` made, at the starts as they are now: they get gradient as in a fresh state.
 
         An outer step moves a memory along with its start, so that it stays as far from it as its writes took it.
         """
         start = self.start(len(detached.memory[0]), detached.memory[0].dtype, momentum=False).start
-        memory = tuple(s + w for s, w in zip(start, detached.memory)) if self.pull_to_start else detached.memory
+        memory = tuple(s + w for s, w in zip(start, detached.memory)) if pull_to_start else detached.memory
         return State(start, memory, detached.momentum)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:

@@ -120,8 +120,8 @@ class SelfModifyingTitans(nn.Module):
     def detach(self, state: SelfModifyingState) -> SelfModifyingState:
         """The state without gradient, its memories told from their starts: for `attach`, after an outer step too."""
         return SelfModifyingState(
-            self.projections.detach(state.projections),
-            self.memory.detach(state.memory),
+            self.projections.detach(state.projections, self.pull_to_start),
+            self.memory.detach(state.memory, self.pull_to_start),
             Tokens(*(x.detach() for x in state.open)),
             state.tail.detach(),
             state.position,
@@ -130,7 +130,8 @@ class SelfModifyingTitans(nn.Module):
     def attach(self, detached: SelfModifyingState) -> SelfModifyingState:
         """The state to go on from, from what `detach` made of an earlier one: see `MemoryGroup.attach`."""
         return detached._replace(
-            projections=self.projections.attach(detached.projections), memory=self.memory.attach(detached.memory)
+            projections=self.projections.attach(detached.projections, self.pull_to_start),
+            memory=self.memory.attach(detached.memory, self.pull_to_start),
         )
 
     def forward(
