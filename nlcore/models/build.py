@@ -10,6 +10,8 @@ from nlcore.models.language_model import LanguageModel
 from nlcore.models.presets import Preset
 
 Factory = Callable[[], nn.Module]
+MATRICES = {"plain": 2, "gated": 3}
+"""In a link of the continuum memory."""
 
 
 def hope(preset: Preset, vocabulary: int) -> LanguageModel:
@@ -60,8 +62,8 @@ def parameter_count(model: nn.Module) -> int:
 
 def _continuum(preset: Preset, mixer: Factory) -> Factory:
     count = len(preset.periods)
-    hidden = channel_width(preset, mixer, matrices=3 * count)
-    return lambda: ContinuumMemory(preset.dim, hidden, count)
+    hidden = channel_width(preset, mixer, matrices=MATRICES[preset.links] * count)
+    return lambda: ContinuumMemory(preset.dim, hidden, count, links=preset.links)
 
 
 def channel_width(preset: Preset, mixer: Factory, matrices: int) -> int:

@@ -1,7 +1,8 @@
 """One dial: the sizes a model can have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nlcore.layers.continuum import LINKS
 from nlcore.layers.self_modifying import READS
 
 
@@ -37,16 +38,20 @@ class Preset:
     """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do."""
     reads: str = "boundary"
     """Where a token reads the main memory: see `SelfModifyingTitans`."""
+    links: str = "plain"
+    """Of the continuum memory: see `ContinuumMemory`."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):
             raise ValueError(f"the CMS periods are {self.periods}: give at least one, the shortest first")
         if self.reads not in READS:
             raise ValueError(f"reads is {self.reads!r}: choose one of {', '.join(READS)}")
+        if self.links not in LINKS:
+            raise ValueError(f"links is {self.links!r}: choose one of {', '.join(LINKS)}")
 
 
 PRESETS = {
-    preset.name: preset
+    preset.name: replace(preset, links="gated")
     for preset in (
         Preset("tiny", 128, 2, 4, 32, (16, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256),
         Preset("laptop", 256, 8, 4, 64, (32, 128), (1, 4, 16), 512, 16, 5_000, 2e-3, "bytes", 256, True),

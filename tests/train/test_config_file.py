@@ -27,7 +27,7 @@ FIRST = {
     "micro_batch": None, "report_every": 10, "validate_every": 100, "checkpoint_every": 100, "keep": 3,
     "validation_windows": 32, "final_windows": 256,
 }  # fmt: skip
-LATER = {"reads": "boundary", "carry": 0}
+LATER = {"reads": "boundary", "carry": 0, "links": "plain"}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
@@ -49,7 +49,7 @@ def content(folder):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    folder = new(small(steps=4), tmp_path_factory.mktemp("old") / "run")
+    folder = new(small(steps=4, links="plain"), tmp_path_factory.mktemp("old") / "run")
     train(folder)
     return grown_old(folder)
 
@@ -66,7 +66,7 @@ def test_an_old_run_opens_everywhere(done):
     run = attach(done.path)
     assert (run.status()["state"], run.facts()["threads"], len(run.metrics())) == ("done", 1, 2)
     model, _ = load(done.path)
-    assert model.preset == run.config().preset == small(steps=4).preset
+    assert model.preset == run.config().preset == small(steps=4, links="plain").preset
     assert PromptBox(done.path).first.given > 0
     plt.close(plots.level_score(done.path))
     opened = Dashboard(done.path)
