@@ -4,8 +4,11 @@ import json
 from dataclasses import asdict
 
 import pytest
+import torch
 from matplotlib import pyplot as plt
+from torch.nn.utils import vector_to_parameters
 
+from nlcore.models import build, parameter_count
 from nlcore.train import TrainConfig, TrainError, attach, load, new, resume, train
 from nlcore.train.__main__ import main
 from nlcore.train.config_file import FORMAT, read_config
@@ -109,6 +112,26 @@ def test_what_an_old_config_lacks_is_read_as_it_was_then():
     config = asdict(TrainConfig.from_json(FIRST))
     later = {name: value for name, value in (config | config["preset"]).items() if name not in FIRST | FIRST["preset"]}
     assert later == LATER
+
+
+# What the first version's models answered to TOKENS at weights that are a sine: the last token's first two logits.
+ANSWERS = {
+    "hope": (-0.11075614327436, 0.05199432801011),
+    "hope-attention": (-0.02230824589279, 0.09842728450950),
+    "transformer": (0.12371274032307, -0.19402593487204),
+}
+TOKENS = 7 * torch.arange(40)[None] % 256
+
+
+@pytest.mark.parametrize("model", ANSWERS)
+def test_an_old_run_holds_the_model_that_it_held(model):
+    small = FIRST["preset"] | {"dim": 16, "heads": 2, "hidden": 8, "chunks": [4, 8]}
+    built = build(model, TrainConfig.from_json(FIRST | {"preset": small}).preset, 256).double()
+    weights = torch.sin(torch.arange(parameter_count(built), dtype=torch.double)) / 2
+    with torch.no_grad():
+        vector_to_parameters(weights, built.parameters())
+        answer = built(TOKENS).logits[0, -1, :2]
+    assert answer.tolist() == pytest.approx(ANSWERS[model], abs=1e-10)
 
 
 @pytest.mark.parametrize("given", [0, -1, 1.5, True, "2", None, [2]])
