@@ -10,8 +10,11 @@ from experiments import language
 from experiments.experiment import Arm, Experiment, main
 from experiments.rules import RULES
 
-LINKS = dict(model="hope-attention")
-PLAIN = dict(model="plain-links")
+SIZE = dict(dim=128, depth=2, heads=4, context=256, batch=4, steps=380)
+SIZE |= dict(hidden=32, chunks=(16, 64), reads="boundary", carry=0)  # of Hope alone, and yet part of what is stored
+LINKS = SIZE | dict(model="hope-attention", links="gated")
+SLOW = LINKS | dict(periods=(1, 4, 16))
+PLAIN = SIZE | dict(model="hope-attention", links="plain")
 
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
@@ -34,13 +37,13 @@ EXPERIMENT = Experiment(
     name="slow_levels",
     question="What do levels that fire rarely cost a small model, and how are they best trained?",
     arms=(
-        Arm("Transformer++ (one link, period 1)", dict(model="transformer"), minutes=0.4),
-        Arm("three links, periods 1 4 16", LINKS | dict(periods=(1, 4, 16)), minutes=0.4),
+        Arm("Transformer++ (one link, period 1)", SIZE | dict(model="transformer"), minutes=0.4),
+        Arm("three links, periods 1 4 16", SLOW, minutes=0.4),
         Arm("three links, periods 1 1 1", LINKS | dict(periods=(1, 1, 1)), minutes=0.4),
         Arm("three plain links, periods 1 4 16", PLAIN | dict(periods=(1, 4, 16)), minutes=0.4),
         Arm("one plain link, period 1", PLAIN | dict(periods=(1,)), minutes=0.4),
-        Arm("periods 1 4 16, rate of the firing's step", LINKS | dict(rule="rate of the firing"), minutes=0.4),
-        Arm("periods 1 4 16, scaled as large batches", LINKS | dict(rule="large batch"), minutes=0.4),
+        Arm("periods 1 4 16, rate of the firing's step", SLOW | dict(rule="rate of the firing"), minutes=0.4),
+        Arm("periods 1 4 16, scaled as large batches", SLOW | dict(rule="large batch"), minutes=0.4),
     ),
     rates=(1e-3, 2e-3, 4e-3),
     seeds=(0, 1, 2),

@@ -3,9 +3,8 @@
 from nlcore.models import MODELS
 
 from experiments.baselines.lstm import lstm
-from experiments.baselines.plain_links import plain_links
 
-BASELINES = {"lstm": lstm, "plain-links": plain_links}
+BASELINES = {"lstm": lstm}
 
 
 def register() -> None:
