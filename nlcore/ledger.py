@@ -274,7 +274,7 @@ LEDGER: tuple[Row, ...] = (
     ),
     Row(
         9, "83-85", "memories make their own values",
-        "nlcore.layers.memory_group.MemoryGroup.write",
+        "nlcore.layers.open_chunk.OpenChunk",
         _MEMORY + "test_a_memory_that_makes_its_own_values_stays_zero_if_it_starts_at_zero",
     ),
     Row(
@@ -286,8 +286,12 @@ LEDGER: tuple[Row, ...] = (
         "nlcore.memory.ResidualMLP", _MEMORY + "test_layer_gradients_are_autograds",
     ),
     Row(
-        9, "90", "chunkwise: reads and gradients at the state the chunk began with",
-        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_a_chunk_never_reads_itself",
+        9, "90", "chunkwise: gradients, keys, values and rates at the state the chunk began with",
+        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_chunked_layer_equals_the_token_loop",
+    ),
+    Row(
+        9, "82, 83, 94, 90", "the main memory is read after the token, before it, or at the chunk's boundary",
+        "nlcore.ops.delta_rule.Inside", _DELTA + "test_a_read_inside_the_chunk_equals_the_loop",
     ),
     Row(
         9, "90, solved", "a chunk in closed form, as matrix products and one triangular solve (ours)",
