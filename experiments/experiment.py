@@ -97,7 +97,7 @@ def introduction(experiment: Experiment, workers: int) -> str:
         runs, minutes = runs + tuned + beside, minutes + tuned * each.minutes + beside * arm.minutes
     arms = "\n".join(f"  {arm.name} ({arm.minutes:g} min a run)" for arm in experiment.arms)
     rates = ", ".join(f"{rate:g}" for rate in experiment.rates)
-    legs = f" Equal time, that of {equal}, and equal steps." if equal else ""
+    legs = f" Equal time, that of {equal!r}, and equal steps." if equal else ""
     return (
         f"{experiment.question}\n{arms}\nRates {rates}, tuned with seed {experiment.seeds[0]}; {seeds} seeds.{legs}\n"
         f"{runs} runs in all, {minutes:.0f} minutes: {minutes / workers:.0f} with {workers} side by side; "
@@ -134,8 +134,9 @@ class _Performance:
                     break
                 outcome = pool.wait()
                 self._take(asked[outcome.name], outcome, legs)
+        self._sum_up(legs)  # though nothing was run, the arms may have new names, and the table new columns
         if self.stored.runs:
-            self._save(legs)  # though nothing was run, the arms may have new names, and the table new columns
+            self.stored.save()
         return list(self.failed.values())
 
     def _check(self) -> None:
@@ -192,12 +193,12 @@ class _Performance:
             stored.sessions.append(self.session)
         stored.runs.append(run | {"session": len(stored.sessions) - 1})
         self.session["minutes"] = round((time.monotonic() - self.began) / 60, 2)
-        self._save(legs)
+        self._sum_up(legs)
+        stored.save()
 
-    def _save(self, legs: list[Leg]) -> None:
+    def _sum_up(self, legs: list[Leg]) -> None:
         self.stored.declare(self.experiment)
         self.stored.rows = self._plan(legs).rows(self.stored.paces)
-        self.stored.save()
 
     def _legs(self, pool: Pool) -> list[Leg]:
         """The legs. Paces that are not stored are measured now, in turn with the arm that they are to keep up with."""
@@ -218,7 +219,8 @@ class _Performance:
         self.stored.paces = [valid[arm.name] for arm in experiment.arms]
         legs = plan.legs(experiment, self.stored.paces)
         if missing:
-            self._save(legs)  # another measurement would give other steps, and so other runs
+            self._sum_up(legs)
+            self.stored.save()  # another measurement would give other steps, and so other runs
         return legs
 
     def _measured(self, pool: Pool, arms: list[Arm], configurations: dict[str, plan.Record]) -> dict[str, plan.Record]:

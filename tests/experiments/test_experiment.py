@@ -1,6 +1,8 @@
 """An experiment from its declaration to its table: tuned, resumable, never run twice, honest about what is missing."""
 
+import importlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,7 @@ from nlcore.train.folder import held
 
 from experiments import experiment as experiments
 from experiments import results
-from experiments.experiment import ExperimentError, load, main, perform
+from experiments.experiment import ExperimentError, introduction, load, main, perform
 from tests.experiments import cheap
 from tests.experiments.cheap import RATES, AtOnce, experiment
 
@@ -259,6 +261,13 @@ def test_the_command_says_what_it_takes_and_prints_the_table(tmp_path, capsys):
     assert lines[at + 4].split() == ["b", "0.004", "3.050", "3.040", "to", "3.060", "200", "0.1"]
 
 
+def test_where_all_runs_fail_the_table_is_empty_and_nothing_is_stored(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="3 runs failed: the same command tries them again"):
+        main(experiment(dict(best=4e-3, fails=[0])), ["--folder", str(tmp_path / "runs")])
+    assert "a - - - (0 of 3) - -" in " ".join(capsys.readouterr().out.split())
+    assert not (tmp_path / "results").exists()
+
+
 def test_the_table_as_a_page(go):
     page = load(go(experiment(dict(best=4e-3), columns={"extra": "x|y"})).path.stem)._repr_markdown_()
     assert "| arm | rate | score | range over seeds | x\\|y | steps | s a step |\n| --- | ---: |" in page
@@ -291,12 +300,18 @@ def test_what_cannot_be_compared_gets_one_sentence(choices, sentence):
         replace(two, arms=(two.arms[0], two.arms[0]))
 
 
-def test_every_experiment_is_in_the_readme_and_can_be_asked(root):
+def test_every_experiment_is_in_the_readme_with_its_minutes(root):
     page = (root / "experiments" / "README.md").read_text()
-    commands = [path.stem for path in (root / "experiments").glob("*.py") if "main(EXPERIMENT)" in path.read_text()]
-    assert commands
-    for name in commands:
-        assert f"`python -m experiments.{name}`" in page, name
-        shown = subprocess.run([sys.executable, "-m", f"experiments.{name}", "--help"], cwd=root, capture_output=True,
-                               text=True)  # fmt: skip
-        assert "--workers" in shown.stdout, shown.stderr
+    found = [path.stem for path in (root / "experiments").glob("*.py") if "main(EXPERIMENT)" in path.read_text()]
+    assert found
+    for name in found:
+        asked = importlib.import_module(f"experiments.{name}").EXPERIMENT
+        minutes = re.search(r"(\d+) with 2 side by side", introduction(asked, 2))[1]
+        assert f"| {asked.question} | `python -m experiments.{name}` | {minutes} |" in page
+        assert asked.name == name
+
+
+def test_the_command_of_an_experiment_runs(root):
+    shown = subprocess.run([sys.executable, "-m", "experiments.rivals", "--help"], cwd=root, capture_output=True,
+                           text=True)  # fmt: skip
+    assert "--workers" in shown.stdout, shown.stderr
