@@ -1,6 +1,7 @@
 """Windows of a token stream: shuffled without end for training, in order and once for validation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +16,18 @@ class Batches:
     """Batches of shuffled windows that do not overlap within an epoch; the next epoch's lie at a new offset.
 
     tokens: (N,), any integer type, on the CPU; kept as it is. Batches are (inputs, targets), each
-    (batch, context) int64; targets are inputs moved on by one. Seed, epoch, position and piece fix what
-    follows, so `state_dict` resumes exactly, for the same tokens and sizes.
+    (batch, context) int64; targets are inputs moved on by one. `state_dict` fixes what follows, so it
+    resumes exactly, for the same tokens and sizes.
 
-    carry: with more than 0, spans of `carry + 1` windows are shuffled instead of windows, and a row of a
-    batch goes through its span one window after the other, so that what a model remembers of one batch
-    belongs to the next. Spans are cut from the joined text, as windows are, and may pass from one file
-    to the next: of the built-in text's spans of 4,096 bytes 73 in 100 lie within a file, and a model
-    that reads on has to notice such borders anyway.
+    carry: with more than 0, spans of `carry + 1` windows are shuffled instead of windows, and a row goes
+    through its span one window after the other, so that what a model remembers of one belongs to the next.
+    Batches that follow each other would then show the same few files, and training suffers from that; so
+    `carry + 1` lanes of rows take turns, each at another window of its spans: a lane goes on where it was
+    `carry + 1` batches before, and in every round of them one lane begins new spans. (In the first round all
+    begin, all but one within their spans.)
+    Spans are cut from the joined text, as windows are, and may pass from one file to the next: of the
+    built-in text's spans of 4,096 bytes 73 in 100 lie within a file, and a model that reads on has to
+    notice such borders anyway.
 
     Raises:
         DataError: if the tokens do not fill one window, or one span.
@@ -31,41 +36,51 @@ class Batches:
     def __init__(self, tokens: np.ndarray | Tensor, batch: int, context: int, seed: int = 0, carry: int = 0) -> None:
         self.tokens, self.batch, self.context, self.carry = np.asarray(tokens), batch, context, carry
         _check("training", self.tokens, context, carry)
-        self.load_state_dict({"seed": seed, "epoch": 0, "position": 0, "piece": 0})
+        self.span = (carry + 1) * context
+        self.last = len(self.tokens) - 1 - self.span
+        """Where the last span can begin."""
+        self.load_state_dict({"seed": seed, "epoch": 0, "position": 0, "taken": 0, "rows": {}})
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
             yield self.next()
 
     @property
-    def fresh(self) -> bool:
-        """Whether the next batch begins spans: nothing in it goes on from the batch before."""
-        return self.piece == 0
+    def lane(self) -> int:
+        """Which lane the next batch is of."""
+        return self.taken % (self.carry + 1)
+
+    @property
+    def piece(self) -> int:
+        """Which window of its spans the next batch is: 0 to `carry`."""
+        return (self.taken // (self.carry + 1) + self.lane) % (self.carry + 1)
 
     def next(self) -> Batch:
         """The next batch. A short text passes several epochs in one."""
-        if self.fresh:
-            self._draw()
-        batch = _windows(self.tokens, self.rows + self.piece * self.context, self.context)
-        self.piece = (self.piece + 1) % (self.carry + 1)
-        return batch
+        lane, piece = self.lane, self.piece
+        starts = self.rows.pop(lane, None) or [self._start() for _ in range(self.batch)]
+        if piece < self.carry:
+            self.rows[lane] = starts
+        self.taken += 1
+        return _windows(self.tokens, np.array(starts) + piece * self.context, self.context)
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the spans that are being read were drawn, and how many of their windows have been given."""
-        epoch, position = (self.epoch, self.position) if self.fresh else self.drawn
-        return {"seed": self.seed, "epoch": epoch, "position": position, "piece": self.piece}
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "position": self.position,
+            "taken": self.taken,
+            "rows": dict(self.rows),
+        }
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes to where the state was taken; without a `piece`, as in older ones, to where spans begin."""
-        self.seed, self.position, self.piece = state["seed"], state["position"], state.get("piece", 0)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes to where the state was taken."""
+        self.seed, self.position = state["seed"], state["position"]
+        self.taken: int = state["taken"]
+        """Batches so far."""
+        self.rows: dict[int, list[int]] = dict(state["rows"])
+        """Where the spans begin that a lane is in the middle of."""
         self._shuffle(state["epoch"])
-        if not self.fresh:
-            self._draw()
-
-    def _draw(self) -> None:
-        """New spans for all rows, from where the last ones ended."""
-        self.drawn = self.epoch, self.position
-        self.rows = np.array([self._start() for _ in range(self.batch)])
 
     def _start(self) -> int:
         if self.position == len(self.starts):
@@ -77,10 +92,8 @@ class Batches:
     def _shuffle(self, epoch: int) -> None:
         self.epoch = epoch
         draw = np.random.default_rng([self.seed, epoch])
-        span = (self.carry + 1) * self.context
-        last = len(self.tokens) - 1 - span  # where the last span starts
-        first = draw.integers(min(span, last + 1))
-        self.starts = draw.permutation(np.arange(first, last + 1, span))
+        first = draw.integers(min(self.span, self.last + 1))
+        self.starts = draw.permutation(np.arange(first, self.last + 1, self.span))
 
 
 def sequential(tokens: np.ndarray | Tensor, batch: int, context: int, windows: int | None = None) -> Iterator[Batch]:

@@ -41,9 +41,11 @@ def gathered(parts: list[tuple[Any, ...]], team: Team) -> list[Leaf]:
     return [_joined([x for leaf in same for x in team.gather(_on_cpu(leaf))]) for same in zip(*map(leaves, parts))]
 
 
-def shared(given: list[Leaf], at_once: int, model: LanguageModel, choice: Choice, team: Team) -> list[tuple[Any, ...]]:
-    """This process's own states of the batch's parts of `at_once` rows, from the leaves of the whole batch."""
-    like = pattern(model, choice)
+def shared(given: list[Leaf], like: tuple[Any, ...], at_once: int, team: Team) -> list[tuple[Any, ...]]:
+    """This process's own states of the batch's parts of `at_once` rows, from the leaves of the whole batch.
+
+    like: the model's `pattern`.
+    """
 
     def part(rows: slice) -> tuple[Any, ...]:
         pairs = zip(given, leaves(like), strict=True)

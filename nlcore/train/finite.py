@@ -1,6 +1,7 @@
 """Finds where a number stopped being finite, so that a run ends with a sentence and not with noise."""
 
 import math
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ class Guard:
         if where:
             self._stop(step, "a weight is not finite", where)
 
-    def carried(self, rows: list[Leaf], step: int) -> None:
+    def carried(self, rows: dict[int, list[Leaf]], step: int) -> None:
         """Of a checkpoint: else the next window's loss tells, or the state is dropped where rows begin fresh."""
-        if not all(leaf.isfinite().all() for leaf in rows if isinstance(leaf, Tensor)):
+        if not all(leaf.isfinite().all() for leaf in chain(*rows.values()) if isinstance(leaf, Tensor)):
             self._stop(step, "a state is not finite", "what is carried to the next window")
 
     def _gathered(self, level: str) -> list[Tensor]:

@@ -104,23 +104,33 @@ def _batches(state: dict[str, Any], parts: Parts) -> bool:
         return True
     place, trial = state["batches"], copy.copy(parts.batches)
     trial.load_state_dict(place)
-    whole = all(type(place[name]) is int for name in place)
-    within = 0 <= place["position"] <= len(trial.starts) and 0 <= trial.piece <= trial.carry
-    return whole and place["seed"] == parts.batches.seed and within
+    numbers = [place["seed"], place["epoch"], place["position"], trial.taken]
+    for lane, starts in trial.rows.items():
+        numbers += [lane, *starts]
+        if len(starts) != trial.batch or not 0 <= lane <= trial.carry or not 0 <= min(starts) <= max(starts) <= trial.last:
+            return False
+    whole = all(type(number) is int for number in numbers)
+    return whole and place["seed"] == parts.batches.seed and 0 <= place["position"] <= len(trial.starts)
 
 
 def _carried(state: dict[str, Any], parts: Parts) -> bool:
-    """A state for every row where one is needed: of the kinds that the model makes, and one that it can read on from."""
-    given, batch = state.get("carried") or [], parts.batches.batch
-    if state["corpus"] != parts.corpus.hash or not state["batches"].get("piece"):
-        return not given or state["corpus"] != parts.corpus.hash
-    like = carried.leaves(carried.pattern(parts.model, parts.choice))
-    if not all(_is_row_of(leaf, own, batch) for leaf, own in zip(given, like, strict=True)):
+    """A state for every row of the lanes that need one: of the model's kinds, and one that it can read on from."""
+    if state["corpus"] != parts.corpus.hash:
+        return True
+    given, like = state["carried"], carried.pattern(parts.model, parts.choice)
+    return given.keys() == state["batches"]["rows"].keys() and all(
+        _lane(leaves, like, parts) for leaves in given.values()
+    )
+
+
+def _lane(given: list[carried.Leaf], like: tuple[Any, ...], parts: Parts) -> bool:
+    batch, model = parts.batches.batch, parts.model
+    if not all(_is_row_of(leaf, own, batch) for leaf, own in zip(given, carried.leaves(like), strict=True)):
         return False
     first = [leaf[:1] if isinstance(leaf, Tensor) else leaf for leaf in given]
-    (detached,) = carried.shared(first, 1, parts.model, parts.choice, ALONE)
+    (detached,) = carried.shared(first, like, 1, ALONE)
     with torch.no_grad(), parts.choice.autocast():
-        parts.model(torch.zeros(1, 1, dtype=torch.int64, device=parts.choice.device), parts.model.attach(detached))
+        model(torch.zeros(1, 1, dtype=torch.int64, device=parts.choice.device), model.attach(detached))
     return True
 
 

@@ -79,8 +79,9 @@ class Trainer:
         self.reporter = Reporter(config, folder, parts, status, progress)
         self.inbox = Inbox(folder, 0, status.fields["attempt"])
         self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
-        self.carried: list[tuple[Any, ...]] = []
-        """Detached states that the next batch begins with, one a part that is computed at once; none if it is fresh."""
+        self.carried: dict[int, list[tuple[Any, ...]]] = {}
+        """Detached states for the next window of each lane of the batches that is in the middle of its spans, one for
+        each part of a batch that is computed at once."""
         self.began = (0, 0.0)
         """Step and seconds of training at which this attempt began."""
         self.written: tuple[int, int] | None = None
@@ -96,9 +97,9 @@ class Trainer:
         parts.optimizer.load_state_dict(state["optimizer"])
         if state["corpus"] == parts.corpus.hash:
             parts.batches.load_state_dict(state["batches"])
-            if state.get("carried"):
-                at_once = self.config.micro_batch or parts.batches.batch
-                self.carried = carried.shared(state["carried"], at_once, parts.model, parts.choice, self.team)
+            at_once, like = self.config.micro_batch or parts.batches.batch, carried.pattern(parts.model, parts.choice)
+            for lane, rows in state["carried"].items():
+                self.carried[lane] = carried.shared(rows, like, at_once, self.team)
         self.steering.load_state_dict(state["steering"])
         self.reporter.window = dict(state["window"])
         self.inbox = Inbox(self.folder, state["command"], self.status.fields["attempt"])
@@ -215,32 +216,39 @@ class Trainer:
         parts = self.parts
         share = self.done() if self.config.seconds else step / self.config.preset.steps
         lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
+        lane, lasts = parts.batches.lane, parts.batches.piece < parts.batches.carry
         inputs, targets = parts.batches.next()
         with probe.listen() if listens else nullcontext():
-            loss, reports = self._backward(inputs, targets, step)
+            loss, reports = self._backward(inputs, targets, step, lane, lasts)
             self.guard.gradients(step)
             norm, outer = parts.optimizer.step(step, lr)
         rows = telemetry.rows(parts.model.levels(), parts.optimizer, reports, outer) if listens else []
         return {"loss": loss, "lr": lr, "gradient_norm": telemetry.figure(norm.item())}, rows
 
-    def _backward(self, inputs: Tensor, targets: Tensor, step: int) -> tuple[float, telemetry.Reports]:
-        """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part."""
+    def _backward(
+        self, inputs: Tensor, targets: Tensor, step: int, lane: int, lasts: bool
+    ) -> tuple[float, telemetry.Reports]:
+        """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part.
+
+        It begins with the lane's states, if it has any, and leaves it the new ones if the lane `lasts`.
+        """
         team, total, seen, kept = self.team, 0.0, [], []
-        size, keeps = self.config.micro_batch or len(inputs), not self.parts.batches.fresh
-        befores = self.carried or [None] * (len(inputs) // size)
+        size = self.config.micro_batch or len(inputs)
+        befores = self.carried.pop(lane, [None] * (len(inputs) // size))
         for start, before in zip(range(0, len(inputs), size), befores, strict=True):
             rows = slice(start, start + size)
             x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
             last = start + size == len(inputs)
             with team.together(), nullcontext() if last else team.apart(self.objective):
-                loss, reports, after = self.objective(x, y, before, keeps)
+                loss, reports, after = self.objective(x, y, before, lasts)
                 loss = loss * (size / len(inputs))
                 total += team.mean(loss.detach()).item()
                 self.guard.loss(total, step, x, before)
                 loss.backward()
             seen.append(reports)
             kept.append(after)
-        self.carried = kept if keeps else []
+        if lasts:
+            self.carried[lane] = kept
         return total, {block: {name: team.mean(x) for name, x in report.items()} for block, report in seen[0].items()}
 
     def _still_scoring(self) -> None:
@@ -251,10 +259,10 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint, if the last one is another. Raises NonFinite rather than keep weights not finite."""
-        rows = carried.gathered(self.carried, self.team)
+        rows = {lane: carried.gathered(parts, self.team) for lane, parts in sorted(self.carried.items())}
         self.guard.checkpoint = self.team.once(partial(self._write, rows))
 
-    def _write(self, rows: list[carried.Leaf]) -> Path:
+    def _write(self, rows: dict[int, list[carried.Leaf]]) -> Path:
         now, path = (self.step, self.inbox.done), self.guard.checkpoint
         if now != self.written or checkpoint.damage(path) is not None:
             self.guard.weights(self.step)

@@ -7,7 +7,7 @@ import torch
 
 from nlcore.models import MODELS
 from nlcore.train import TrainConfig, TrainError, device, new, parts, schedule, train
-from nlcore.train.carried import gathered, leaves, rebuilt, shared
+from nlcore.train.carried import gathered, leaves, pattern, rebuilt, shared
 from nlcore.train.checkpoint import STATE
 from nlcore.train.finite import Guard, NonFinite
 from nlcore.train.folder import RunFolder
@@ -19,8 +19,8 @@ from tests.train.test_fits import put, sign
 from tests.train.test_parallel import SAME, assert_close_runs, torchrun
 
 CPU = device.choose("cpu", "auto")
-CUT = dict(carry=4, batch=4, context=24)
-"""Spans of five windows that end inside a chunk: steps 1 to 5, 6 to 10, 11 and 12 of 12. Checkpoints at 4, 8 and 12."""
+CUT = dict(carry=2, batch=4, context=20)
+"""Spans of three windows that end inside a chunk, and three lanes: four rounds in 12 steps. Checkpoints at 4, 8 and 12."""
 
 
 def stop_at(monkeypatch, step):
@@ -48,14 +48,14 @@ def test_it_is_a_plain_loop_row_by_row(tmp_path, model, more):
     config = small(**CUT | more, model=model, steps=8, lr=1e-3)
     trained, made = new(config, tmp_path / "run"), parts.make(config, RunFolder(tmp_path), CPU)
     train(trained)
-    states = [None] * 4
+    states = {}
     for step in range(1, 9):
-        if made.batches.fresh:
-            states = [None] * 4
+        lane, begins = made.batches.lane, made.batches.piece == 0
         for row, (x, y) in enumerate(zip(*made.batches.next())):
-            logits, state, _ = made.model(x[None], None if states[row] is None else made.model.attach(states[row]))
+            before = None if begins else states.get((lane, row))
+            logits, state, _ = made.model(x[None], None if before is None else made.model.attach(before))
             (torch.nn.functional.cross_entropy(logits[0], y) / 4).backward()
-            states[row] = made.model.detach(state)
+            states[lane, row] = made.model.detach(state)
         made.optimizer.step(step, 1e-3 * schedule.factor(step / 8))
     found = last(trained).weights
     for name, weight in made.model.state_dict().items():
@@ -73,13 +73,13 @@ def test_a_carried_state_changes_what_is_learnt(whole, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["hope", "transformer"])
-@pytest.mark.parametrize("step", [5, 7, 10])
+@pytest.mark.parametrize("step", [1, 5, 7])
 def test_stopped_and_resumed_equals_not_stopped(tmp_path, model, step, monkeypatch):
-    """In the middle of a span and at its end."""
+    """At the start, in the middle of a round, and after some."""
     one, two = (new(small(**CUT, model=model), tmp_path / name) for name in ("one", "two"))
     train(one)
     stop_at(monkeypatch, step)
-    assert train(two)["state"] == "stopped" and bool(last(two).state["carried"]) == (step % 5 != 0)
+    assert train(two)["state"] == "stopped" and last(two).state["carried"].keys() == last(two).state["batches"]["rows"].keys()
     monkeypatch.undo()
     assert train(two)["state"] == "done" and equal_runs(one, two)
 
@@ -101,7 +101,9 @@ def test_a_run_of_one_goes_on_with_two_and_of_two_with_one(whole, tmp_path, monk
     until_9 = SAME + "\n    trainer.leave = trainer.step == 9"
     ended = torchrun(folder, until_9)
     assert ended.returncode == 0, ended.stderr
-    assert last(folder).state["step"] == 9 and all(len(x) == 4 for x in last(folder).state["carried"] if torch.is_tensor(x))
+    saved = last(folder).state
+    assert saved["step"] == 9 and len(saved["carried"]) == 2
+    assert all(len(leaf) == 4 for rows in saved["carried"].values() for leaf in rows if torch.is_tensor(leaf))
     assert train(folder)["state"] == "done"
     assert_close_runs(whole, folder)
 
@@ -116,22 +118,32 @@ def test_another_text_begins_fresh(tmp_path, monkeypatch):
     monkeypatch.undo()
     text.write_text("another text, now. " * 300)
     assert train(folder, accept_data=True)["state"] == "done"
-    assert last(folder).state["batches"] == {"seed": 0, "epoch": 0, "position": 4, "piece": 0}  # five steps, one span a row
+    assert last(folder).state["batches"]["taken"] == 5
 
 
 def spoilt(index, change):
     def spoil(state):
-        state["carried"][index] = change(state["carried"][index])
+        rows = state["carried"][0]
+        rows[index] = change(rows[index])
 
     return spoil
 
 
+def many(state):
+    state["batches"]["rows"][3] = state["batches"]["rows"][0]
+    state["carried"][3] = state["carried"][0]
+
+
 TENSOR, NUMBER = 0, -1
 WRONG = {
-    "none": put("carried", []),
-    "no list": put("carried", 3),
-    "one missing": lambda state: state["carried"].pop(),
-    "one too many": lambda state: state["carried"].append(0),
+    "nothing": lambda state: state.pop("carried"),
+    "none": put("carried", {}),
+    "no dict": put("carried", 3),
+    "a lane missing": lambda state: state["carried"].pop(0),
+    "a lane too many": many,
+    "no list": lambda state: state["carried"].update({0: 3}),
+    "one missing": lambda state: state["carried"][0].pop(),
+    "one too many": lambda state: state["carried"][0].append(0),
     "fewer rows": spoilt(TENSOR, lambda x: x[:2]),
     "another width": spoilt(TENSOR, lambda x: x[..., :-1]),
     "fewer dimensions": spoilt(TENSOR, lambda x: x[..., 0]),
@@ -140,9 +152,12 @@ WRONG = {
     "a number for a tensor": spoilt(TENSOR, lambda x: 1),
     "a tensor for a number": spoilt(NUMBER, lambda x: torch.ones(4)),
     "a negative position": spoilt(NUMBER, lambda x: -8),
-    "a piece beyond the span": put("batches/piece", 5),
-    "a piece of another kind": put("batches/piece", "one"),
-    "a piece that begins fresh": put("batches/piece", 0),
+    "a row's start missing": lambda state: state["batches"]["rows"][0].pop(),
+    "a start before the text": lambda state: state["batches"]["rows"][0].__setitem__(1, -1),
+    "a start after the text": lambda state: state["batches"]["rows"][0].__setitem__(1, 10**6),
+    "a start of another kind": lambda state: state["batches"]["rows"][0].__setitem__(1, 1.0),
+    "no rows": lambda state: state["batches"].pop("rows"),
+    "batches of another kind": put("batches/taken", "one"),
 }
 
 
@@ -165,7 +180,7 @@ def test_a_state_that_is_not_finite_is_not_kept(tmp_path, monkeypatch):
     def learn_and_spoil(trainer, step, listens):
         found = learn(trainer, step, listens)
         if step == 8:
-            next(x for x in leaves(trainer.carried[0]) if torch.is_tensor(x)).fill_(float("inf"))
+            next(x for x in leaves(trainer.carried[1][0]) if torch.is_tensor(x)).fill_(float("inf"))
         return found
 
     monkeypatch.setattr(Trainer, "_learn", learn_and_spoil)
@@ -188,12 +203,12 @@ def test_rows_are_put_together_and_shared_out_in_their_order(tmp_path):
     made = parts.make(small(**CUT), RunFolder(tmp_path), CPU)
     inputs, _ = made.batches.next()
     whole = made.model.detach(made.model(inputs).state)
-    halves = shared(leaves(whole), 2, made.model, CPU, ALONE)
+    halves = shared(leaves(whole), pattern(made.model, CPU), 2, ALONE)
     assert len(halves) == 2 and [type(x) for x in halves[0]] == [type(x) for x in whole]
     assert all(type(a) is type(b) for a, b in zip(halves[1][0], whole[0]))
     again = gathered(halves, ALONE)
     assert all(torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in zip(again, leaves(whole), strict=True))
-    assert rebuilt(whole, iter(leaves(whole)))[0].position == 24
+    assert rebuilt(whole, iter(leaves(whole)))[0].position == 20
 
 
 def test_it_belongs_to_the_run(whole):
