@@ -35,7 +35,9 @@ class Preset:
     checkpoint_blocks: bool = False
     """Recompute activations block by block in the backward pass: less memory, a third more time."""
     carry: int = 0
-    """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do."""
+    """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do.
+
+    More than 0 takes memory for the states of `carry + 1` batches: see `nlcore.tasks.Batches`."""
     reads: str = "boundary"
     """Where a token reads the main memory: see `SelfModifyingTitans`."""
     links: str = "plain"

@@ -22,14 +22,15 @@ QUICK = ["--data", str(TEXT), "--batch", "1", "--context", "32", "--threads", "1
 
 def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
     run = str(tmp_path / "run")
-    assert main(["--size", "tiny", "--model", "transformer", "--run", run, "--steps", "2", "--seed", "5", *QUICK]) == 0
+    chosen = ["--size", "tiny", "--model", "transformer", "--steps", "2", "--carry", "1", "--seed", "5"]
+    assert main([*chosen, "--run", run, *QUICK]) == 0
     printed = capsys.readouterr().out
     for text in ("transformer tiny", "Device   cpu", "bits per byte", "order-1 entropy", "tokens/s", run):
         assert text in printed
     assert main(["--resume", run, "--steps", "3"]) == 0
     assert read_json(RunFolder(run).status)["result"]["steps"] == 3
     stored = read_json(RunFolder(run).config)["config"]
-    assert (stored["seed"], stored["preset"]["batch"]) == (5, 1)
+    assert (stored["seed"], stored["preset"]["batch"], stored["preset"]["carry"]) == (5, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,11 @@ def test_a_run_folder_that_cannot_be_one_gets_one_sentence(tmp_path, monkeypatch
 
 
 def test_the_comparison_gives_both_the_same_time(tmp_path):
-    printed = compare(small(), tmp_path / "pair")
+    printed = compare(small(carry=1), tmp_path / "pair")
     hope, rival = (read_json(RunFolder(tmp_path / "pair" / name).status)["result"] for name in ("hope", "transformer"))
-    budget = read_json(RunFolder(tmp_path / "pair" / "transformer").config)["config"]["seconds"]
+    configs = [read_json(RunFolder(tmp_path / "pair" / name).config)["config"] for name in ("hope", "transformer")]
+    assert [config["preset"]["carry"] for config in configs] == [1, 0]
+    budget = configs[1]["seconds"]
     assert hope["steps"] == 12 and budget == hope["seconds"] <= rival["seconds"]
     assert hope["order1_entropy"] == rival["order1_entropy"] and rival["bits_per_byte_eta_0"] is None
     lines = printed.splitlines()
