@@ -1,4 +1,11 @@
-"""Does a memory that was trained to last go on to profit from what it reads, far beyond the training's context?"""
+"""Does a memory that was trained to last go on to profit from what it reads, far beyond the training's context?
+
+    python -m experiments.lasting
+
+A model whose windows all begin fresh has never seen a memory that is older than a window. With `carry` it trains on
+windows that follow each other in the text, with its state carried on and the gradient cut between them. How that
+turns out stands against the position in a long text, beside the same bytes read from fresh states.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -38,8 +45,9 @@ def positions(model: LanguageModel, tokenizer: Tokenizer, data: str, context: in
     eta_0: (PIECES,) reading on without a write in context; only for a model with memories.
     gain: (PIECES,) afresh less reading_on: on the same bytes, so that the text's own ups and downs fall out of it.
     gain_error: (PIECES,) the gain's standard error over stretches.
-    first, last, rise, rise_error: reading_on at the first and the last piece, the last less the first, and its error.
-    last_gain, last_gain_error: the last of `gain` and of `gain_error`; mean_gain: over all pieces but the first.
+    rise, rise_error: reading_on at the last piece less that at the first, other text, and its standard error.
+    mean_reading_on, mean_afresh: over all pieces; mean_gain: over all but the first.
+    last_gain, last_gain_error: the last of `gain` and of `gain_error`.
     """
     tokens = tasks.prepare(tasks.load(data), tokenizer).validation
     held_out = HeldOut(tokens, tokenizer, context, batch=STRETCHES)
@@ -55,8 +63,8 @@ def positions(model: LanguageModel, tokenizer: Tokenizer, data: str, context: in
             figures["eta_0"] = measure(reading_on).mean(0)
     lists = {name: np.round(values, 5).tolist() for name, values in figures.items()}
     return lists | {
-        "first": lists["reading_on"][0],
-        "last": lists["reading_on"][-1],
+        "mean_reading_on": float(on.mean()),
+        "mean_afresh": float(fresh.mean()),
         "rise": float(rise.mean()),
         "rise_error": float(_error(rise)),
         "last_gain": lists["gain"][-1],
@@ -82,8 +90,8 @@ EXPERIMENT = Experiment(
     rates=(2e-3, 4e-3, 8e-3),
     seeds=(0, 1, 2),
     run=run,
-    columns={"bits_per_byte_eta_0": "eta 0", "first": "piece 1", "last": "piece 16", "mean_gain": "gain, 2 to 16",
-             "last_gain": "gain, 16", "last_gain_error": "error"},
+    columns={"bits_per_byte_eta_0": "eta 0", "mean_afresh": "pieces afresh", "mean_reading_on": "reading on",
+             "mean_gain": "gain, pieces 2 to 16", "last_gain": "gain, piece 16", "last_gain_error": "its error"},
 )
 
 if __name__ == "__main__":

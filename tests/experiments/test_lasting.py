@@ -30,7 +30,8 @@ def test_the_figures_fit_together(tmp_path, model):
     assert gain[0] == found["gain_error"][0] == 0 and np.abs(gain[1:]).max() > 0
     assert found["rise"] == pytest.approx(on[-1] - on[0], abs=2e-5) and found["rise_error"] > 0
     assert found["mean_gain"] == pytest.approx(gain[1:].mean(), abs=2e-5)
-    assert (found["first"], found["last"]) == (on[0], on[-1]) and found["last_gain"] == gain[-1]
+    means = [found["mean_reading_on"], found["mean_afresh"]]
+    assert means == pytest.approx([on.mean(), fresh.mean()], abs=2e-5) and found["last_gain"] == gain[-1]
     assert set(lasting.EXPERIMENT.columns) <= found.keys() | {"bits_per_byte_eta_0"}
 
 

@@ -9,6 +9,7 @@ from nlcore.models import MODELS, PRESETS, build
 from tests.train.small import small
 
 KINDS = dict(plain={}, momentum=dict(momentum=True), six=dict(adaptive_q=True), printed=dict(pull_to_start=False))
+KINDS |= dict(before=dict(reads="before"), after=dict(reads="after"))
 
 
 def tensors(state):
