@@ -107,7 +107,9 @@ def _batches(state: dict[str, Any], parts: Parts) -> bool:
     numbers = [place["seed"], place["epoch"], place["position"], trial.taken]
     for lane, starts in trial.rows.items():
         numbers += [lane, *starts]
-        if len(starts) != trial.batch or not 0 <= lane <= trial.carry or not 0 <= min(starts) <= max(starts) <= trial.last:
+        if len(starts) != trial.batch or not 0 <= lane < trial.lanes:
+            return False
+        if not 0 <= min(starts) <= max(starts) <= trial.last:
             return False
     whole = all(type(number) is int for number in numbers)
     return whole and place["seed"] == parts.batches.seed and 0 <= place["position"] <= len(trial.starts)

@@ -97,6 +97,20 @@ def test_lanes_take_turns_at_all_windows_of_their_spans(carry):
     assert all(one != other for one, other in zip(begun, begun[1:]))
 
 
+@pytest.mark.parametrize(("batch", "pieces"), [(64, [0, 1, 2, 3, 0]), (40, [0, 1, 2, 3, 0]), (32, [0, 2, 1, 3, 2]),
+                                                (20, [0, 1, 2, 1, 2]), (16, [0, 1, 2, 3, 1])])  # fmt: skip
+def test_there_are_no_more_lanes_than_it_takes(batch, pieces):
+    """Each lane goes on through its spans, whatever their number."""
+    batches, found, ends = Batches(TOKENS, batch=batch, context=8, seed=1, carry=3), [], {}
+    for _ in range(24):
+        lane, piece = batches.lane, batches.piece
+        inputs, _ = batches.next()
+        assert piece == 0 or lane not in ends or torch.equal(inputs[:, 0], ends[lane])
+        found.append(piece)
+        ends[lane] = inputs[:, -1] + 1
+    assert found[:5] == pieces and batches.lanes == max(1, 64 // batch) == len(ends)
+
+
 def test_with_carry_too_an_epoch_covers_the_text_and_nothing_twice():
     batches = Batches(TOKENS, batch=1, context=10, seed=3, carry=4)
     for epoch in range(5):
