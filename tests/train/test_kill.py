@@ -20,7 +20,7 @@ SETTINGS = (("lr_scale", None, 0.5), ("period", "cms-1", 3), ("level_lr", "memor
 
 
 def config():
-    return small(steps=STEPS, report_every=1, checkpoint_every=5, validate_every=20)
+    return small(steps=STEPS, carry=6, report_every=1, checkpoint_every=5, validate_every=20)
 
 
 def steer(folder):
