@@ -61,8 +61,8 @@ class Attention(nn.Module):
         return self.w_out(y.transpose(1, 2).flatten(2)), AttentionState(k, v), None
 
     def detach(self, state: AttentionState) -> AttentionState:
-        """The state without gradient."""
-        return AttentionState(state.k.detach(), state.v.detach())
+        """The state without gradient, and without the activations that it is a view of."""
+        return AttentionState(state.k.detach().clone(), state.v.detach().clone())
 
     def attach(self, detached: AttentionState) -> AttentionState:
         """The state that `detach` made is one to go on from: no parameter is part of it."""

@@ -118,12 +118,15 @@ class SelfModifyingTitans(nn.Module):
         )
 
     def detach(self, state: SelfModifyingState) -> SelfModifyingState:
-        """The state without gradient, its memories told from their starts: for `attach`, after an outer step too."""
+        """The state without gradient, its memories told from their starts: for `attach`, after an outer step too.
+
+        Nothing in it is a view, so that none of the call's activations stays for its sake.
+        """
         return SelfModifyingState(
             self.projections.detach(state.projections, self.pull_to_start),
             self.memory.detach(state.memory, self.pull_to_start),
-            Tokens(*(x.detach() for x in state.open)),
-            state.tail.detach(),
+            Tokens(*(x.detach().clone() for x in state.open)),
+            state.tail.detach().clone(),
             state.position,
         )
 

@@ -33,6 +33,7 @@ def test_what_is_read_after_it_is_what_two_calls_give(kind, cut):
     state = model(tokens[:, :cut]).state
     kept = model.detach(state)
     assert not any(x.requires_grad for x in tensors(kept))
+    assert all(x.untyped_storage().nbytes() == x.nbytes for x in tensors(kept))  # no activation stays for its sake
     after = model.attach(kept)
     for one, other in zip(tree_leaves(after), tree_leaves(state), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
