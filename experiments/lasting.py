@@ -20,8 +20,8 @@ from nlcore.train import device, load
 from nlcore.train.evaluate import HeldOut
 from nlcore.train.positions import afresh, by_position, reading_on, through_a_window
 
+from experiments import language
 from experiments.experiment import Arm, Experiment, main
-from experiments.language import configure, language_model
 
 PIECES = 16
 """Of one training context each, in a stretch of held-out text."""
@@ -30,11 +30,16 @@ STRETCHES = 32
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
     """A run of `language_model`, and its bits per byte by position: see `positions`."""
-    figures = language_model(settings, rate, seed, folder)
+    figures = language.language_model(settings, rate, seed, folder)
     if figures["bits_per_byte"] is None:
         return figures
-    config = configure(settings, rate, seed)
+    config = language.configure(settings, rate, seed)
     return figures | positions(*load(folder), config.data, config.preset.context)
+
+
+def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str, Any]:
+    """As a language model's, and what is read with it."""
+    return language.configuration(settings, rate, seed) | {"stretches": STRETCHES, "pieces": PIECES}
 
 
 def positions(model: LanguageModel, tokenizer: Tokenizer, data: str, context: int) -> dict[str, Any]:
@@ -90,6 +95,7 @@ EXPERIMENT = Experiment(
     rates=(2e-3, 4e-3, 8e-3),
     seeds=(0, 1, 2),
     run=run,
+    configuration=configuration,
     columns={"bits_per_byte_eta_0": "eta 0", "mean_afresh": "pieces afresh", "mean_reading_on": "reading on",
              "mean_gain": "gain, pieces 2 to 16", "last_gain": "gain, piece 16", "last_gain_error": "its error"},
 )

@@ -36,7 +36,7 @@ def test_the_figures_fit_together(tmp_path, model):
 
 
 def test_a_run_that_diverged_has_no_positions(tmp_path, monkeypatch):
-    monkeypatch.setattr(lasting, "language_model", lambda *_: {"bits_per_byte": None})
+    monkeypatch.setattr(lasting.language, "language_model", lambda *_: {"bits_per_byte": None})
     assert lasting.run(HERE, 1e-2, 0, tmp_path) == {"bits_per_byte": None}
 
 
@@ -50,4 +50,5 @@ def test_memories_write_again_after_the_measure(tmp_path):
 def test_the_arms_make_sense():
     assert "20 runs in all" in introduction(lasting.EXPERIMENT, 2)
     for arm in lasting.EXPERIMENT.arms:
-        lasting.EXPERIMENT.configuration(arm.settings, 4e-3, 0)
+        decided = lasting.EXPERIMENT.configuration(arm.settings, 4e-3, 0)
+        assert decided["stretches"] == 5 and decided["config"]["preset"]["carry"] == arm.settings["carry"]
