@@ -62,7 +62,7 @@ class LevelOptimizer:
     regard for the gradient's scale, sum and mean of the gradients differ only for the clip
     and for eps: the mean is taken, so that both treat every level alike.
 
-    What is counted in what, for a level that fires rarely:
+    What is counted in what, for a level that fires rarely (`experiments/slow_levels.py` compares):
 
     - The rate of a firing is the mean of the rates of its steps, so that a level whose first
       period reaches beyond the warm-up begins with a small step, as all others do.
