@@ -10,7 +10,7 @@ from experiments import language
 from experiments.experiment import Arm, Experiment, main
 from experiments.rules import RULES
 
-SIZE = dict(dim=128, depth=2, heads=4, context=256, batch=4, steps=380)
+SIZE = dict(dim=128, depth=2, heads=4, context=256, batch=4, steps=380, rate_power=0.0)
 SIZE |= dict(hidden=32, chunks=(16, 64), reads="boundary", carry=0)  # of Hope alone, and yet part of what is stored
 LINKS = SIZE | dict(model="hope-attention", links="gated")
 SLOW = LINKS | dict(periods=(1, 4, 16))
@@ -44,6 +44,7 @@ EXPERIMENT = Experiment(
         Arm("one plain link, period 1", PLAIN | dict(periods=(1,)), minutes=0.4),
         Arm("periods 1 4 16, rate of the firing's step", SLOW | dict(rule="rate of the firing"), minutes=0.4),
         Arm("periods 1 4 16, scaled as large batches", SLOW | dict(rule="large batch"), minutes=0.4),
+        Arm("periods 1 4 16, rate over sqrt(period)", SLOW | dict(rate_power=-0.5), minutes=0.4),
     ),
     rates=(1e-3, 2e-3, 4e-3),
     seeds=(0, 1, 2),

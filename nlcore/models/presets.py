@@ -42,6 +42,8 @@ class Preset:
     """Where a token reads the main memory: see `SelfModifyingTitans`."""
     links: str = "plain"
     """Of the continuum memory: see `ContinuumMemory`."""
+    rate_power: float = 0.0
+    """A level's learning rate is multiplied by its period to this power."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):

@@ -86,6 +86,7 @@ class LevelOptimizer:
         clock: holds each level's period, in steps.
         lr: learning rate; `step` may give another.
         clip: largest global gradient norm over the levels that fire together.
+        power: a level's rate is multiplied by `period**power`; -0.5 makes the steps of rare levels smaller.
 
     Raises ValueError when the clock, or a loaded state, keeps other levels, or when a
     group brings a learning rate of its own: the rate is the level's.
@@ -98,8 +99,9 @@ class LevelOptimizer:
         lr: float,
         betas: tuple[float, float] = (0.9, 0.95),
         clip: float = 1.0,
+        power: float = 0.0,
     ) -> None:
-        self.clock, self.lr, self.clip = clock, lr, clip
+        self.clock, self.lr, self.clip, self.power = clock, lr, clip, power
         _check_levels("the clock", clock.periods, levels)
         _check_rates(levels)
         self.optimizers = {name: torch.optim.AdamW(groups, lr=lr, betas=betas) for name, groups in levels.items()}
@@ -147,7 +149,8 @@ class LevelOptimizer:
         self.calls[name], self.rates[name] = 0, 0.0
         if calls > 1 and grads:
             torch._foreach_div_(grads, calls)
-        return rate / max(calls, self.clock.periods[name]) * self.scales[name]
+        period = self.clock.periods[name]
+        return rate / max(calls, period) * period**self.power * self.scales[name]
 
     def _step_level(self, name: str, lr: float | None) -> LevelReport | None:
         """Lets the level fire at the rate `lr`, if any, and reports."""

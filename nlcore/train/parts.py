@@ -99,4 +99,4 @@ def optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
     }
     for name, parameter in model.named_parameters():
         groups[model.level_of(name)][id(parameter) not in matrices]["params"].append(parameter)
-    return LevelOptimizer(groups, Clock(periods), lr, BETAS, CLIP)
+    return LevelOptimizer(groups, Clock(periods), lr, BETAS, CLIP, model.preset.rate_power)
