@@ -32,7 +32,15 @@ class LargeBatch(LevelOptimizer):
         super()._fire(name, lr * period**0.5)
 
 
+class NeverFires(LevelOptimizer):
+    """The control: levels of a period above 1 stay at their start, as random features."""
+
+    def _fire(self, name: str, lr: float) -> None:
+        super()._fire(name, lr if self.clock.periods[name] == 1 else 0.0)
+
+
 RULES: dict[str, type[LevelOptimizer]] = {
     "rate of the firing": RateOfTheFiring,
     "large batch": LargeBatch,
+    "never": NeverFires,
 }

@@ -45,6 +45,7 @@ EXPERIMENT = Experiment(
         Arm("periods 1 4 16, rate of the firing's step", SLOW | dict(rule="rate of the firing"), minutes=0.4),
         Arm("periods 1 4 16, scaled as large batches", SLOW | dict(rule="large batch"), minutes=0.4),
         Arm("periods 1 4 16, rate over sqrt(period)", SLOW | dict(rate_power=-0.5), minutes=0.4),
+        Arm("periods 1 4 16, the slow ones never learn", SLOW | dict(rule="never"), minutes=0.4),
     ),
     rates=(1e-3, 2e-3, 4e-3),
     seeds=(0, 1, 2),

@@ -43,7 +43,7 @@ class Preset:
     links: str = "plain"
     """Of the continuum memory: see `ContinuumMemory`."""
     rate_power: float = 0.0
-    """A level's learning rate is multiplied by its period to this power."""
+    """A level's learning rate is multiplied by its period to this power, from -1 to 1."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):
@@ -57,7 +57,7 @@ class Preset:
 PRESETS = {
     preset.name: replace(preset, links="gated")
     for preset in (
-        Preset("tiny", 128, 2, 4, 32, (16, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256),
+        Preset("tiny", 128, 2, 4, 32, (16, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256, rate_power=-0.5),
         Preset("laptop", 256, 8, 4, 64, (32, 128), (1, 4, 16), 512, 16, 5_000, 2e-3, "bytes", 256, True),
         Preset("160m", 896, 14, 14, 64, (64, 256), (1, 4, 16, 64), 2048, 64, 20_000, 1e-3, "bpe", 32_768, True),
         Preset("760m", 1536, 24, 16, 96, (64, 256), (1, 4, 16, 64), 4096, 128, 57_000, 6e-4, "bpe", 32_768, True),

@@ -92,6 +92,9 @@ class TrainConfig:
         _whole("seed", self.seed, 0, LARGEST_SEED)
         _whole("threads", self.threads, 0, MOST_THREADS)
         _positive("lr", self.preset.lr, LARGEST_RATE)
+        power = self.preset.rate_power
+        if type(power) not in (int, float) or not -1 <= power <= 1:
+            raise TrainError(f"rate_power is {power!r}: give a number from -1 to 1.")
         if self.seconds is not None:
             _positive("seconds", self.seconds, math.inf)
         if self.micro_batch is not None:

@@ -8,7 +8,7 @@ from nlcore.levels import Clock
 from nlcore.optim import LevelOptimizer
 from nlcore.train import parts
 
-from experiments.rules import LargeBatch, RateOfTheFiring
+from experiments.rules import LargeBatch, NeverFires, RateOfTheFiring
 from experiments.slow_levels import EXPERIMENT, configuration, run
 from tests.train.small import SIZES, TEXT
 
@@ -28,7 +28,7 @@ def trained(rule, periods, steps=12):
     return leveled, {name: weight.detach() for name, weight in weights.items()}
 
 
-@pytest.mark.parametrize("rule", [RateOfTheFiring, LargeBatch])
+@pytest.mark.parametrize("rule", [RateOfTheFiring, LargeBatch, NeverFires])
 def test_at_period_one_every_rule_is_ordinary_training_bitwise(rule):
     _, one = trained(rule, {"a": 1, "b": 1})
     _, other = trained(LevelOptimizer, {"a": 1, "b": 1})
@@ -48,6 +48,11 @@ def test_a_large_batch_has_a_larger_rate_and_shorter_moments():
     assert group["lr"] == pytest.approx(2 * (9 + 10 + 11 + 12) / 4 * 1e-3)
     assert group["betas"] == pytest.approx((0.9**4, 0.95**4))
     assert leveled.optimizers["a"].param_groups[0]["betas"] == (0.9, 0.95)
+
+
+def test_slow_levels_that_never_learn_stay_where_they_are():
+    _, weights = trained(NeverFires, {"a": 1, "b": 4})
+    assert (weights["a"] != 0).all() and (weights["b"] == 0).all()
 
 
 @pytest.mark.parametrize("arm", EXPERIMENT.arms, ids=lambda arm: arm.name)

@@ -231,6 +231,15 @@ def test_a_firing_takes_the_mean_of_the_rates_of_its_steps_so_that_every_level_w
     assert found == {4: pytest.approx(2 * 2.5e-3), 8: pytest.approx(2 * 5e-3)}
 
 
+@pytest.mark.parametrize("power", [-0.5, 0.5])
+def test_the_rate_of_a_level_depends_on_its_period_to_a_power(power):
+    net = network()
+    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    leveled.power = power
+    assert rates_of_firings(leveled, net, [1e-3] * 4) == {4: pytest.approx(1e-3 * 4**power)}
+    assert leveled.optimizers["fast"].param_groups[0]["lr"] == 1e-3
+
+
 def test_a_period_made_shorter_fires_once_with_the_mean_of_all_that_waited():
     net = network()
     leveled = optimizer(net, {"fast": 1, "slow": 16})

@@ -47,6 +47,8 @@ def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
         (dict(context=1), "context is 1: give a whole number, 2 or more"),
         (dict(lr=0.0), "lr is 0.0: give a number above 0"),
         (dict(lr=float("nan")), "lr is nan"),
+        (dict(rate_power=float("nan")), "rate_power is nan: give a number from -1 to 1"),
+        (dict(rate_power="less"), "rate_power is 'less'"),
         (dict(lr=1e38), "lr is 1e+38: give a number above 0 and at most 1000"),
         (dict(seconds=-3.0), "seconds is -3.0: give a number above 0"),
         (dict(steps=5, seconds=5.0), "Both steps and seconds were given"),

@@ -30,7 +30,7 @@ FIRST = {
     "micro_batch": None, "report_every": 10, "validate_every": 100, "checkpoint_every": 100, "keep": 3,
     "validation_windows": 32, "final_windows": 256,
 }  # fmt: skip
-LATER = {"reads": "boundary", "carry": 0, "links": "plain"}
+LATER = {"reads": "boundary", "carry": 0, "links": "plain", "rate_power": 0.0}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
@@ -52,7 +52,7 @@ def content(folder):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    folder = new(small(steps=4, links="plain"), tmp_path_factory.mktemp("old") / "run")
+    folder = new(small(steps=4, links="plain", rate_power=0.0), tmp_path_factory.mktemp("old") / "run")
     train(folder)
     return grown_old(folder)
 
@@ -69,7 +69,7 @@ def test_an_old_run_opens_everywhere(done):
     run = attach(done.path)
     assert (run.status()["state"], run.facts()["threads"], len(run.metrics())) == ("done", 1, 2)
     model, _ = load(done.path)
-    assert model.preset == run.config().preset == small(steps=4, links="plain").preset
+    assert model.preset == run.config().preset == small(steps=4, links="plain", rate_power=0.0).preset
     assert PromptBox(done.path).first.given > 0
     plt.close(plots.level_score(done.path))
     opened = Dashboard(done.path)
