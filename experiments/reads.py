@@ -9,7 +9,9 @@ C x C, and hands the newest tokens to the memory; so the chunk may be longer, wh
 from experiments.experiment import Arm, Experiment, main
 from experiments.language import language_model
 
-SIZE = dict(dim=128, depth=2, heads=4, hidden=32, periods=(1, 4, 16), context=256, batch=4, steps=380, carry=0)
+SIZE = dict(
+    dim=128, depth=2, heads=4, hidden=32, periods=(1, 4, 16), rate_power=0.0, context=256, batch=4, steps=380, carry=0
+)
 """What all arms share: `tiny` as it was when this was asked."""
 
 
