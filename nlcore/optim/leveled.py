@@ -66,8 +66,8 @@ class LevelOptimizer:
 
     - The rate of a firing is the mean of the rates of its steps, so that a level whose first
       period reaches beyond the warm-up begins with a small step, as all others do. In a short
-      training it is best made smaller still, by `power`: a level that fires 23 times at the
-      rate of all others is worse than one that never learns.
+      training it is best made smaller still, by `power`: a level that fires 23 times did worse
+      at the rate of all others than at a quarter of it.
     - Betas and bias correction count firings: each is a step of AdamW on a batch `period`
       times as large.
     - Weight decay acts at a firing, in proportion to its rate: once in a period, as the
