@@ -10,9 +10,10 @@ from experiments.experiment import Arm, Experiment, main
 from experiments.language import language_model
 
 SIZE = dict(
-    dim=128, depth=2, heads=4, hidden=32, periods=(1, 4, 16), rate_power=0.0, context=256, batch=4, steps=380, carry=0
-)
-"""What all arms share: `tiny` as it was when this was asked."""
+    dim=128, depth=2, heads=4, hidden=32, narrow_rates=True, projections_share=0.1, periods=(1, 4, 16), links="gated",
+    rate_power=0.0, context=256, batch=4, steps=380, carry=0,
+)  # fmt: skip
+"""What all arms share, whatever `tiny` is when this is read."""
 
 
 def arm(name: str, reads: str, chunks: tuple[int, int]) -> Arm:

@@ -6,12 +6,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlcore.memory import ResidualMLP, State, Weights
+from nlcore.memory import NarrowMLP, ResidualMLP, State, Weights
 
 
 def unit(x: Tensor) -> Tensor:
     """`x` scaled to length one along its last dimension; shorter than 1e-3 it stays short."""
     return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + 1e-6)
+
+
+def bounded(answer: Tensor) -> Tensor:
+    """A memory's answer (..., d) as a value to learn: of length one, or a single number (d = 1) between -1 and 1."""
+    return unit(answer) if answer.shape[-1] > 1 else answer * torch.rsqrt(1 + answer.square())
 
 
 class Tokens(NamedTuple):
@@ -34,7 +39,7 @@ class Tokens(NamedTuple):
 
 
 class MemoryGroup(nn.Module):
-    """M memories a head, each `M(x) = x + W_1 silu(W_2 x)` (eq. 89), with learnt starts.
+    """M memories a head, each a `ResidualMLP` (eq. 89) or, if narrow, a `NarrowMLP`, with learnt starts.
 
     The starts belong to the slow level and receive gradient through every write; the
     states, (B, M, H, out, in) a layer, belong to the in-context level. `OpenChunk` writes them.
@@ -42,11 +47,16 @@ class MemoryGroup(nn.Module):
     Args:
         names: one name a memory.
         heads, width, hidden: H, d, and the hidden width of the MLPs.
+        share: the part of eta and of the budget with which they are written.
+        narrow: answers are one number, else d of them.
     """
 
-    def __init__(self, names: tuple[str, ...], heads: int, width: int, hidden: int) -> None:
+    def __init__(
+        self, names: tuple[str, ...], heads: int, width: int, hidden: int, share: float = 1.0, narrow: bool = False
+    ) -> None:
         super().__init__()
-        self.names, self.architecture = names, ResidualMLP(width, hidden)
+        self.share = share
+        self.names, self.architecture = names, (NarrowMLP if narrow else ResidualMLP)(width, hidden)
         self.eta_scale = 1.0  # steers this group from outside; 0 and its memories stay at their starts
         # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes
         # of them a vector about as long as the residual, so k, v and q start apart.
@@ -77,5 +87,5 @@ class MemoryGroup(nn.Module):
         return State(start, memory, detached.momentum)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
-        """Answers of all memories to the same inputs (B, H, T, d): (B, M, H, T, d)."""
+        """Answers of all memories to the same inputs (B, H, T, d): (B, M, H, T, d), or 1 for d if narrow."""
         return self.architecture.read(weights, x[:, None])

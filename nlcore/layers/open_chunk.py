@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
+from nlcore.layers.memory_group import MemoryGroup, Tokens, bounded
 from nlcore.memory import L2, State, Weights
 from nlcore.ops.delta_rule import Chunk, Decays, Inside, share_budget
 
@@ -25,11 +25,11 @@ class Written(NamedTuple):
 class OpenChunk:
     """Tokens of one chunk under way, and their gradients at the state that it began with (eq. 86-90).
 
-    Each memory makes its own value, `unit(M(v))` (eq. 83-85), and learns it under the shared
+    Each memory makes its own value, `bounded(M(v))` (eq. 83-85), and learns it under the shared
     key, layer by layer. Groups whose chunks agree are learnt together, as one batch of memories.
 
     Args:
-        groups: the groups that learn it; the memory that is read inside the chunk is the last one's last.
+        groups: those that learn it, of one architecture; what is read inside the chunk is the last one's last memory.
         states: the state of each group when the chunk began.
         tokens: those of the chunk so far, 1 to C.
         budget: that of `share_budget`: one number, or one a head, (H, 1).
@@ -48,7 +48,7 @@ class OpenChunk:
     ) -> None:
         self.groups, self.state, self.budget = groups, _joined(states), budget
         self.pull_to_start, self.architecture = pull_to_start, groups[0].architecture
-        value = unit(self.architecture.read(self.state.memory, tokens.v[:, None]))
+        value = bounded(self.architecture.read(self.state.memory, tokens.v[:, None]))
         self.layers = self.architecture.gradients(
             self.state.memory, tokens.k[:, None], lambda answer: L2().gradient(answer, value)
         )
@@ -89,7 +89,7 @@ class OpenChunk:
             chunk = Chunk(
                 layer.x,
                 layer.delta,
-                share_budget(self.overlaps[index], self.eta, self.budget),
+                self._rates(index),
                 self.decays,
                 self.state.memory[index],
                 self._momentum(index),
@@ -101,6 +101,12 @@ class OpenChunk:
         memory, momentum = zip(*written)
         new = State(self.state.start, memory, momentum if self.state.momentum else ())
         return self._parted(new, report)
+
+    def _rates(self, index: int) -> Tensor:
+        """The rates of one layer's write, each group's its share of what the budget leaves."""
+        rates = share_budget(self.overlaps[index], self.eta, self.budget)
+        parts = rates.split([len(group.names) for group in self.groups], dim=1)
+        return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 
     def _start(self, index: int) -> Tensor | None:
         return self.state.start[index] if self.pull_to_start else None

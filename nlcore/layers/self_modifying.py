@@ -1,5 +1,6 @@
 """Self-modifying Titans: memories that make their own keys, values and rates, and rewrite themselves."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from nlcore.layers.open_chunk import OpenChunk, Written
 from nlcore.memory import State
 
 CONVOLUTION = 4
+GROUPS = ("projections", "rate_memories", "memory")
 READS = ("boundary", "before", "after")
 STABLE = 0.5
 """The largest write budget at which a chunk of any length is proved stable."""
@@ -23,6 +25,8 @@ class SelfModifyingState(NamedTuple):
 
     projections: State
     """The memories that make k, v, eta, alpha (and q): (B, M, H, out, in)."""
+    rate_memories: State | tuple[()]
+    """Those of eta and alpha, if they are narrow and so have a group of their own; else empty."""
     memory: State
     """The main memory: (B, 1, H, out, in)."""
     open: Tokens
@@ -49,8 +53,9 @@ class SelfModifyingTitans(nn.Module):
     A chunk that is still open when the call ends waits in the state: two calls equal one,
     wherever the cut.
 
-    Stable by construction, at every setting: keys, values and inputs have length one; rates
-    share a budget (`ops/delta_rule`), which momentum makes 1 - theta times as large.
+    Stable by construction: keys, values and inputs have length one; rates share a budget
+    (`ops/delta_rule`), which momentum makes 1 - theta times as large; and what makes the next
+    key is written with a small share of it.
 
     Args:
         dim: width of the input and of the output.
@@ -65,7 +70,13 @@ class SelfModifyingTitans(nn.Module):
             That is no narrow bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1.
         pull_to_start: retention towards the learnt start, or plain decay as printed, which
             shrinks the memories towards zero even where nothing is written (eta 0).
+        projections_share: the part of eta and of the budget with which all memories but the main
+            one are written. They make the key and the rates of their own next write, so what
+            they write comes back to them: with 1, one token that repeats lets gradients grow
+            without end, which is there for runs that were begun so.
         reads: where the main memory is read: "boundary", "before" or "after".
+        narrow_rates: the memories of eta and alpha answer one number a head (`NarrowMLP`), to which a slow
+            vector adds what it reads from their input; by default they answer a vector, which it reads.
 
     Raises ValueError, with one sentence, for sizes that do not fit together.
     """
@@ -81,15 +92,19 @@ class SelfModifyingTitans(nn.Module):
         eta_max: float = 0.5,
         pull_to_start: bool = True,
         reads: str = "boundary",
+        narrow_rates: bool = False,
+        projections_share: float = 0.1,
     ) -> None:
         super().__init__()
-        _check(dim, heads, chunks, eta_max, reads)
+        _check(dim, heads, chunks, eta_max, reads, projections_share)
         self.heads, self.width, self.chunks, self.eta_max = heads, dim // heads, tuple(chunks), eta_max
         self.pull_to_start, self.reads = pull_to_start, reads
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
-        names = ("k", "v", "eta", "alpha") + ("q",) * adaptive_q
-        self.projections = MemoryGroup(names, heads, self.width, hidden)
-        self.memory = MemoryGroup(("memory",), heads, self.width, hidden)
+        sizes, rates, share = (heads, self.width, hidden), ("eta", "alpha"), projections_share
+        made = ("k", "v") + rates * (not narrow_rates) + ("q",) * adaptive_q
+        self.projections = MemoryGroup(made, *sizes, share=share)
+        self.rate_memories = MemoryGroup(rates, *sizes, share=share, narrow=True) if narrow_rates else None
+        self.memory = MemoryGroup(("memory",), *sizes)
         self.w_in = nn.Linear(dim, dim, bias=False)
         self.convolution = nn.Parameter(torch.randn(dim, 1, CONVOLUTION) * 0.2)
         self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
@@ -109,13 +124,9 @@ class SelfModifyingTitans(nn.Module):
         device = self.w_in.weight.device
         tokens = torch.zeros(batch, self.heads, 0, self.width, dtype=dtype, device=device)
         rates = tokens[..., 0]
-        return SelfModifyingState(
-            self.projections.start(batch, dtype, self.theta is not None),
-            self.memory.start(batch, dtype, self.theta is not None),
-            Tokens(tokens, tokens, rates, rates),
-            torch.zeros(batch, CONVOLUTION - 1, self.w_in.out_features, dtype=dtype, device=device),
-            0,
-        )
+        starts = self._by_group(lambda group: group.start(batch, dtype, self.theta is not None))
+        tail = torch.zeros(batch, CONVOLUTION - 1, self.w_in.out_features, dtype=dtype, device=device)
+        return SelfModifyingState(**starts, open=Tokens(tokens, tokens, rates, rates), tail=tail, position=0)
 
     def detach(self, state: SelfModifyingState) -> SelfModifyingState:
         """The state without gradient, its memories told from their starts: for `attach`, after an outer step too.
@@ -123,19 +134,23 @@ class SelfModifyingTitans(nn.Module):
         Nothing in it is a view, so that none of the call's activations stays for its sake.
         """
         return SelfModifyingState(
-            self.projections.detach(state.projections, self.pull_to_start),
-            self.memory.detach(state.memory, self.pull_to_start),
-            Tokens(*(x.detach().clone() for x in state.open)),
-            state.tail.detach().clone(),
-            state.position,
+            **self._by_group(lambda group, own: group.detach(own, self.pull_to_start), state),
+            open=Tokens(*(x.detach().clone() for x in state.open)),
+            tail=state.tail.detach().clone(),
+            position=state.position,
         )
 
     def attach(self, detached: SelfModifyingState) -> SelfModifyingState:
         """The state to go on from, from what `detach` made of an earlier one: see `MemoryGroup.attach`."""
-        return detached._replace(
-            projections=self.projections.attach(detached.projections, self.pull_to_start),
-            memory=self.memory.attach(detached.memory, self.pull_to_start),
-        )
+        return detached._replace(**self._by_group(lambda group, own: group.attach(own, self.pull_to_start), detached))
+
+    def _by_group(self, make: Callable[..., State], *states: SelfModifyingState) -> dict[str, State | tuple[()]]:
+        """What `make` makes of each group, and of its part of the states; () for a group that is not there."""
+        groups = {name: getattr(self, name) for name in GROUPS}
+        return {
+            name: () if group is None else make(group, *(getattr(state, name) for state in states))
+            for name, group in groups.items()
+        }
 
     def forward(
         self, x: Tensor, state: SelfModifyingState | None = None
@@ -165,11 +180,13 @@ class SelfModifyingTitans(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, self.width)).transpose(1, 2)
 
-    def rates(self, eta: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """eta and log alpha (B, H, T), from what their memories answered (B, H, T, d)."""
+    def rates(self, eta: Tensor, alpha: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """eta and log alpha (B, H, T), from their memories' answers to u (B, H, T, d): as wide as u, or one number."""
 
         def scalar(answer: Tensor, read: Tensor, bias: Tensor) -> Tensor:
-            return (answer * read[:, None]).sum(-1) + bias[:, None]
+            narrow = self.rate_memories is not None
+            number = answer.squeeze(-1) + (u * read[:, None]).sum(-1) if narrow else (answer * read[:, None]).sum(-1)
+            return number + bias[:, None]
 
         log_alpha = F.logsigmoid(scalar(alpha, self.read_alpha, self.bias_alpha))
         share = torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)) * self.eta_scale
@@ -194,14 +211,22 @@ class SelfModifyingTitans(nn.Module):
         while done < inputs.shape[2]:
             count = min(inputs.shape[2] - done, self.chunks[1] - state.position % self.chunks[1])
             part = slice(done, done + count)
-            made = self.projections.read(state.projections.memory, inputs[:, :, part])
-            k, v, eta, alpha = made[:, 0], made[:, 1], made[:, 2], made[:, 3]
-            q = made[:, 4] if queries is None else queries[:, :, part].to(inputs.dtype)
-            tokens = Tokens(unit(k), unit(v), *self.rates(eta, alpha))
+            u = inputs[:, :, part]
+            made = self._made(u, state)
+            q = made["q"] if queries is None else queries[:, :, part].to(inputs.dtype)
+            tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made["eta"], made["alpha"], u))
             answer, state = self._run_open(unit(q), tokens, state, log)
             answers.append(answer)
             done += count
         return torch.cat(answers, dim=2), state, log
+
+    def _made(self, u: Tensor, state: SelfModifyingState) -> dict[str, Tensor]:
+        """What every memory but the main one answers to the inputs (B, H, T, d), by name."""
+        made = {}
+        for name in GROUPS[:2]:
+            if (group := getattr(self, name)) is not None:
+                made |= dict(zip(group.names, group.read(getattr(state, name).memory, u).unbind(1)))
+        return made
 
     def _run_open(
         self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: "_Log"
@@ -217,8 +242,8 @@ class SelfModifyingTitans(nn.Module):
             answers.append(answer)
             done += count
         if state.position % self.chunks[1] == 0:
-            if not self._together:
-                state = self._close(self._chunk(("projections",), everything, state), ("projections",), state, log)
+            for names in self._written_at(1):
+                state = self._close(self._chunk(names, everything, state), names, state, log)
             everything = everything.part(0, 0)
         log.tokens.append(tokens)
         return torch.cat(answers, dim=2), state._replace(open=everything)
@@ -228,7 +253,7 @@ class SelfModifyingTitans(nn.Module):
     ) -> tuple[Tensor, SelfModifyingState]:
         """Answers to the last tokens of a chunk of which `seen` is what has come so far; written if that is all."""
         closes = seen.k.shape[2] == self.chunks[0]
-        names = ("projections", "memory") if self._together else ("memory",)
+        (names,) = self._written_at(0)
         chunk = self._chunk(names, seen, state) if closes or self.reads != "boundary" else None
         if self.reads == "boundary":
             answer = self.memory.read(state.memory.memory, q)[:, 0]
@@ -237,10 +262,15 @@ class SelfModifyingTitans(nn.Module):
         state = state._replace(position=state.position + q.shape[2])
         return answer, self._close(chunk, names, state, log) if closes else state
 
-    @property
-    def _together(self) -> bool:
-        """Whether all memories share one chunk: then they are written as one batch."""
-        return self.chunks[0] == self.chunks[1]
+    def _written_at(self, boundary: int) -> list[tuple[str, ...]]:
+        """Groups written at the main memory's boundary (0), or else at the projections' (1), those of a batch together.
+
+        Projections with the main memory's chunk and architecture are one batch with it.
+        """
+        together = self.chunks[0] == self.chunks[1]
+        if boundary == 0:
+            return [("projections", "memory") if together else ("memory",)]
+        return [("projections",)] * (not together) + [("rate_memories",)] * (self.rate_memories is not None)
 
     def _chunk(self, names: tuple[str, ...], tokens: Tokens, state: SelfModifyingState) -> OpenChunk:
         return OpenChunk(
@@ -271,8 +301,9 @@ class SelfModifyingTitans(nn.Module):
         waiting = eta.new_zeros(len(eta), max(position % self.chunks[0], 0 if log.memory else eta.shape[1]))
         surprise = torch.cat([w.surprise[:, 0] for w in log.memory] + [waiting], 1)[:, -eta.shape[1] :]
         report = {"surprise": surprise, "eta": eta, "alpha": alpha}
-        for group, writes in ((self.projections, log.projections), (self.memory, log.memory)):
-            for index, name in enumerate(group.names):
+        for group_name in GROUPS:
+            writes = getattr(log, group_name)
+            for index, name in enumerate(getattr(getattr(self, group_name), "names", ())):
                 per_write = {
                     "surprise": [w.surprise[:, index].mean() for w in writes],
                     "update": [w.update[index] for w in writes],
@@ -290,6 +321,7 @@ class _Log:
         self.tokens: list[Tokens] = []
         self.memory: list[Written | None] = []
         self.projections: list[Written | None] = []
+        self.rate_memories: list[Written | None] = []
 
 
 def _check_call(x: Tensor, state: SelfModifyingState | None, dtype: torch.dtype) -> None:
@@ -299,7 +331,7 @@ def _check_call(x: Tensor, state: SelfModifyingState | None, dtype: torch.dtype)
         raise ValueError(f"the state is {state.tail.dtype}, but inputs of {x.dtype} need {dtype}: start(batch, {dtype})")
 
 
-def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads: str) -> None:
+def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads: str, share: float) -> None:
     if dim % heads:
         raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
     if min(chunks) < 1 or chunks[1] % chunks[0]:
@@ -310,3 +342,5 @@ def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads:
         raise ValueError(f"eta_max is {eta_max}: choose it between 0 and {STABLE:g}, where memories are stable")
     if reads not in READS:
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
+    if not 0 <= share <= 1:
+        raise ValueError(f"projections_share is {share}: choose it between 0 and 1")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlcore.layers.memory_group import MemoryGroup, unit
+from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import CONVOLUTION, SelfModifyingTitans
 from nlcore.memory import (
     L2,
@@ -14,7 +14,6 @@ from nlcore.memory import (
     DeltaGradientDescent,
     PullToStart,
     Rates,
-    ResidualMLP,
     State,
 )
 
@@ -36,37 +35,32 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
     1 this is the token-by-token form, eq. 83-88; otherwise gradients are taken at the
     state that the chunk began with, eq. 90, and the main memory is read as `layer.reads` says.
     """
-    memory = AssociativeMemory(
-        ResidualMLP(layer.width, layer.memory.architecture.hidden),
-        L2(),
-        DeltaGradientDescent(),
-        PullToStart() if layer.pull_to_start else Decay(),
-    )
-    states = _starts(memory, layer.projections, len(x)) | _starts(memory, layer.memory, len(x))
+    memories, states = {}, {}
+    for group in filter(None, (layer.projections, layer.rate_memories, layer.memory)):
+        for index, name in enumerate(group.names):
+            memories[name] = memory = AssociativeMemory(
+                group.architecture, L2(), DeltaGradientDescent(), PullToStart() if layer.pull_to_start else Decay()
+            )
+            states[name] = memory.start((len(x), layer.heads), (group.w1[index], group.w2[index]))
     opened = dict(states)  # each memory's state when its present chunk began
     waiting: dict[str, list[_Token]] = {name: [] for name in states}
     outputs = []
     for t in range(x.shape[1]):
         u, q = _inputs(layer, x, t)
-        made = {name: memory.read(opened[name], u) for name in layer.projections.names}
+        made = {name: memories[name].read(opened[name], u) for name in states if name != "memory"}
         k, v, q = unit(made["k"]), unit(made["v"]), unit(made.get("q", q))
-        rates, budget = _rates(layer, made)
+        rates, budget = _rates(layer, made, u)
         for name, chunk in waiting.items():
-            chunk.append(_Token(k, unit(memory.read(opened[name], v)), rates, budget))
+            chunk.append(_Token(k, _value(memories[name].read(opened[name], v)), rates, budget))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
-        outputs.append(_output(layer, memory.read(_read_state(memory, opened["memory"], seen), q)))
+        found = _read_state(memories["memory"], opened["memory"], seen)
+        outputs.append(_output(layer, memories["memory"].read(found, q)))
         for name, chunk in waiting.items():
             if len(chunk) == layer.chunks[0 if name == "memory" else 1]:
-                states[name] = opened[name] = _write_chunk(memory, opened[name], chunk)
+                share = 1 if name == "memory" else layer.projections.share
+                states[name] = opened[name] = _write_chunk(memories[name], opened[name], chunk, share)
                 chunk.clear()
     return torch.stack(outputs, 1), states
-
-
-def _starts(memory: AssociativeMemory, group: MemoryGroup, batch: int) -> dict[str, State]:
-    return {
-        name: memory.start((batch, group.w1.shape[1]), (group.w1[index], group.w2[index]))
-        for index, name in enumerate(group.names)
-    }
 
 
 def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tensor | None]:
@@ -78,10 +72,20 @@ def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tens
     return unit(convolved.unflatten(-1, (layer.heads, -1))), q
 
 
-def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> tuple[Rates, Tensor]:
+def _value(answer: Tensor) -> Tensor:
+    return unit(answer) if answer.shape[-1] > 1 else answer / (1 + answer**2).sqrt()
+
+
+def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor], u: Tensor) -> tuple[Rates, Tensor]:
     """Rates of one token, and the most that it may write."""
-    alpha = torch.sigmoid((made["alpha"] * layer.read_alpha).sum(-1) + layer.bias_alpha)
-    eta = torch.sigmoid((made["eta"] * layer.read_eta).sum(-1) + layer.bias_eta) * layer.eta_scale
+    numbers = {}
+    for name, read in (("eta", layer.read_eta), ("alpha", layer.read_alpha)):
+        if layer.rate_memories is None:
+            numbers[name] = (made[name] * read).sum(-1)
+        else:
+            numbers[name] = made[name][..., 0] + (u * read).sum(-1)
+    alpha = torch.sigmoid(numbers["alpha"] + layer.bias_alpha)
+    eta = torch.sigmoid(numbers["eta"] + layer.bias_eta) * layer.eta_scale
     budget = torch.full_like(alpha, layer.eta_max)
     if layer.theta is None:
         return Rates(budget * eta, alpha), budget
@@ -90,11 +94,12 @@ def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor]) -> tuple[Rates, 
     return Rates(budget * eta, alpha, theta), budget
 
 
-def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token]) -> State:
+def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token], share: float) -> State:
     """Write a whole chunk, token after token, with gradients and the budget of the chunk's start."""
     etas = [_shared_rates(memory, opened, chunk, token) for token in chunk]
     state = opened
     for (k, v, rates, _), eta in zip(chunk, etas):
+        eta = tuple(share * rate for rate in eta)
         state, _ = memory.write(state, k, v, rates._replace(eta=eta), at=opened)
     return state
 

@@ -1,6 +1,6 @@
 """Associative memories: objective, architecture, rule and retention, and the type that joins them."""
 
-from nlcore.memory.architectures import Architecture, DeepMLP, LayerGradient, Linear, ResidualMLP, Weights
+from nlcore.memory.architectures import Architecture, DeepMLP, LayerGradient, Linear, NarrowMLP, ResidualMLP, Weights
 from nlcore.memory.associative import AssociativeMemory, Rates, Report, State
 from nlcore.memory.closed_form import ridge
 from nlcore.memory.objectives import L2, DotProduct, Huber, Lp, Objective
@@ -20,6 +20,7 @@ __all__ = [
     "LayerGradient",
     "Linear",
     "Lp",
+    "NarrowMLP",
     "Objective",
     "Oja",
     "Omega",

@@ -94,14 +94,37 @@ class ResidualMLP:
         return x + first(F.silu(second(x)))
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+        return _two_layers(weights, x, lambda moved: surprise(x + moved))
+
+
+@dataclass(frozen=True)
+class NarrowMLP:
+    """`M(x) = w_1 silu(W_2 x)`: one number; weights are (w_1, W_2), as in `ResidualMLP`, w_1 a single row."""
+
+    width: int
+    hidden: int
+
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        return (1, self.hidden), (self.hidden, self.width)
+
+    def read(self, weights: Weights, x: Tensor) -> Tensor:
         w1, w2 = weights
-        z = x @ w2.mT
-        gate = torch.sigmoid(z)
-        h = z * gate
-        moved = h @ w1.mT
-        delta = surprise(x + moved)
-        slope = gate + h * (1 - gate)  # the derivative of silu
-        return LayerGradient(h, delta, moved), LayerGradient(x, (delta @ w1) * slope, z)
+        return F.silu(x @ w2.mT) @ w1.mT
+
+    def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+        return _two_layers(weights, x, surprise)
+
+
+def _two_layers(weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
+    """Gradients of an objective of `W_1 silu(W_2 x)`; `surprise` maps that to the objective's gradient there."""
+    w1, w2 = weights
+    z = x @ w2.mT
+    gate = torch.sigmoid(z)
+    h = z * gate
+    moved = h @ w1.mT
+    delta = surprise(moved)
+    slope = gate + h * (1 - gate)  # the derivative of silu
+    return LayerGradient(h, delta, moved), LayerGradient(x, (delta @ w1) * slope, z)
 
 
 @dataclass(frozen=True)

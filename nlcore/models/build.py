@@ -18,7 +18,15 @@ def hope(preset: Preset, vocabulary: int) -> LanguageModel:
     """Hope (eq. 94-97): self-modifying Titans, then continuum memory."""
 
     def mixer() -> nn.Module:
-        return SelfModifyingTitans(preset.dim, preset.heads, preset.hidden, preset.chunks, reads=preset.reads)
+        return SelfModifyingTitans(
+            preset.dim,
+            preset.heads,
+            preset.hidden,
+            preset.chunks,
+            reads=preset.reads,
+            narrow_rates=preset.narrow_rates,
+            projections_share=preset.projections_share,
+        )
 
     return LanguageModel(preset, vocabulary, mixer, _continuum(preset, mixer))
 

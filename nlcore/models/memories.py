@@ -48,7 +48,8 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
 
     Raises ValueError for a level that the model lacks, or "weights", without which nothing is left.
     """
-    groups = [part for name, part in model.named_modules() if isinstance(part, MemoryGroup) and name.endswith(f".{level}")]
+    names = {"memory": ("memory",), "projections": ("projections", "rate_memories")}.get(level, ())
+    groups = [part for name, part in model.named_modules() if isinstance(part, MemoryGroup) and name.endswith(names)]
     links = [part for name, part in model.named_modules() if level.startswith("cms-") and name.endswith(f".{level}")]
     if not groups and not links:
         raise ValueError(f"there is no level {level!r} that this model can do without: see model.levels()")

@@ -40,6 +40,10 @@ class Preset:
     More than 0 takes memory for the states of 64 rows, or of a batch if it has more: see `nlcore.tasks.Batches`."""
     reads: str = "boundary"
     """Where a token reads the main memory: see `SelfModifyingTitans`."""
+    narrow_rates: bool = False
+    """Whether the memories of eta and alpha answer one number a head: see `SelfModifyingTitans`."""
+    projections_share: float = 1.0
+    """How much of eta the memories that make k, v, eta, alpha are written with: see `SelfModifyingTitans`."""
     links: str = "plain"
     """Of the continuum memory: see `ContinuumMemory`."""
     rate_power: float = 0.0
@@ -55,7 +59,7 @@ class Preset:
 
 
 PRESETS = {
-    preset.name: replace(preset, links="gated")
+    preset.name: replace(preset, links="gated", projections_share=0.1)
     for preset in (
         Preset("tiny", 128, 2, 4, 32, (16, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256, rate_power=-0.5),
         Preset("laptop", 256, 8, 4, 64, (32, 128), (1, 4, 16), 512, 16, 5_000, 2e-3, "bytes", 256, True),

@@ -30,7 +30,7 @@ FIRST = {
     "micro_batch": None, "report_every": 10, "validate_every": 100, "checkpoint_every": 100, "keep": 3,
     "validation_windows": 32, "final_windows": 256,
 }  # fmt: skip
-LATER = {"reads": "boundary", "carry": 0, "links": "plain", "rate_power": 0.0}
+LATER = {"reads": "boundary", "carry": 0, "links": "plain", "narrow_rates": False, "projections_share": 1.0, "rate_power": 0.0}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
