@@ -11,7 +11,7 @@ from experiments.language import language_model
 
 SIZE = dict(
     dim=128, depth=2, heads=4, hidden=32, narrow_rates=True, projections_share=0.1, periods=(1, 4, 16), links="gated",
-    rate_power=0.0, context=256, batch=4, steps=380, carry=0,
+    rate_power=-0.5, context=256, batch=4, steps=380, carry=0,
 )  # fmt: skip
 """What all arms share, whatever `tiny` is when this is read."""
 

@@ -52,7 +52,7 @@ def content(folder):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    folder = new(small(steps=4, links="plain", rate_power=0.0), tmp_path_factory.mktemp("old") / "run")
+    folder = new(small(steps=4, **LATER), tmp_path_factory.mktemp("old") / "run")
     train(folder)
     return grown_old(folder)
 
@@ -69,7 +69,7 @@ def test_an_old_run_opens_everywhere(done):
     run = attach(done.path)
     assert (run.status()["state"], run.facts()["threads"], len(run.metrics())) == ("done", 1, 2)
     model, _ = load(done.path)
-    assert model.preset == run.config().preset == small(steps=4, links="plain", rate_power=0.0).preset
+    assert model.preset == run.config().preset == small(steps=4, **LATER).preset
     assert PromptBox(done.path).first.given > 0
     plt.close(plots.level_score(done.path))
     opened = Dashboard(done.path)

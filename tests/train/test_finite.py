@@ -81,8 +81,8 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step(tmp_path, m
     folder, kept = new(small(), tmp_path), {}
     backward = Trainer._backward
 
-    def backward_and_spoil(trainer, inputs, targets, step):
-        found = backward(trainer, inputs, targets, step)
+    def backward_and_spoil(trainer, inputs, targets, step, *rest):
+        found = backward(trainer, inputs, targets, step, *rest)
         if step == 6:
             kept["before"] = {name: p.detach().clone() for name, p in trainer.parts.model.named_parameters()}
             kept["model"] = trainer.parts.model
