@@ -29,5 +29,6 @@ def share_so_far(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor
     these alone, so that nothing in it comes from a later token. What stands above the
     diagonal means nothing.
     """
-    load = (overlap.abs() * eta[..., None, :]).cumsum(-1).mT
+    # Overlaps are symmetric, so token r may stand in a row: sums down the columns are those up to token t.
+    load = (overlap.abs() * eta[..., :, None]).cumsum(-2)
     return eta[..., None, :] / (load / (budget if isinstance(budget, float) else budget[..., None])).clamp(min=1)
