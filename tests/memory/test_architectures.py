@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nlcore.memory import L2, DeepMLP, DotProduct, Linear
+from nlcore.memory import L2, DeepMLP, DotProduct, Linear, NarrowMLP, ResidualMLP
 
 WIDTHS = [(4, 3), (4, 6, 3), (5, 4, 6, 3), (4, 4, 4, 4, 4, 4)]
 
@@ -40,6 +40,21 @@ def test_layer_gradients_of_any_depth_are_autograds(widths, activation, objectiv
         assert (layer.output - output).abs().max() < 1e-12
         assert (layer.delta - delta).abs().max() < 1e-12
         assert (layer.delta.mT @ layer.x - grad).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_two_layers_written_out_are_the_deep_network(residual):
+    """`NarrowMLP` is two layers with one output, `ResidualMLP` the same with the input added to what the objective sees."""
+    ours = ResidualMLP(4, 5) if residual else NarrowMLP(4, 5)
+    deep = DeepMLP((4, 5, 4 if residual else 1))
+    weights, x = drawn(ours, (2,)), normal(2, 6, 4, seed=7)
+    v, skip = normal(2, 6, deep.widths[-1], seed=8), x if residual else 0
+    assert ours.shapes() == deep.shapes()
+    assert (ours.read(weights, x) - skip - deep.read(weights, x)).abs().max() < 1e-12
+    found = ours.gradients(weights, x, lambda answer: answer - v)
+    expected = deep.gradients(weights, x, lambda moved: moved + skip - v)
+    for one, other in zip(found, expected, strict=True):
+        assert all((a - b).abs().max() < 1e-12 for a, b in zip(one, other))
 
 
 def test_one_layer_is_linear():
