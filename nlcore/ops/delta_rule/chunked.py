@@ -28,6 +28,7 @@ class Decays:
         self.ratios_before = shifted(self.ratios)
         self.g = log_g.exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
+        self.carry = None
         if theta is not None:
             steps = torch.arange(log_alpha.shape[-1], device=log_alpha.device)
             powers = theta[..., None, None] ** (steps[:, None] - steps[None, :]).clamp(min=0)
@@ -36,7 +37,35 @@ class Decays:
             self.carry = self.ratios @ self.decays[..., None]
 
 
-class Chunk:
+class Tokenwise:
+    """The matrix that each token of a chunk reads, never formed: what it keeps of others, and thin writes.
+
+        g_t W_0 + (1 - g_t) W_start + c_t m_0 - sum_s coefficients_ts written_s x_s^T
+
+    with one pair of `coefficients` (..., C, C), 0 for s > t, and `written` (..., C, out) for each of `writes`.
+    """
+
+    x: Tensor
+    weight: Tensor
+    momentum: Tensor | None
+    start: Tensor | None
+    g: Tensor
+    carry: Tensor | None
+    writes: list[tuple[Tensor, Tensor]]
+
+    def answers(self, q: Tensor) -> Tensor:
+        """What the chunk's last n tokens read at their queries (..., n, in): (..., n, out)."""
+        last = slice(-q.shape[-2], None)
+        overlap, g = q @ self.x.mT, self.g[..., last, :]
+        answers = g * (q @ self.weight.mT)
+        if self.start is not None:
+            answers = answers + (1 - g) * (q @ self.start.mT)
+        if self.momentum is not None:
+            answers = answers + self.carry[..., last, :] * (q @ self.momentum.mT)
+        return answers - sum((coefficients[..., last, :] * overlap) @ written for coefficients, written in self.writes)
+
+
+class Chunk(Tokenwise):
     """One chunk of the recurrence, solved: the writes of its tokens as thin matrices.
 
     Without momentum the state after token t is `kept_t(W_0) - sum_s G_ts (p_s + e_s) x_s^T`,
@@ -60,6 +89,7 @@ class Chunk:
         overlap: Tensor | None = None,
     ) -> None:
         self.x, self.decays, self.weight, self.momentum, self.start = x, decays, weight, momentum, start
+        self.g, self.carry = decays.g, decays.carry
         eta = eta[..., None]
         overlap = x @ x.mT if overlap is None else overlap
         kept = decays.g_before * (x @ weight.mT if answers is None else answers)
@@ -78,26 +108,16 @@ class Chunk:
         """By substitution; `unitriangular` takes the diagonal as ones, whatever stands there."""
         return torch.linalg.solve_triangular(system, right, upper=False, unitriangular=True)
 
-    def answers(self, q: Tensor) -> Tensor:
-        """`W_t q_t` for queries (..., C, in), each after its own token's write."""
-        overlap, g = q @ self.x.mT, self.decays.g
-        answers = g * (q @ self.weight.mT)
-        if self.start is not None:
-            answers = answers + (1 - g) * (q @ self.start.mT)
-        if self.momentum is not None:
-            answers = answers + self.decays.carry * (q @ self.momentum.mT)
-        return answers - sum((coefficients * overlap) @ written for coefficients, written in self.writes)
-
     def final(self) -> tuple[Tensor, Tensor | None]:
         """Weight and momentum after the chunk's last token, each (..., out, in)."""
-        g = self.decays.g[..., -1:, :]
+        g = self.g[..., -1:, :]
         left = sum(coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
         weight = g * self.weight - left.mT @ self.x
         if self.start is not None:
             weight = weight + (1 - g) * self.start
         if self.momentum is None:
             return weight, None
-        weight = weight + self.decays.carry[..., -1:, :] * self.momentum
+        weight = weight + self.carry[..., -1:, :] * self.momentum
         newest = self.decays.powers[..., -1, :, None] * self.writes[1][1]
         return weight, self.decays.decays[..., -1, None, None] * self.momentum - newest.mT @ self.x
 

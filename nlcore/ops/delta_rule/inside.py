@@ -6,10 +6,10 @@ The derivation is in this folder's README; names are those of the README.
 from torch import Tensor
 
 from nlcore.ops.delta_rule.budget import share_so_far
-from nlcore.ops.delta_rule.chunked import Decays, shifted
+from nlcore.ops.delta_rule.chunked import Decays, Tokenwise, shifted
 
 
-class Inside:
+class Inside(Tokenwise):
     """The matrix that each token of a chunk reads: `W_0` and a write for every token so far.
 
         V_t = g_t W_0 + (1 - g_t) W_start + c_t m_0 - sum_{s<=t} eta_ts (G_ts W_0 x_s + B_ts delta_s) x_s^T
@@ -45,18 +45,7 @@ class Inside:
             self.writes = [(decays.ratios * rates, answers + delta)]
         else:
             self.writes = [(decays.ratios * rates, answers), (decays.spread * rates, delta)]
-            self.carry = shifted(decays.carry) if before else decays.carry
-        self.g = decays.g_before if before else decays.g
+        self.g, self.carry = decays.g, decays.carry
         if before:
             self.writes = [(shifted(coefficients), written) for coefficients, written in self.writes]
-
-    def answers(self, q: Tensor) -> Tensor:
-        """What the chunk's last n tokens read at their queries (..., n, in): (..., n, out)."""
-        last = slice(-q.shape[-2], None)
-        overlap, g = q @ self.x.mT, self.g[..., last, :]
-        answers = g * (q @ self.weight.mT)
-        if self.start is not None:
-            answers = answers + (1 - g) * (q @ self.start.mT)
-        if self.momentum is not None:
-            answers = answers + self.carry[..., last, :] * (q @ self.momentum.mT)
-        return answers - sum((coefficients[..., last, :] * overlap) @ written for coefficients, written in self.writes)
+            self.g, self.carry = decays.g_before, None if momentum is None else shifted(decays.carry)
