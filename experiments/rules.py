@@ -11,13 +11,15 @@ from nlcore.optim import LevelOptimizer, LevelReport
 class RateOfTheFiring(LevelOptimizer):
     """The first version's: a firing takes the rate of its own step, and what is left at the end is not used."""
 
-    def step(self, step: int, lr: float | None = None) -> tuple[Tensor, dict[str, LevelReport]]:
+    def step(
+        self, step: int, lr: float | None = None, last: bool = False
+    ) -> tuple[Tensor, dict[str, LevelReport]]:
         rate = self.lr if lr is None else lr
         self.rates = {name: calls * rate for name, calls in self.calls.items()}
-        return super().step(step, rate)
+        return super().step(step, rate, last)
 
-    def flush(self, step: int) -> None:
-        pass
+    def flush(self, step: int) -> dict[str, float]:
+        return {}
 
 
 class LargeBatch(LevelOptimizer):

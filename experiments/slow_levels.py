@@ -10,8 +10,11 @@ from experiments import language
 from experiments.experiment import Arm, Experiment, main
 from experiments.rules import RULES
 
-SIZE = dict(dim=128, depth=2, heads=4, context=256, batch=4, steps=380, rate_power=0.0)
-SIZE |= dict(hidden=32, chunks=(16, 64), reads="boundary", carry=0)  # of Hope alone, and yet part of what is stored
+SIZE = dict(
+    dim=128, depth=2, heads=4, context=256, batch=4, steps=380, rate_power=0.0,
+    hidden=32, chunks=(16, 64), reads="boundary", narrow_rates=False, projections_share=1.0, carry=0,
+)  # fmt: skip
+"""What all arms share, whatever `tiny` is when this is read. The second line is of Hope alone, and yet stored."""
 LINKS = SIZE | dict(model="hope-attention", links="gated")
 SLOW = LINKS | dict(periods=(1, 4, 16))
 PLAIN = SIZE | dict(model="hope-attention", links="plain")

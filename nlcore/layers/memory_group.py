@@ -75,7 +75,7 @@ class MemoryGroup(nn.Module):
         Without a pull to the start nothing ties them to it, and `memory` holds the memories themselves.
         """
         memory = tuple(w - s for w, s in zip(state.memory, state.start)) if pull_to_start else state.memory
-        return State((), tuple(w.detach() for w in memory), tuple(m.detach() for m in state.momentum))
+        return State((), tuple(w.detach().clone() for w in memory), tuple(m.detach().clone() for m in state.momentum))
 
     def attach(self, detached: State, pull_to_start: bool) -> State:
         """The state that `detach` made, at the starts as they are now: they get gradient as in a fresh state.

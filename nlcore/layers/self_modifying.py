@@ -253,7 +253,7 @@ class SelfModifyingTitans(nn.Module):
     ) -> tuple[Tensor, SelfModifyingState]:
         """Answers to the last tokens of a chunk of which `seen` is what has come so far; written if that is all."""
         closes = seen.k.shape[2] == self.chunks[0]
-        (names,) = self._written_at(0)
+        (names,) = self._written_at(0) if closes else [("memory",)]  # the others are only read where it closes
         chunk = self._chunk(names, seen, state) if closes or self.reads != "boundary" else None
         if self.reads == "boundary":
             answer = self.memory.read(state.memory.memory, q)[:, 0]
@@ -338,8 +338,11 @@ def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads:
         raise ValueError(
             f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
         )
-    if not 0 <= eta_max <= STABLE:
-        raise ValueError(f"eta_max is {eta_max}: choose it between 0 and {STABLE:g}, where memories are stable")
+    if not 0 < eta_max <= STABLE:
+        raise ValueError(
+            f"eta_max is {eta_max}: choose it above 0 and at most {STABLE:g}, where memories are stable "
+            "(to write nothing, set eta_scale to 0)"
+        )
     if reads not in READS:
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
     if not 0 <= share <= 1:

@@ -81,7 +81,7 @@ class LevelOptimizer:
 
     Call `step` once after each `backward` (or after the several that make one batch),
     with gradients left to accumulate in `.grad`; this class clears them as levels fire.
-    Call `flush` when the training is over.
+    Say which step is the `last`, or call `flush` when the training is over.
 
     Args:
         levels: AdamW parameter groups by level name.
@@ -119,30 +119,44 @@ class LevelOptimizer:
     def parameters(self, name: str) -> list[nn.Parameter]:
         return [p for group in self.optimizers[name].param_groups for p in group["params"]]
 
-    def step(self, step: int, lr: float | None = None) -> tuple[Tensor, dict[str, LevelReport]]:
-        """Update the levels that are due at `step`, counted from 1.
+    def step(
+        self, step: int, lr: float | None = None, last: bool = False
+    ) -> tuple[Tensor, dict[str, LevelReport]]:
+        """Update the levels that are due at `step`, counted from 1, and after the `last` one those that `flush` does.
 
-        Returns the global gradient norm of those levels before clipping, on the device,
+        Returns the global gradient norm of the levels that were due, before clipping, on the device,
         and, while `probe` listens, a report on every level.
         """
         for name in self.optimizers:
             self.calls[name] += 1
             self.rates[name] += self.lr if lr is None else lr
-        return self._update(self.clock.due(step), step)
+        norm, gradients = self._update(self.clock.due(step), step)
+        if last:
+            gradients |= self.flush(step)
+        return norm, self._reports(gradients) if probe.listening() else {}
 
-    def flush(self, step: int) -> None:
+    def flush(self, step: int) -> dict[str, float]:
         """The end of a training: every level that holds gradients fires at `step`, the last that was taken.
 
-        A training that goes on after all counts each level's next period from here.
+        A training that goes on after all counts each level's next period from here. Returns what `_update` does.
         """
-        self._update(tuple(name for name, calls in self.calls.items() if calls), step)
+        return self._update(tuple(name for name, calls in self.calls.items() if calls), step)[1]
 
-    def _update(self, due: tuple[str, ...], step: int) -> tuple[Tensor, dict[str, LevelReport]]:
+    def _update(self, due: tuple[str, ...], step: int) -> tuple[Tensor, dict[str, float]]:
+        """Lets levels fire. Returns their global gradient norm and, while `probe` listens, each one's, clipped."""
         rates = {name: self._average(name) for name in due}
         norm = nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip)
-        reports = {name: self._step_level(name, rates.get(name)) for name in self.optimizers}
+        gradients = {name: self._gradient_norm(name) for name in due} if probe.listening() else {}
+        for name in due:
+            self._fire(name, rates[name])
+            self.optimizers[name].zero_grad(set_to_none=True)
         self.clock.mark(due, step)
-        return norm, {name: report for name, report in reports.items() if report is not None}
+        return norm, gradients
+
+    def _reports(self, gradients: dict[str, float]) -> dict[str, LevelReport]:
+        """On every level; `gradients` are the norms that the levels which fired have used."""
+        used = {name: self._gradient_norm(name) for name in self.optimizers} | gradients
+        return {name: self._report(name, used[name]) for name in self.optimizers}
 
     def _average(self, name: str) -> float:
         """Makes the gathered gradients their mean, and counts from here; returns the rate to use it with."""
@@ -153,17 +167,6 @@ class LevelOptimizer:
             torch._foreach_div_(grads, calls)
         period = self.clock.periods[name]
         return rate / max(calls, period) * period**self.power * self.scales[name]
-
-    def _step_level(self, name: str, lr: float | None) -> LevelReport | None:
-        """Lets the level fire at the rate `lr`, if any, and reports."""
-        optimizer, listens = self.optimizers[name], probe.listening()
-        gradient = self._gradient_norm(name) if listens else 0.0
-        if lr is not None:
-            self._fire(name, lr)
-        report = self._report(name, gradient) if listens else None
-        if lr is not None:
-            optimizer.zero_grad(set_to_none=True)
-        return report
 
     @torch.no_grad()
     def _fire(self, name: str, lr: float) -> None:

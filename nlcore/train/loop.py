@@ -119,6 +119,7 @@ class Trainer:
             while self.done() < 1:
                 self._between_steps()
                 self.advance()
+            self._flush()
             self._save()
             self.team.once(self._conclude)
             return "done"
@@ -130,6 +131,12 @@ class Trainer:
         """Share of the run that is over; 1 at its end."""
         config = self.config
         return self.elapsed / config.seconds if config.seconds else self.step / config.preset.steps
+
+    def _flush(self) -> None:
+        """Uses gradients that are left where a clock, or a smaller number of steps than before, has ended the run."""
+        if any(self.parts.optimizer.calls.values()):
+            self.parts.optimizer.flush(self.step)
+            self.written = None
 
     def _conclude(self) -> None:
         self.status.set(result=self.reporter.final(self.step, self.elapsed, self._still_scoring))
@@ -199,8 +206,6 @@ class Trainer:
         figures, rows = self._learn(step, reports)
         seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
-        if self.done() >= 1:
-            self.parts.optimizer.flush(step)
         self.reporter.count(figures.pop("loss"), seconds)
         if validates:
             figures["validation_bits_per_byte"] = self.team.once(
@@ -221,7 +226,8 @@ class Trainer:
         with probe.listen() if listens else nullcontext():
             loss, reports = self._backward(inputs, targets, step, lane, lasts)
             self.guard.gradients(step)
-            norm, outer = parts.optimizer.step(step, lr)
+            last = step == self.config.preset.steps and not self.config.seconds
+            norm, outer = parts.optimizer.step(step, lr, last)
         rows = telemetry.rows(parts.model.levels(), parts.optimizer, reports, outer) if listens else []
         return {"loss": loss, "lr": lr, "gradient_norm": telemetry.figure(norm.item())}, rows
 

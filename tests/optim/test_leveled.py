@@ -287,3 +287,21 @@ def test_a_groups_own_rate_is_refused_rather_than_thrown_away():
     group = {"params": [nn.Parameter(torch.zeros(1))], "lr": 0.5}
     with pytest.raises(ValueError, match="level slow has a learning rate of its own"):
         LevelOptimizer({"slow": [group]}, Clock({"slow": 1}), lr=0.1)
+
+
+def test_the_last_step_is_a_step_and_a_flush_and_its_reports_know_of_both():
+    ends = []
+    for last in (True, False):
+        net = network()
+        leveled = optimizer(net, {"fast": 1, "slow": 4})
+        rates_of_firings(leveled, net, [1e-2] * 6)
+        backward(net, 7)
+        with probe.listen():
+            _, reports = leveled.step(7, last=last)
+        if last:
+            assert reports["slow"].firings == 2 and reports["slow"].gradient_norm > 0  # at step 4 and now
+        else:
+            leveled.flush(7)
+        assert leveled.clock.fired == {"fast": 7, "slow": 7} and leveled.calls == {"fast": 0, "slow": 0}
+        ends.append(net)
+    assert same(*ends)

@@ -17,8 +17,9 @@ def whole(tmp_path_factory):
     return folder
 
 
-def test_stopped_and_resumed_equals_not_stopped(tmp_path, whole, monkeypatch):
-    folder = new(small(), tmp_path)
+def stopped_at_7(path, monkeypatch):
+    """The folder of a run of 12 steps that was stopped after 7."""
+    folder = new(small(), path)
     advance = Trainer.advance
 
     def advance_and_stop_at_7(trainer):
@@ -28,6 +29,11 @@ def test_stopped_and_resumed_equals_not_stopped(tmp_path, whole, monkeypatch):
     monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
     assert train(folder)["state"] == "stopped" and last(folder).state["step"] == 7
     monkeypatch.undo()
+    return folder
+
+
+def test_stopped_and_resumed_equals_not_stopped(tmp_path, whole, monkeypatch):
+    folder = stopped_at_7(tmp_path, monkeypatch)
     assert train(folder)["state"] == "done"
     assert equal_runs(folder, whole)
     assert {line["attempt"] for line in records(folder.metrics)} == {1, 2}
@@ -40,7 +46,7 @@ def test_the_last_gradients_are_used_and_a_longer_run_counts_periods_from_there(
     assert set(state["calls"].values()) == {0} and set(state["clock"]["fired"].values()) == {10}
     train(folder, steps=15)
     fired = [line["step"] for line in records(folder.levels) if line["level"] == "cms-1" and line["fired"]]
-    assert fired == [4, 8, 12, 14], "the next report tells of what fired at 10"
+    assert fired == [4, 8, 10, 14, 15], "the next period is counted from 10"
     assert last(folder).state["optimizer"]["clock"]["fired"]["cms-1"] == 15
 
 
@@ -121,3 +127,19 @@ def test_another_text_is_refused_unless_accepted(tmp_path):
 def test_what_belongs_to_the_weights_cannot_change(whole, choices):
     with pytest.raises(TrainError, match=f"A run's {next(iter(choices))} cannot change"):
         train(whole, **choices)
+
+
+def test_gradients_that_are_left_where_fewer_steps_end_a_stopped_run_are_used(tmp_path, monkeypatch):
+    """Stopped at 7 of 12, and ended there: the slow levels, which gather over 2 and 4 steps, fire after all."""
+    folder = stopped_at_7(tmp_path, monkeypatch)
+    assert any(last(folder).state["optimizer"]["calls"].values())
+    assert train(folder, steps=7)["state"] == "done"
+    state = last(folder).state
+    assert state["step"] == 7 and not any(state["optimizer"]["calls"].values())
+
+
+def test_the_last_rows_know_that_every_level_fired(tmp_path):
+    folder = new(small(steps=10), tmp_path / "run")
+    train(folder)
+    rows = [row for row in records(folder.levels) if row["step"] == 10 and row["level"] == "cms-1"]
+    assert rows and rows[0]["fired"] and last(folder).state["optimizer"]["clock"]["fired"]["cms-1"] == 10

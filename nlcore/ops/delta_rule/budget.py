@@ -6,8 +6,8 @@ from torch import Tensor
 def share_budget(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor:
     """Scale a chunk's rates so that `sum_s eta_s x_s x_s^T` has no eigenvalue above `budget`.
 
-    overlap: `x_s . x_r`, (..., C, C). eta: rates (..., C), at least 0. budget: one number, or
-    one a chunk, (..., 1). Returns rates (..., C). Token s shares the budget with the tokens
+    overlap: `x_s . x_r`, (..., C, C). eta: rates (..., C), at least 0. budget: one number above
+    0, or one a chunk, (..., 1). Returns rates (..., C). Token s shares the budget with the tokens
     whose keys overlap with its own, in proportion to their rates:
 
         eta_s <- eta_s / max(1, sum_r |x_s . x_r| eta_r / budget)
@@ -31,4 +31,4 @@ def share_so_far(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor
     """
     # Overlaps are symmetric, so token r may stand in a row: sums down the columns are those up to token t.
     load = (overlap.abs() * eta[..., :, None]).cumsum(-2)
-    return eta[..., None, :] / (load / (budget if isinstance(budget, float) else budget[..., None])).clamp(min=1)
+    return eta[..., None, :] / (load / (budget[..., None] if isinstance(budget, Tensor) else budget)).clamp(min=1)
