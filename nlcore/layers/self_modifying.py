@@ -53,9 +53,11 @@ class SelfModifyingTitans(nn.Module):
     A chunk that is still open when the call ends waits in the state: two calls equal one,
     wherever the cut.
 
-    Stable by construction: keys, values and inputs have length one; rates share a budget
+    What keeps it stable: keys, values and inputs have length one; rates share a budget
     (`ops/delta_rule`), which momentum makes 1 - theta times as large; and what makes the next
-    key is written with a small share of it.
+    key is written with a small share of it. For linear memories under given keys that is
+    proved. For the whole layer, which makes its keys itself, it is measured, and there are
+    starts of narrow heads at which one token that repeats still amplifies gradients.
 
     Args:
         dim: width of the input and of the output.
@@ -72,8 +74,7 @@ class SelfModifyingTitans(nn.Module):
             shrinks the memories towards zero even where nothing is written (eta 0).
         projections_share: the part of eta and of the budget with which all memories but the main
             one are written. They make the key and the rates of their own next write, so what
-            they write comes back to them: with 1, one token that repeats lets gradients grow
-            without end, which is there for runs that were begun so.
+            they write comes back to them. 1 is there for runs that were begun so.
         reads: where the main memory is read: "boundary", "before" or "after".
         narrow_rates: the memories of eta and alpha answer one number a head (`NarrowMLP`), to which a slow
             vector adds what it reads from their input; by default they answer a vector, which it reads.
