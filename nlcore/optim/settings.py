@@ -4,6 +4,7 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Tensor) and value.numel() == 1:
         return value.item()
     if isinstance(value, str) and value.startswith("torch."):
-        return getattr(torch, value.removeprefix("torch."))
+        return getattr(torch, value.removeprefix("torch."), value)
+    if isinstance(value, np.bool_):
+        return bool(value)
     if isinstance(value, Integral):
         return value if isinstance(value, bool) else int(value)
     return float(value) if isinstance(value, Real) else value

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
-from nlcore.train.config import DEVICES, DTYPES, TrainError, configure
+from nlcore.train.choices import DEVICES, DTYPES
+from nlcore.train.config import TrainError, configure
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
 from nlcore.train.progress import Display

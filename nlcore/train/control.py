@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from nlcore.optim.settings import plain
-from nlcore.train.config import LARGEST_RATE, TrainError
+from nlcore.train.choices import LARGEST_RATE, TrainError
 from nlcore.train.folder import RunFolder, held
 from nlcore.train.records import CONTROL, Record, Tail, append, has_shape, parse, records, text
 

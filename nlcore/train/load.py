@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from nlcore.models import LanguageModel, build
+from nlcore.models import LanguageModel
 from nlcore.tasks import tokenizers
 from nlcore.tasks.tokenizers import Tokenizer
-from nlcore.train import checkpoint, fits, pretrained
+from nlcore.train import checkpoint, fits, parts, pretrained
 from nlcore.train.config import TrainError
 from nlcore.train.config_file import read_config
 from nlcore.train.folder import RunFolder
@@ -26,7 +26,7 @@ def load(run: str | Path) -> tuple[LanguageModel, Tokenizer]:
     if not checkpoint.steps(folder.checkpoints):
         raise TrainError(f"{folder.path} has no checkpoint yet: let the run go on, or send it the command checkpoint.")
     tokenizer = tokenizers.load(folder.tokenizer)
-    model = build(config.model, config.preset, tokenizer.vocabulary)
+    model = parts.built(config, tokenizer.vocabulary)
     saved = checkpoint.newest(folder.checkpoints, print, lambda saved: fits.weights(saved.weights, model))
     if saved is None:
         raise TrainError(f"{folder.path} has no checkpoint that is whole: resume the run, and it will write one.")

@@ -10,7 +10,7 @@ from nlcore.levels import Clock
 from nlcore.models import LanguageModel, build, parameter_count
 from nlcore.optim import LevelOptimizer
 from nlcore.tasks import Batches, Corpus, sequential, tokenizers
-from nlcore.train.config import TrainConfig
+from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.device import Choice
 from nlcore.train.evaluate import HeldOut
 from nlcore.train.folder import RunFolder
@@ -67,18 +67,31 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
     held_out = HeldOut(tokens.validation, tokens_of, preset.context, at_once)
     next(held_out.windows(1))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
-    model = build(config.model, preset, tokens_of.vocabulary).to(choice.device)
+    model = built(config, tokens_of.vocabulary).to(choice.device)
     batches = Batches(tokens.train, preset.batch, preset.context, config.seed, preset.carry)
     return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
 
 
 def check(config: TrainConfig) -> None:
-    """Raises DataError for text that will not do, and writes nothing. Tokens of BPE are counted when the run begins."""
+    """Raises TrainError for sizes that make no model, and DataError for text that will not do; writes nothing.
+
+    Tokens of BPE are counted when the run begins.
+    """
+    with torch.device("meta"):
+        built(config, config.preset.vocabulary)
     corpus = tasks.load(config.data)
     if config.preset.tokenizer == "bytes":
         tokens, context = tasks.prepare(corpus, tokenizers.ByteTokenizer()), config.preset.context
         Batches(tokens.train, 1, context, carry=config.preset.carry)
         next(sequential(tokens.validation, 1, context))
+
+
+def built(config: TrainConfig, vocabulary: int) -> LanguageModel:
+    """The model of this config, as `nlcore.models.build` makes it. Raises TrainError for sizes that make none."""
+    try:
+        return build(config.model, config.preset, vocabulary)
+    except ValueError as error:
+        raise TrainError(f"These sizes do not make a model: {error}.") from error
 
 
 def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokenizers.Tokenizer:

@@ -32,8 +32,8 @@ HANGUP = getattr(signal, "SIGHUP", None)
 def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1) -> RunFolder:
     """Makes a run's folder with its config; by default the next free runs/SIZE-MODEL-N.
 
-    Raises TrainError or DataError, before anything is written, if the text, the device or the number of processes
-    will not do, or if `path` holds anything: a run, or files that are not a run's. A run that failed before its
+    Raises TrainError or DataError, before anything is written, if the sizes, the text, the device or the number of
+    processes will not do, or if `path` holds anything: a run, or files that are not a run's. A run that failed before its
     first report may be replaced.
     """
     if path is not None:
@@ -51,7 +51,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
 
 
 def check(config: TrainConfig, processes: int) -> None:
-    """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its text."""
+    """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its sizes, its text."""
     parallel.check(config, processes)
     device.choose(config.device, config.dtype)
     parts.check(config)

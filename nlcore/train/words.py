@@ -11,6 +11,8 @@ HIDDEN = ("Cc", "Cs", "Zl", "Zp")
 """Unicode categories that steer a terminal, break a line or cannot be encoded."""
 TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 """Directions of characters that change the order in which others are shown."""
+LONGEST = 60
+"""Characters of a value that a sentence shows."""
 REFUSALS = {
     errno.ENOSPC: "there is no space left on the disk: make room, and try again",
     errno.EDQUOT: "there is no space left on the disk: make room, and try again",
@@ -31,6 +33,15 @@ REFUSALS = {
 def visible(text: str) -> str:
     """The text with control characters, surrogates and changes of direction written as escapes; "\\n" and "\\t" stay."""
     return "".join(map(_visible, text))
+
+
+def shown(value: object) -> str:
+    """The value as Python writes it, on one short line that is safe to show."""
+    try:
+        line = visible(" ".join(repr(value).split()))
+    except ValueError:  # Python writes no number of thousands of digits
+        return "too long to be shown"
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def _visible(character: str) -> str:

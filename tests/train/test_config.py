@@ -1,12 +1,12 @@
 """A run's config: what it accepts, what it says about the rest, and its JSON."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from nlcore.models import PRESETS
+from nlcore.models import PRESETS, Preset
 from nlcore.train import TrainConfig, TrainError, change, configure
 from nlcore.train.control import Command
 
@@ -67,9 +67,27 @@ def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
         (dict(heads=0), "heads is 0"),
         (dict(hidden=0), "hidden is 0"),
         (dict(chunks=()), "chunks is (): give 2 whole numbers"),
-        (dict(periods=()), "These sizes do not make a model: the CMS periods are ()"),
-        (dict(lr="fast"), "lr is fast: give a number above 0"),
+        (dict(periods=()), "periods is (): give 1 to 64 whole numbers"),
+        (dict(lr="fast"), "lr is 'fast': give a number above 0"),
         (dict(colour="red"), "There is no choice 'colour'"),
+        (dict(preset=PRESETS["laptop"]), "There is no choice 'preset'"),
+        (dict(periods=(4, 1)), "These sizes do not make a model: the CMS periods are (4, 1)"),
+        (dict(periods=5), "periods is 5: give 1 to 64 whole numbers"),
+        (dict(periods=("1", 2)), "periods is '1': give a whole number"),
+        (dict(chunks=("torch.nothing", 8)), "chunks is 'torch.nothing': give a whole number"),
+        (dict(name=5), "name is 5: give a short name"),
+        (dict(name="../up"), "name is '../up': give a short name"),
+        (dict(links={}), "There is no links {}: choose one of plain, gated"),
+        (dict(reads=np.arange(2)), "There is no reads array([0, 1]): choose one of"),
+        (dict(narrow_rates="no"), "narrow_rates is 'no': give True or False"),
+        (dict(narrow_rates=3), "narrow_rates is 3: give True or False"),
+        (dict(checkpoint_blocks="no"), "checkpoint_blocks is 'no': give True or False"),
+        (dict(projections_share="0.1"), "projections_share is '0.1': give a number from 0 to 1"),
+        (dict(projections_share=2), "projections_share is 2: give a number from 0 to 1"),
+        (dict(projections_share=float("nan")), "projections_share is nan: give a number from 0 to 1"),
+        (dict(seed=10**5000), "seed is too long to be shown: give a whole number from 0 to"),
+        (dict(data=b"text"), "data is b'text': name a file"),
+        (dict(model="\x1b[31m"), "There is no model '\\x1b[31m': choose one of"),
     ],
 )
 def test_each_bad_choice_gets_one_sentence(choices, said):
@@ -91,7 +109,9 @@ def test_no_text_is_not_the_folder_one_stands_in(data):
 
 
 def test_numbers_and_paths_of_any_kind_become_pythons_own(tmp_path):
-    config = configure(seed=np.arange(3)[1], steps=np.int64(10), lr=np.float32(0.5), chunks=[4, np.int32(8)], data=tmp_path)
+    numbers = dict(seed=np.arange(3)[1], steps=np.int64(10), lr=np.float32(0.5), chunks=[4, np.int32(8)])
+    config = configure(data=tmp_path, narrow_rates=np.bool_(True), **numbers)
+    assert config.preset.narrow_rates is True
     assert (config.seed, config.preset.steps, config.preset.lr, config.preset.chunks) == (1, 10, 0.5, (4, 8))
     assert {type(config.seed), type(config.preset.steps), type(config.preset.lr)} == {int, float}
     assert config.data == str(tmp_path)
@@ -105,6 +125,28 @@ def test_a_config_with_a_wrong_size_gets_one_sentence(preset):
     with pytest.raises(TrainError) as caught:
         TrainConfig.from_json(stored | {"preset": stored["preset"] | preset})
     assert "\n" not in str(caught.value)
+
+
+FIELDS = [one.name for kind in (Preset, TrainConfig) for one in fields(kind) if one.name != "preset"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_field_takes_what_makes_no_sense(name):
+    """A field that is added later neither: each has its check."""
+    for value in (object(), {}, b"x", -2.5, float("nan"), 10**5000, (None,), np.arange(100), "\x1b"):
+        if name == "data" and isinstance(value, str):  # any text may be a file's name
+            continue
+        with pytest.raises(TrainError) as caught:
+            configure(**{name: value})
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["narrow_rates", "projections_share", "name", "links"])
+def test_a_file_that_gives_a_field_what_it_cannot_be_is_refused(name):
+    stored = configure().as_json()
+    for value in ("false!", None, 5, {}):
+        with pytest.raises(TrainError, match=name):
+            TrainConfig.from_json(stored | {"preset": stored["preset"] | {name: value}})
 
 
 @pytest.mark.parametrize("stored", [None, [], 5, {"data": None}, {"data": 5}])

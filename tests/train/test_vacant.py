@@ -6,6 +6,7 @@ import time
 from contextlib import nullcontext
 
 import pytest
+import torch
 
 from nlcore.tasks import DataError
 from nlcore.train import TrainError, change, new, start, train
@@ -13,6 +14,7 @@ from nlcore.train.__main__ import main
 from nlcore.train.compare import compare
 from nlcore.train.folder import RunFolder, free, locked, write_json
 from nlcore.train.records import read_json
+from nlcore.train.run import check
 from tests.train.small import small
 
 
@@ -124,6 +126,29 @@ def test_a_refusal_leaves_no_folder_behind(tmp_path, monkeypatch, choices, compa
     with pytest.raises((TrainError, DataError)):
         main([*choices, *(["--compare"] if compares else [])])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        (dict(dim=16, heads=3), "These sizes do not make a model: 3 heads do not divide a width of 16"),
+        (dict(chunks=(8, 12)), r"These sizes do not make a model: chunks \(8, 12\) do not fit"),
+        (dict(model="transformer", dim=512, heads=1), "These sizes do not make a model: a head of width 512 is"),
+    ],
+)
+def test_what_only_a_layer_refuses_is_refused_before_anything_is_made(tmp_path, choices, said):
+    for begin in (new, start):
+        with pytest.raises(TrainError, match=said) as caught:
+            begin(change(small(), **choices), tmp_path / "run")
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_looking_at_the_sizes_costs_no_memory_and_no_random_number(tmp_path):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    check(change(small(), dim=8192, heads=64, depth=64, hidden=64), 1)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_comparison_looks_at_both_folders_before_it_trains(tmp_path):
