@@ -15,7 +15,7 @@ import numpy as np
 from checkpoints import card
 from nlcore.train import TrainConfig, TrainError, checkpoint, configure, load, new, train
 from nlcore.train.checkpoint import WEIGHTS
-from nlcore.train.config_file import check_same_way, read_config
+from nlcore.train.config_file import check_same_way, read_config, write_with_format
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.pretrained import CARD, CONFIG, TOKENIZER
 from nlcore.train.records import Record
@@ -59,7 +59,7 @@ def write(folder: RunFolder, path: Path, result: Record) -> Path:
     shutil.copyfile(saved.path / WEIGHTS, path / WEIGHTS)
     shutil.copyfile(folder.tokenizer, path / TOKENIZER)
     config, facts = read_config(folder)
-    write_json(path / CONFIG, config.as_json())
+    write_with_format(path / CONFIG, config.as_json())
     about = {
         "sha256": checkpoint.digest(path / WEIGHTS),
         "figures": {field: result[field] for field in card.FIGURES},

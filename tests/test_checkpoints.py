@@ -96,6 +96,13 @@ def test_it_is_no_run_that_could_be_gone_on_with(path):
         new(small(), path)
 
 
+@pytest.mark.skipif(not STORED, reason="No trained model is stored yet: python -m checkpoints.make makes each.")
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_stored_under_its_name(name):
+    assert {path.name for path in STORED} <= RECIPES.keys()
+    assert SHELF / name in STORED, f"type python -m checkpoints.make {name}"
+
+
 def test_all_together_stay_small():
     size = sum(file.stat().st_size for path in STORED for file in path.iterdir())
     assert size < MEGABYTES * 10**6

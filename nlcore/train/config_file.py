@@ -1,4 +1,6 @@
-"""config.json in a run's folder: what was asked for, what was found, and by which rules the run trains."""
+"""config.json of a run and of a trained model: what was asked for, what was found, and by which rules it trains."""
+
+from pathlib import Path
 
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.folder import RunFolder, write_json
@@ -13,8 +15,28 @@ nobody can repeat. So runs of an older format are opened as ever, and never resu
 
 
 def write_config(folder: RunFolder, config: TrainConfig, facts: Record) -> None:
-    """Writes the file in one step, onto the disk."""
-    write_json(folder.config, {"format": FORMAT, "config": config.as_json(), "facts": facts}, durable=True)
+    """Writes a run's file."""
+    write_with_format(folder.config, {"config": config.as_json(), "facts": facts})
+
+
+def write_with_format(path: Path, content: Record) -> None:
+    """Writes the file in one step, onto the disk: this version's format, and the content beside it."""
+    write_json(path, {"format": FORMAT} | content, durable=True)
+
+
+def check_format(path: Path, stored: Record, instead: str) -> None:
+    """Raises TrainError if what the file at `path` holds is of a newer version, or says no format that there can be.
+
+    instead: what else can be done, for the sentence.
+    """
+    number = stored.get("format", 1)
+    if not whole(number) or number < 1:
+        raise TrainError(f"The format in {path} is damaged: put back a copy of that file, or {instead}.")
+    if number > FORMAT:
+        raise TrainError(
+            f"{path.parent} was written by a newer version of the course (format {number}, and this one knows "
+            f"{FORMAT}): update the course, or {instead}."
+        )
 
 
 def read_config(folder: RunFolder) -> tuple[TrainConfig, Record]:
@@ -45,12 +67,5 @@ def _read(folder: RunFolder) -> Record:
     stored = read_json(folder.config)
     if "config" not in stored:
         raise TrainError(f"{folder.path} holds no run: name the folder of one, or start a new run without --resume.")
-    number = stored.get("format", 1)
-    if not whole(number) or number < 1:
-        raise TrainError(f"The format in {folder.config} is damaged: put back a copy of that file, or start a new run.")
-    if number > FORMAT:
-        raise TrainError(
-            f"{folder.path} was written by a newer version of the course (format {number}, and this one knows "
-            f"{FORMAT}): update the course, or start a new run."
-        )
+    check_format(folder.config, stored, "start a new run")
     return stored

@@ -1,17 +1,22 @@
 """The course's trained models: where they are, and one of them read. `checkpoints/make.py` makes them."""
 
+import os
 import sysconfig
 from pathlib import Path
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from nlcore.models import LanguageModel, build
+from nlcore.models import LanguageModel
 from nlcore.tasks import tokenizers
 from nlcore.tasks.tokenizers import Tokenizer
-from nlcore.train import fits
+from nlcore.train import fits, parts
 from nlcore.train.checkpoint import WEIGHTS, digest
 from nlcore.train.config import TrainConfig, TrainError
+from nlcore.train.config_file import check_format
 from nlcore.train.records import Record, read_json
+from nlcore.train.words import shown, visible
 
 CARD, CONFIG, TOKENIZER = "card.json", "config.json", "tokenizer.json"
 FILES = (WEIGHTS, CARD, CONFIG, TOKENIZER)
@@ -30,19 +35,24 @@ def available() -> dict[str, Path]:
 
 
 def find(name: str | Path) -> Path:
-    """What stands in the file system under that name, or else the folder of the trained model that is called so.
+    """The folder that has that name, or else that of the trained model that is called so.
 
-    Raises TrainError for a bare name that is neither.
+    Raises TrainError if there is neither.
     """
-    models, path = available(), Path(name)
-    if path.exists() or path.name != str(name):
-        return path
-    if path.name not in models:
-        raise TrainError(
-            f"There is no folder {name}, and no trained model of that name: name the folder of a run, or one of "
-            f"{', '.join(models) or 'the trained models that a clone of the course has'}."
-        )
-    return models[path.name]
+    models = available()
+    names = ", ".join(models) or "the trained models that a clone of the course has"
+    advice = f"name the folder of a run, or one of {names}"
+    if not isinstance(name, (str, Path)) or not str(name).strip():
+        raise TrainError(f"{shown(name)} names no model: {advice}.")
+    path = Path(name)
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise TrainError(f"{shown(str(name))} cannot be looked at ({error.strerror}): {advice}.") from error
+    if str(name).rstrip(f"/{os.sep}") == path.name and path.name in models:
+        return models[path.name]
+    raise TrainError(f"There is no folder {shown(str(name))}, and no trained model of that name: {advice}.")
 
 
 def holds_one(path: Path) -> bool:
@@ -53,15 +63,20 @@ def holds_one(path: Path) -> bool:
 def described(path: Path) -> tuple[TrainConfig, Record]:
     """What the model in this folder was trained as, and its card: sha256 (of its weights), facts, figures, versions.
 
-    Raises TrainError if a file is missing, or either of these two is damaged.
+    Raises TrainError if a file is missing, or either of these two is damaged or of a newer version.
     """
     missing = next((name for name in FILES if not (path / name).is_file()), None)
     if missing is not None:
         raise TrainError(f"{path} lacks {missing}: {_advice(path)}.")
     try:
-        return TrainConfig.from_json(read_json(path / CONFIG)), read_json(path / CARD)
+        stored, card = read_json(path / CONFIG), read_json(path / CARD)
     except TrainError as error:
-        raise TrainError(f"{CONFIG} or {CARD} in {path} is damaged or of another version: {_advice(path)}.") from error
+        raise _damaged(path) from error
+    check_format(path / CONFIG, stored, _anew(path))
+    try:
+        return TrainConfig.from_json({name: value for name, value in stored.items() if name != "format"}), card
+    except TrainError as error:
+        raise _damaged(path) from error
 
 
 def read(path: Path) -> tuple[LanguageModel, Tokenizer]:
@@ -73,15 +88,25 @@ def read(path: Path) -> tuple[LanguageModel, Tokenizer]:
     if digest(path / WEIGHTS) != card.get("sha256"):
         raise TrainError(f"{path / WEIGHTS} is not the file that {CARD} describes: {_advice(path)}.")
     tokenizer = tokenizers.load(path / TOKENIZER)
-    model = build(config.model, config.preset, tokenizer.vocabulary)
-    weights = load_file(path / WEIGHTS)
     try:
-        fits.weights(weights, model)
-    except fits.Misfit as error:
-        raise TrainError(f"{path} holds no model of this version ({error}): {_advice(path)}.") from error
+        weights = load_file(path / WEIGHTS)
+        with torch.device("meta"):  # sizes that are not the weights' may be any
+            fits.weights(weights, parts.built(config, tokenizer.vocabulary))
+    except (ValueError, SafetensorError, OSError) as error:
+        reason = visible(" ".join(str(error).split())).rstrip(".")
+        raise TrainError(f"{path} holds no model of this version ({reason}): {_advice(path)}.") from error
+    model = parts.built(config, tokenizer.vocabulary)
     model.load_state_dict(weights)
     return model, tokenizer
 
 
+def _damaged(path: Path) -> TrainError:
+    return TrainError(f"{CONFIG} or {CARD} in {path} is damaged or of another version: {_advice(path)}.")
+
+
+def _anew(path: Path) -> str:
+    return f"make it anew with python -m checkpoints.make {path.name}"
+
+
 def _advice(path: Path) -> str:
-    return f"put the course's own files back, or make it anew with python -m checkpoints.make {path.name}"
+    return f"put the course's own files back, or {_anew(path)}"

@@ -9,8 +9,11 @@ import torch
 
 from checkpoints.make import make
 from nlcore.train import TrainError, load, new, pretrained, train
-from nlcore.train.checkpoint import WEIGHTS
+from nlcore.train.checkpoint import WEIGHTS, digest
+from nlcore.train.config_file import FORMAT
+from nlcore.train.folder import write_json
 from nlcore.train.pretrained import CARD, CONFIG, FILES, TOKENIZER
+from nlcore.train.records import read_json
 from nlcore.viz.prompt import PromptBox
 from tests.train.small import small
 
@@ -58,13 +61,29 @@ def test_a_clone_goes_before_an_installation_which_is_enough(shelf):
 
 
 def test_a_name_that_is_not_there_lists_those_that_are(shelf):
-    with pytest.raises(TrainError, match="no folder tiny-lstm, and no trained model of that name: .* one of toy"):
+    with pytest.raises(TrainError, match="no folder 'tiny-lstm', and no trained model of that name: .* one of toy"):
         load("tiny-lstm")
-    with pytest.raises(TrainError, match="holds no run"):
-        load("runs/tiny-lstm")
+    with pytest.raises(TrainError, match="no folder 'runs/toy', and no trained model of that name: .* one of toy"):
+        load("runs/toy")
     shutil.rmtree(shelf)
     with pytest.raises(TrainError, match="one of the trained models that a clone of the course has"):
         load("toy")
+
+
+NAMES = [None, 5, b"x", "", " ", "a" * 5000, "x/" * 3000, "no\x1b[31m", "runs/no\x1b[31m", "no\0", "a\nb"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_what_names_no_model_is_one_printable_sentence(name):
+    with pytest.raises(TrainError, match="name the folder of a run, or one of toy.$") as caught:
+        load(name)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 300
+
+
+def test_a_name_that_the_shell_completed_is_the_name(root):
+    assert same(load("toy/"), load("toy"))
+    with pytest.raises(TrainError, match="no folder './toy'"):
+        load("./toy")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -99,6 +118,46 @@ def test_one_changed_byte_is_seen(shelf):
     data[-1] ^= 1
     file.write_bytes(data)
     with pytest.raises(TrainError, match="is not the file that card.json describes"):
+        load("toy")
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors at all", b"\xff" * 64])
+def test_a_file_that_is_no_safetensors_is_one_sentence_though_the_card_is_right(shelf, content):
+    (shelf / "toy" / WEIGHTS).write_bytes(content)
+    write_json(shelf / "toy" / CARD, read_json(shelf / "toy" / CARD) | {"sha256": digest(shelf / "toy" / WEIGHTS)})
+    said = "holds no model of this version .*: put .* python -m checkpoints.make toy.$"
+    with pytest.raises(TrainError, match=said) as caught:
+        load("toy")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        (dict(heads=3), "holds no model of this version .*3 heads do not divide"),
+        (dict(dim=2**16, heads=256), "holds no model of this version .*its weights"),
+        (dict(projections_share="x"), "is damaged or of another version"),
+        (dict(not_known_yet=1), "is damaged or of another version"),
+    ],
+)
+def test_a_config_of_no_model_or_another_is_one_sentence(shelf, sizes, said):
+    config = shelf / "toy" / CONFIG
+    stored = read_json(config)
+    write_json(config, stored | {"preset": stored["preset"] | sizes})
+    with pytest.raises(TrainError, match=f"{said}.*: put .* python -m checkpoints.make toy.$"):
+        load("toy")
+
+
+def test_a_model_of_a_later_rule_is_said_to_be_that(shelf):
+    config = shelf / "toy" / CONFIG
+    stored = read_json(config)
+    assert stored["format"] == FORMAT
+    write_json(config, stored | {"format": FORMAT + 1, "a_new_choice": 1})
+    said = f"newer version of the course .format {FORMAT + 1}.*: update .* python -m checkpoints.make toy.$"
+    with pytest.raises(TrainError, match=said):
+        load("toy")
+    write_json(config, stored | {"format": "new"})
+    with pytest.raises(TrainError, match="The format in .*config.json is damaged"):
         load("toy")
 
 
