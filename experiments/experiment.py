@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nlcore.train.folder import held
+from nlcore.train.words import refusal, shown, visible
 
 from experiments import plan, results
 from experiments.declare import Arm, Experiment, ExperimentError
@@ -26,7 +28,7 @@ def load(name: str) -> Results:
     Raises ExperimentError if there are none, or if its runs cannot be compared.
     """
     path = results.FOLDER / f"{name}.json"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise ExperimentError(f"There are no results of {name!r}: run python -m experiments.{name} first.")
     return results.read(path)
 
@@ -41,13 +43,16 @@ def main(experiment: Experiment, arguments: list[str] | None = None) -> None:
         if options.table:
             print(load(experiment.name).text())
             return
+        results.check_place()
         stored = results.read(results.FOLDER / f"{experiment.name}.json")
-        folder = options.folder or results.ROOT / "runs" / "experiments" / experiment.name
+        folder = options.folder or Path("runs", "experiments", experiment.name)
         failed = perform(experiment, stored, folder, options.workers)
     except KeyboardInterrupt:
         raise SystemExit("\nInterrupted: the same command goes on from here.") from None
     except ValueError as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(visible(str(error))) from None
+    except OSError as error:
+        raise SystemExit(visible(refusal(error))) from None
     print("\n" + stored.text())
     if failed:
         raise SystemExit(f"\n{len(failed)} runs failed: the same command tries them again.")
@@ -119,6 +124,7 @@ class _Performance:
 
     def perform(self) -> list[str]:
         self._check()
+        self._check_current()
         with Pool(self.workers) as pool:
             legs = self._legs(pool)
             self._drop_old(legs)
@@ -146,6 +152,19 @@ class _Performance:
                  for arm in experiment.arms for rate in experiment.rates for seed in experiment.seeds]
         results.one_corpus([*asked, *(run["configuration"] for run in self.stored.runs)], self.stored.path)
 
+    def _check_current(self) -> None:
+        """A changed default must not wipe out what took hours: where no stored run counts, a person decides."""
+        experiment, stored = self.experiment, self.stored
+        measured = {pace["arm"] for pace in stored.paces}
+        paces = stored.paces if experiment.same_time_as in measured else []
+        legs = plan.legs(experiment, paces) if paces or not experiment.same_time_as else [Leg("", {})]
+        found = [self._plan(legs).nearest(run) for run in stored.runs]
+        if found and all(found):
+            raise ExperimentError(
+                f"Not one of the {len(found)} runs in {stored.path} is of this experiment as it is now: {found[0][0]}. "
+                "Undo that, or remove the file to begin anew."
+            )
+
     def _plan(self, legs: list[Leg]) -> Plan:
         return Plan(self.experiment, legs, self.stored.runs)
 
@@ -169,7 +188,7 @@ class _Performance:
         name = f"{request.arm.name}, rate {request.rate:g}, seed {request.seed}"
         name += f", {request.settings['steps']:,} steps" if "steps" in request.settings else ""
         figures, seconds = outcome.value or ({}, 0.0)
-        trouble = outcome.trouble or self._lacking(figures)
+        trouble = outcome.trouble or self._trouble(figures)
         if trouble:
             self.failed[request.key] = name
             self.say(f"FAILED  {name}:\n{trouble}")
@@ -183,8 +202,11 @@ class _Performance:
         minutes = sum(request.minutes for request in left) / self.workers
         self.say(f"{name}: {told} ({seconds / 60:.1f} min); still to do: {len(left)}, {minutes:.1f} min")
 
-    def _lacking(self, figures: plan.Record) -> str | None:
-        names = plan.lacking(self.experiment, figures)
+    def _trouble(self, figures: Any) -> str | None:
+        """Why what a run returned cannot be stored."""
+        if not isinstance(figures, dict):
+            return f"It gave {shown(figures)}: let `run` return its figures by their names."
+        names = plan.lacking(self.experiment, results.finite(figures))
         return f"It gave no figure {names[0]!r}, which the table asks for: let `run` return it." if names else None
 
     def _store(self, legs: list[Leg], run: plan.Record) -> None:

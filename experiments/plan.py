@@ -3,9 +3,13 @@
 import json
 import math
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from nlcore.train.records import figure
+from nlcore.train.words import shown
 
 from experiments.declare import Arm, Experiment, Settings
 from experiments.tuning import Tuning, tune
@@ -63,7 +67,17 @@ def legs(experiment: Experiment, paces: list[Record]) -> list[Leg]:
 def lacking(experiment: Experiment, figures: Record) -> list[str]:
     """Figures that the table asks for and a run has not given: a run that diverged needs none but its score."""
     diverged = figures.get(experiment.score, 0) is None
-    return [name for name in (experiment.score, *experiment.columns) if name not in figures and not diverged]
+    names = () if diverged else (experiment.score, *experiment.columns)
+    return [name for name in names if name not in figures or not figure(figures[name])]
+
+
+def differences(one: Any, other: Any, name: str = "") -> Iterator[str]:
+    """What differs between two configurations, field by field, each in a few words."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for field in (*one, *(field for field in other if field not in one)):
+            yield from differences(one.get(field), other.get(field), f"{name}.{field}" if name else field)
+    elif json.dumps(one) != json.dumps(other):
+        yield f"{name} was {shown(one)} and is {shown(other)}"
 
 
 class Plan:
@@ -127,6 +141,11 @@ class Plan:
 
     def _of_all_seeds(self, arm: Arm, rate: float) -> list[Request]:
         return [self.request(arm, leg, rate, seed) for leg in self.legs for seed in self.experiment.seeds]
+
+    def nearest(self, run: Record) -> list[str]:
+        """What differs between a stored run and the most similar one of the experiment's; nothing if it is one."""
+        asked = [self.request(arm, leg, run["rate"], run["seed"]) for arm in self.experiment.arms for leg in self.legs]
+        return min((list(differences(run["configuration"], each.configuration)) for each in asked), key=len)
 
     def current(self) -> list[Record]:
         """The stored runs that still are the experiment's, under their arms' present names."""

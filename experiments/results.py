@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from nlcore.train.records import opened, parse
+
 from experiments import table
 from experiments.declare import Experiment, ExperimentError
+from experiments.shapes import holds_results
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -86,11 +89,16 @@ class Results:
 
 
 def read(path: Path) -> Results:
-    """The results in a file; empty ones if it is not there. Raises ExperimentError if they cannot be compared."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
-        raise ExperimentError(f"{path} is no JSON ({error}): put back its last version, or remove it.") from error
+    """The results in a file; empty ones if it is not there.
+
+    Raises ExperimentError if it holds anything else, or if the runs cannot be compared.
+    """
+    file, stored = opened(path), {}
+    if file is not None:
+        with file:
+            stored = parse(file.read())
+    if (file is not None or path.exists()) and not holds_results(stored):
+        raise ExperimentError(f"{path} holds no results: put back its last version, or remove it.")
     results = Results(path, stored)
     one_corpus([run["configuration"] for run in results.runs], path)
     return results
@@ -108,9 +116,19 @@ def one_corpus(configurations: list[Record], path: Path) -> str | None:
     return (found[0] or None) if found else None
 
 
+def check_place() -> None:
+    """Raises ExperimentError where results cannot be kept: outside the source tree, in an installation."""
+    if not (ROOT / "pyproject.toml").exists():
+        raise ExperimentError(
+            "Experiments are run in a clone of the course, which keeps what they find: "
+            "--table prints what is stored here."
+        )
+
+
 def finite(figures: Record) -> Record:
-    """The same figures, with None for those that are not finite."""
-    return {n: None if isinstance(x, float) and not math.isfinite(x) else x for n, x in figures.items()}
+    """The same figures as Python's own, with None for those that are not finite."""
+    own = {name: value.item() if isinstance(value, np.generic) else value for name, value in figures.items()}
+    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in own.items()}
 
 
 def session(workers: int) -> Record:

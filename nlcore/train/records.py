@@ -37,7 +37,7 @@ def figure(value: Any) -> bool:
     return value is None or number(value)
 
 
-def _list_of(check: Check) -> Check:
+def list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
@@ -45,7 +45,7 @@ def _one_of(*values: Any) -> Check:
     return lambda value: value in values
 
 
-def _or_none(check: Check) -> Check:
+def or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
@@ -60,7 +60,7 @@ METRICS = STAMP | dict.fromkeys(
 )
 LEVELS = STAMP | {
     "level": text,
-    "memory": _or_none(text),
+    "memory": or_none(text),
     "unit": _one_of("steps", "tokens"),
     "period": whole,
     "fired": truth,
@@ -69,12 +69,12 @@ LEVELS = STAMP | {
         "update_norm weight_norm surprise eta alpha lr gradient_norm second_moment_norm".split(), figure
     ),
 }
-SURPRISE = STAMP | {"tokens": _list_of(text), **dict.fromkeys(("surprise", "eta", "alpha"), _list_of(figure))}
+SURPRISE = STAMP | {"tokens": list_of(text), **dict.fromkeys(("surprise", "eta", "alpha"), list_of(figure))}
 SAMPLES = STAMP | {"prompt": text, "text": text}
 APPLIED = STAMP | {
     "number": whole,
     "command": text,
-    "level": _or_none(text),
+    "level": or_none(text),
     "value": figure,
     "applied": truth,
     "sentence": text,
@@ -93,19 +93,19 @@ SHAPES = {
 
 RESULT = {"bits_per_byte": number, "steps": whole}
 STATUS = {
-    **dict.fromkeys(("state", "sentence", "line", "checkpoint"), _or_none(text)),
-    **dict.fromkeys(("step", "steps", "attempt", "command", "pid"), _or_none(whole)),
+    **dict.fromkeys(("state", "sentence", "line", "checkpoint"), or_none(text)),
+    **dict.fromkeys(("step", "steps", "attempt", "command", "pid"), or_none(whole)),
     **dict.fromkeys(("done", "seconds_left", "loss", "tokens_per_second"), figure),
-    "result": _or_none(lambda value: has_shape(value, RESULT)),
+    "result": or_none(lambda value: has_shape(value, RESULT)),
 }
 LEVEL = {"name": text, "period": whole, "unit": _one_of("steps", "tokens")}
 CORPUS = {"name": text, "hash": text, "train_bytes": whole, "validation_bytes": whole}
 FACTS = {
     **dict.fromkeys(("parameters", "threads"), whole),
-    "processes": _or_none(whole),
+    "processes": or_none(whole),
     "order1_entropy": figure,
     **dict.fromkeys(("device", "dtype"), text),
-    "levels": _list_of(lambda value: has_shape(value, LEVEL)),
+    "levels": list_of(lambda value: has_shape(value, LEVEL)),
     "corpus": lambda value: has_shape(value, CORPUS),
 }
 """What a run has found out about itself at its first step."""

@@ -1,7 +1,6 @@
 """An experiment from its declaration to its table: tuned, resumable, never run twice, honest about what is missing."""
 
 import importlib
-import json
 import re
 import subprocess
 import sys
@@ -11,37 +10,12 @@ import pytest
 
 from nlcore.train.folder import held
 
-from experiments import experiment as experiments
-from experiments import results
+from experiments import plan, results
 from experiments.experiment import ExperimentError, introduction, load, main, perform
 from tests.experiments import cheap
-from tests.experiments.cheap import RATES, AtOnce, experiment
+from tests.experiments.cheap import RATES, AtOnce, calls, experiment
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Results and runs of a test stay in its folder, and its runs in its process."""
-    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
-    monkeypatch.setattr(results, "ROOT", tmp_path)
-    monkeypatch.setattr(experiments, "Pool", AtOnce)
-
-
-@pytest.fixture
-def go(tmp_path):
-    """Performs an experiment on what is stored, and returns what is stored then."""
-
-    def perform_it(asked, failed=0, said=None):
-        stored = results.read(tmp_path / "results" / f"{asked.name}.json")
-        say = (lambda line: None) if said is None else said.append
-        assert len(perform(asked, stored, tmp_path / "runs", 2, say)) == failed
-        return results.read(stored.path)
-
-    return perform_it
-
-
-def calls(tmp_path):
-    """How often each run was done, however many there were."""
-    return [len(path.read_text()) for path in (tmp_path / "runs").rglob("calls")]
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_each_arm_is_tuned_on_the_first_seed_and_then_runs_with_the_others(go, tmp_path):
@@ -98,6 +72,27 @@ def test_a_changed_arm_runs_again_and_its_old_runs_are_gone(go, tmp_path):
     assert "5 stored runs are of another configuration, and count no more." in said
 
 
+@pytest.mark.parametrize("same_time_as", [None, "a"])
+def test_where_no_stored_run_counts_any_more_nothing_is_forgotten_or_run(go, tmp_path, same_time_as):
+    arms, more = (dict(best=4e-3, step=0.2), dict(best=5e-3, step=0.1)), dict(same_time_as=same_time_as)
+    found = go(experiment(*arms, **more))
+    before = found.path.read_bytes(), sorted((tmp_path / "runs").rglob("*"))
+
+    def later(*run):
+        return cheap.configuration(*run) | {"deep": {"width": 2}}
+
+    said = f"Not one of the {len(found.runs)} runs in .*cheap.json is .*: deep was None and is .*width.*: 2.*remove"
+    with pytest.raises(ExperimentError, match=said):
+        go(experiment(*arms, configuration=later, **more))
+    assert (found.path.read_bytes(), sorted((tmp_path / "runs").rglob("*"))) == before
+
+
+def test_the_first_field_that_differs_is_named_to_its_depth():
+    one, other = {"a": {"b": [1, 2], "c": 1}, "d": 1}, {"a": {"b": (1, 2), "c": 2}, "d": 2, "e": 0}
+    assert list(plan.differences(one, other)) == ["a.c was 1 and is 2", "d was 1 and is 2", "e was None and is 0"]
+    assert not list(plan.differences(one, one))
+
+
 def test_a_renamed_arm_keeps_its_runs(go, tmp_path):
     asked = experiment(dict(best=4e-3), dict(best=5e-3))
     go(asked)
@@ -120,6 +115,20 @@ def test_a_figure_that_no_run_gives_gets_one_sentence(go):
     said = []
     go(experiment(dict(best=4e-3), columns={"absent": "nowhere"}), failed=3, said=said)
     assert sum("It gave no figure 'absent'" in line for line in said) == 3
+
+
+@pytest.mark.parametrize("given", [None, 5, [1], "score"])
+def test_a_run_that_gives_no_figures_gets_one_sentence(go, tmp_path, given):
+    said = []
+    go(experiment(dict(best=4e-3), run=lambda *run: given), failed=3, said=said)
+    assert sum(f"It gave {given!r}: let `run` return its figures" in line for line in said) == 3
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_score_that_is_no_number_gets_one_sentence(go):
+    said = []
+    go(experiment(dict(best=4e-3), run=lambda *run: {"score": "good"}), failed=3, said=said)
+    assert sum("It gave no figure 'score'" in line for line in said) == 3
 
 
 def test_a_failed_run_is_named_and_the_rest_goes_on(go, tmp_path):
@@ -222,30 +231,6 @@ def test_two_that_run_the_same_do_not_mix(go, tmp_path):
     assert calls(tmp_path) == []
 
 
-def test_the_file_repeats_all_and_names_no_machine(go):
-    found = go(experiment(dict(best=4e-3)))
-    stored = json.loads(found.path.read_text())
-    assert stored["experiment"]["question"] == "Which is best?" and stored["experiment"]["rates"] == list(RATES)
-    assert stored["experiment"]["arms"] == [{"name": "a", "settings": {"best": 4e-3}, "minutes": 2}]
-    run = stored["runs"][0]
-    assert run["configuration"] == {"corpus": cheap.TEXT, "rate": run["rate"], "seed": 0, "best": 4e-3}
-    assert run["figures"]["endless"] is None and "Infinity" not in found.path.read_text()
-    assert {"python", "torch", "numpy", "commit", "cores", "processor"} < stored["sessions"][0].keys()
-    assert stored["corpus"] == cheap.TEXT and stored["minutes"] >= 0
-    assert str(found.path.parent) not in found.path.read_text()
-
-
-def test_results_of_different_texts_are_refused_in_words(go, tmp_path):
-    found = go(experiment(dict(best=4e-3)))
-    asked = experiment(dict(best=4e-3), configuration=lambda *run: cheap.configuration(*run) | {"corpus": "fedcba98"})
-    with pytest.raises(ExperimentError, match=r"cheap\.json are on different texts \(hashes 01234567, fedcba98\)"):
-        go(asked)
-    assert calls(tmp_path) == [1] * 5
-    found.path.write_text(found.path.read_text().replace(cheap.TEXT, "fedcba98", 3))
-    with pytest.raises(ExperimentError, match="cannot be compared: run it where the text is the one"):
-        load("cheap")
-
-
 def test_the_command_says_what_it_takes_and_prints_the_table(tmp_path, capsys):
     asked = experiment(dict(best=4e-3, step=0.2), dict(best=4e-3, step=0.1), same_time_as="a")
     main(asked, ["--workers", "2", "--folder", str(tmp_path / "runs")])
@@ -273,15 +258,6 @@ def test_the_table_as_a_page(go):
     assert "| arm | rate | score | range over seeds | x\\|y | steps | s a step |\n| --- | ---: |" in page
     assert "| a | 0.004 | 3.100 | 3.090 to 3.110 | 2.000 | 100 | - |" in page
     assert "Mean and range (lowest to highest) over 3 seeds" in page
-
-
-def test_no_results_and_damaged_ones_get_one_sentence(tmp_path, capsys):
-    with pytest.raises(ExperimentError, match="run python -m experiments.cheap first"):
-        load("cheap")
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "cheap.json").write_text("{")
-    with pytest.raises(SystemExit, match="put back its last version"):
-        main(experiment(dict(best=4e-3)), [])
 
 
 @pytest.mark.parametrize(("choices", "sentence"), [
