@@ -23,8 +23,12 @@ class RateOfTheFiring(LevelOptimizer):
 
 
 class LargeBatch(LevelOptimizer):
-    """A firing as a step on a batch `period` times as large, by Adam's scaling rule (Malladi et al. 2022): the rate
-    times sqrt(period), and moments that forget as much in a period as they would step by step."""
+    """A firing as a step on a batch `period` times as large, close to Adam's scaling rule (Malladi et al. 2022).
+
+    The rate is multiplied by sqrt(period), as the rule says. The moments' shares become beta**period, so that they
+    forget as much in a period as they would step by step; the rule's own 1 - period (1 - beta) is the first-order term
+    of that, and falls below 0 where the period is longer than the moments' memory.
+    """
 
     def _fire(self, name: str, lr: float) -> None:
         period = self.clock.periods[name]

@@ -37,6 +37,7 @@ class Preset:
     carry: int = 0
     """Windows in a row that begin with the state the window before left, after one that begins fresh; 0: all do.
 
+    That is truncated backpropagation through time: the state is carried on, and the gradient ends with its window.
     More than 0 takes memory for the states of 64 rows, or of a batch if it has more: see `nlcore.tasks.Batches`."""
     reads: str = "boundary"
     """Where a token reads the main memory: see `SelfModifyingTitans`."""

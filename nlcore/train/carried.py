@@ -1,4 +1,7 @@
-"""The state that training carries from one window to the next: without gradient, and whole for a checkpoint."""
+"""Truncated backpropagation through time: the state that training carries from one window to the next.
+
+The gradient ends where a window does, so the state is carried without one, and whole in a checkpoint.
+"""
 
 from collections.abc import Iterator
 from typing import Any

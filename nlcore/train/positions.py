@@ -34,7 +34,8 @@ def afresh(model: LanguageModel, tokens: Tensor, context: int) -> Iterator[Tenso
 def through_a_window(model: LanguageModel, tokens: Tensor, context: int) -> Iterator[Tensor]:
     """Each token from at most `context` of the text, as a Transformer is used that was trained with so many.
 
-    Windows overlap by half, and only the later half of each is taken: a token has at least half a window before it.
+    Windows overlap by half, and only the later half of each is taken, but for the first, which is taken whole: after
+    it, every token has at least half a window before it.
     """
     before = context // 2
     for start in range(0, tokens.shape[1], context):
