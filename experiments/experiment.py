@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import time
@@ -206,6 +207,10 @@ class _Performance:
         """Why what a run returned cannot be stored."""
         if not isinstance(figures, dict):
             return f"It gave {shown(figures)}: let `run` return its figures by their names."
+        try:
+            json.dumps(results.finite(figures), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            return f"It gave figures that cannot be stored ({error}): let `run` return numbers, texts and lists of them."
         names = plan.lacking(self.experiment, results.finite(figures))
         return f"It gave no figure {names[0]!r}, which the table asks for: let `run` return it." if names else None
 

@@ -1,11 +1,13 @@
 """An experiment from its declaration to its table: tuned, resumable, never run twice, honest about what is missing."""
 
 import importlib
+import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nlcore.train.folder import held
@@ -123,6 +125,19 @@ def test_a_run_that_gives_no_figures_gets_one_sentence(go, tmp_path, given):
     go(experiment(dict(best=4e-3), run=lambda *run: given), failed=3, said=said)
     assert sum(f"It gave {given!r}: let `run` return its figures" in line for line in said) == 3
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("given", [object(), np.zeros(2), [math.nan]], ids=str)
+def test_figures_that_cannot_be_stored_get_one_sentence(go, tmp_path, given):
+    said = []
+    go(experiment(dict(best=4e-3), run=lambda *run: {"score": 3.0, "more": given}), failed=3, said=said)
+    assert sum("It gave figures that cannot be stored" in line for line in said) == 3
+    assert not (tmp_path / "results").exists()
+
+
+def test_numbers_of_numpy_are_figures(go):
+    found = go(experiment(dict(best=4e-3), run=lambda *run: {"score": np.float32(3.5), "n": np.int64(2)}))
+    assert found.rows[0]["mean"] == 3.5 and found.runs[0]["figures"] == {"score": 3.5, "n": 2}
 
 
 def test_a_score_that_is_no_number_gets_one_sentence(go):
