@@ -20,14 +20,14 @@ SELDOM = 10**9
 
 
 def configure(settings: dict[str, Any], rate: float, seed: int) -> TrainConfig:
-    """The config of a run, which reports, validates and saves so seldom that it costs nothing.
+    """The config of a run on the CPU, which reports, validates and saves so seldom that it costs nothing.
 
     Raises TrainError as `nlcore.train.configure` does, or if the settings fix the rate or the seed.
     """
     baselines.register()
     for name in {"lr", "seed"} & settings.keys():
         raise TrainError(f"An arm's settings give {name}: leave it out, because the experiment chooses it.")
-    quiet = dict(report_every=100, validate_every=SELDOM, checkpoint_every=100, keep=1)
+    quiet = dict(report_every=100, validate_every=SELDOM, checkpoint_every=100, keep=1, device="cpu")
     return train.configure("tiny", **quiet | settings, lr=rate, seed=seed)
 
 

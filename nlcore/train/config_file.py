@@ -6,7 +6,7 @@ from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.records import FACTS, Record, has_shape, read_json, whole
 
-FORMAT = 3
+FORMAT = 4
 """Of the file and of what it asks for; 1 is that of files that name none.
 
 To be raised whenever the same config trains in another way, however little: half a run by each way is a run that

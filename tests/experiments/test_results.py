@@ -1,5 +1,6 @@
 """What is stored of an experiment: enough to repeat it, in one place, and read with doubt."""
 
+import importlib
 import json
 from dataclasses import replace
 
@@ -99,3 +100,17 @@ def test_runs_go_to_the_working_folder_and_an_installation_runs_none(tmp_path, m
     capsys.readouterr()
     main(asked, ["--table"])
     assert "Which is best?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(results.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_every_stored_run_is_one_that_its_experiment_would_make_today(path):
+    """Or its command would not repeat it: an experiment pins whatever a default could change."""
+    experiment = importlib.import_module(f"experiments.{path.stem}").EXPERIMENT
+    arms = {arm.name: arm for arm in experiment.arms}
+    for run in results.read(path).runs:
+        stored = experiment.renewed(run["configuration"])
+        settings = arms[run["arm"]].settings | {"steps": run["figures"]["steps"]}
+        asked = experiment.configuration(settings, run["rate"], run["seed"])
+        if asked["corpus"] != stored["corpus"]:
+            pytest.skip("this machine's built-in text is another than that of the stored results")
+        assert stored == asked
