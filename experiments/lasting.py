@@ -83,14 +83,20 @@ def _error(values: np.ndarray) -> np.ndarray:
     return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
+SIZE = dict(
+    dim=128, depth=2, heads=4, hidden=32, chunks=(64, 64), reads="boundary", narrow_rates=True, projections_share=0.1,
+    periods=(1, 4, 16), links="gated", rate_power=-0.5, context=256, batch=4, steps=380,
+)  # fmt: skip
+"""What all arms share, whatever `tiny` is when this is read."""
+
 EXPERIMENT = Experiment(
     name="lasting",
     question="Trained with its state carried on, does Hope keep what it reads for 16 times the training's context?",
     arms=(
-        Arm("Hope, every window fresh", dict(model="hope", carry=0), minutes=2.3),
-        Arm("Hope, carry 3", dict(model="hope", carry=3), minutes=2.3),
-        Arm("Hope, carry 15", dict(model="hope", carry=15), minutes=2.3),
-        Arm("Transformer++, its own window", dict(model="transformer", carry=0), minutes=0.8),
+        Arm("Hope, every window fresh", SIZE | dict(model="hope", carry=0), minutes=2.3),
+        Arm("Hope, carry 3", SIZE | dict(model="hope", carry=3), minutes=2.3),
+        Arm("Hope, carry 15", SIZE | dict(model="hope", carry=15), minutes=2.3),
+        Arm("Transformer++, its own window", SIZE | dict(model="transformer", carry=0), minutes=0.8),
     ),
     rates=(2e-3, 4e-3, 8e-3),
     seeds=(0, 1, 2),
