@@ -127,7 +127,7 @@ def test_a_run_that_gives_no_figures_gets_one_sentence(go, tmp_path, given):
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("given", [object(), np.zeros(2), [math.nan]], ids=str)
+@pytest.mark.parametrize("given", [object(), np.zeros(2), [math.nan]], ids=lambda given: type(given).__name__)
 def test_figures_that_cannot_be_stored_get_one_sentence(go, tmp_path, given):
     said = []
     go(experiment(dict(best=4e-3), run=lambda *run: {"score": 3.0, "more": given}), failed=3, said=said)
