@@ -103,7 +103,7 @@ def test_what_goes_wrong_in_the_process_is_told_by_the_run(tmp_path):
         (dict(report_every=5), "A run's report_every cannot change"),
         (dict(seed=1), "A run's seed cannot change"),
         (dict(colour=1), "There is no choice 'colour'"),
-        (dict(lr="fast"), "lr is fast"),
+        (dict(lr="fast"), "lr is .fast.: give a number"),
         (dict(micro_batch=7), "micro_batch 7 does not divide"),
         (dict(device="tpu"), "There is no device 'tpu'"),
         (dict(steps=8, seconds=3), "Both steps and seconds"),

@@ -24,6 +24,6 @@ def test_commands_take_effect_at_a_step_and_are_noted(tmp_path):
     assert "is a chunk, part of the model" in noted[5]["sentence"]
     assert "'nonsense' is no command" in folder.log.read_text()
     rows = records(folder.levels)
-    assert [row["step"] for row in rows if row["level"] == "cms-1" and row["fired"]] == [3, 6, 9, 12, 15, 18]
+    assert [row["step"] for row in rows if row["level"] == "cms-1" and row["fired"]] == [3, 6, 9, 12, 15, 18, 20]
     assert {row["update_norm"] for row in rows if row["level"] == "weights"} == {0.0}
     assert {row["eta"] for row in rows if row["memory"]} == {0.0}
