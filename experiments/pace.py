@@ -17,7 +17,7 @@ from nlcore.train.status import Status
 from experiments.language import configure
 
 WARM, ROUNDS = 2, 16
-"""Steps of each that do not count, and that do: levels of period 16 and below fire among them."""
+"""Steps of each that do not count, and that do. A median does not see what a rare level's firing adds."""
 
 
 @dataclass(frozen=True)

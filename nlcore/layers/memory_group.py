@@ -58,8 +58,8 @@ class MemoryGroup(nn.Module):
         self.share = share
         self.names, self.architecture = names, (NarrowMLP if narrow else ResidualMLP)(width, hidden)
         self.eta_scale = 1.0  # steers this group from outside; 0 and its memories stay at their starts
-        # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes
-        # of them a vector about as long as the residual, so k, v and q start apart.
+        # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes of them a
+        # vector about as long as the residual, so k, v and q start apart; a narrow answer is small.
         w1, w2 = (torch.empty(len(names), heads, *shape) for shape in self.architecture.shapes())
         self.w1 = nn.Parameter(nn.init.normal_(w1, std=1.5 / math.sqrt(width * hidden)))
         self.w2 = nn.Parameter(nn.init.normal_(w2))

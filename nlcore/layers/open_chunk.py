@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nlcore.layers.memory_group import MemoryGroup, Tokens, bounded
 from nlcore.memory import L2, State, Weights
-from nlcore.ops.delta_rule import Chunk, Decays, Inside, share_budget
+from nlcore.ops.delta_rule import Chunk, Decays, Inside, Opened, share_budget
 
 
 class Written(NamedTuple):
@@ -47,12 +47,18 @@ class OpenChunk:
         pull_to_start: bool,
     ) -> None:
         self.groups, self.state, self.budget = groups, _joined(states), budget
-        self.pull_to_start, self.architecture = pull_to_start, groups[0].architecture
+        self.architecture = groups[0].architecture
         value = bounded(self.architecture.read(self.state.memory, tokens.v[:, None]))
-        self.layers = self.architecture.gradients(
+        gradients = self.architecture.gradients(
             self.state.memory, tokens.k[:, None], lambda answer: L2().gradient(answer, value)
         )
-        self.overlaps = [layer.x @ layer.x.mT for layer in self.layers]
+        nothing = (None,) * len(gradients)
+        starts, momenta = self.state.start if pull_to_start else nothing, self.state.momentum or nothing
+        self.opened = [
+            Opened(layer.x, layer.delta, weight, momentum, start, layer.output, layer.x @ layer.x.mT)
+            for layer, weight, momentum, start in zip(gradients, self.state.memory, momenta, starts)
+        ]
+        """One for each layer of the memories."""
         rates = [tokens.eta[:, None].expand(-1, len(group.names), -1, -1) * group.eta_scale for group in groups]
         self.eta = torch.cat(rates, dim=1)
         self.decays = Decays(tokens.log_alpha[:, None], theta)
@@ -62,57 +68,25 @@ class OpenChunk:
 
         Each is read after its own token's write, or before it: see `Inside`.
         """
-        first, second = (self._inside(index, before) for index in range(2))
+        first, second = (self._inside(opened, before) for opened in self.opened)
         return self.architecture.through(first.answers, second.answers, q[:, None])[:, 0]
 
-    def _inside(self, index: int, before: bool) -> Inside:
-        layer, last = self.layers[index], slice(-1, None)
-        start, momentum = self._start(index), self._momentum(index)
-        return Inside(
-            layer.x[:, last],
-            layer.delta[:, last],
-            self.eta[:, last],
-            self.budget,
-            self.decays,
-            self.state.memory[index][:, last],
-            None if momentum is None else momentum[:, last],
-            None if start is None else start[:, last],
-            layer.output[:, last],
-            self.overlaps[index][:, last],
-            before,
-        )
+    def _inside(self, opened: Opened, before: bool) -> Inside:
+        last = Opened(*(None if x is None else x[:, -1:] for x in opened))
+        return Inside(last, self.eta[:, -1:], self.budget, self.decays, before)
 
     def close(self, report: bool) -> list[tuple[State, Written | None]]:
         """Writes the chunk (eq. 86-88): each group's new state, and what happened if `report`."""
-        written = []
-        for index, layer in enumerate(self.layers):
-            chunk = Chunk(
-                layer.x,
-                layer.delta,
-                self._rates(index),
-                self.decays,
-                self.state.memory[index],
-                self._momentum(index),
-                self._start(index),
-                layer.output,
-                self.overlaps[index],
-            )
-            written.append(chunk.final())
+        written = [Chunk(opened, self._rates(opened), self.decays).final() for opened in self.opened]
         memory, momentum = zip(*written)
         new = State(self.state.start, memory, momentum if self.state.momentum else ())
         return self._parted(new, report)
 
-    def _rates(self, index: int) -> Tensor:
+    def _rates(self, opened: Opened) -> Tensor:
         """The rates of one layer's write, each group's its share of what the budget leaves."""
-        rates = share_budget(self.overlaps[index], self.eta, self.budget)
+        rates = share_budget(opened.overlap, self.eta, self.budget)
         parts = rates.split([len(group.names) for group in self.groups], dim=1)
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
-
-    def _start(self, index: int) -> Tensor | None:
-        return self.state.start[index] if self.pull_to_start else None
-
-    def _momentum(self, index: int) -> Tensor | None:
-        return self.state.momentum[index] if self.state.momentum else None
 
     def _parted(self, new: State, report: bool) -> list[tuple[State, Written | None]]:
         found, begin = [], 0
@@ -120,7 +94,7 @@ class OpenChunk:
             own = slice(begin, begin + len(group.names))
             begin = own.stop
             old, state = _part(self.state, own), _part(new, own)
-            found.append((state, _report(old, state, self.layers[0].delta[:, own]) if report else None))
+            found.append((state, _report(old, state, self.opened[0].delta[:, own]) if report else None))
         return found
 
 

@@ -217,7 +217,7 @@ class Trainer:
             self._save()
 
     def _learn(self, step: int, listens: bool) -> tuple[dict[str, float], list[dict]]:
-        """The step itself: its figures and, if it listens, its rows of levels. NonFinite leaves all as it was."""
+        """The step itself: its figures and, if it listens, its rows of levels. NonFinite leaves the weights as they were."""
         parts = self.parts
         share = self.done() if self.config.seconds else step / self.config.preset.steps
         lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale

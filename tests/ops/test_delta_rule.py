@@ -6,6 +6,7 @@ import torch
 from nlcore.ops.delta_rule import (
     Decays,
     Inside,
+    Opened,
     delta_rule_chunked,
     delta_rule_naive,
     inside_naive,
@@ -166,9 +167,10 @@ def test_a_read_inside_the_chunk_equals_the_loop(length, momentum, start, keys, 
 
 
 def inside(given, before):
-    given = dict(given)
-    log_alpha, theta, _ = given.pop("log_alpha"), given.pop("theta", None), given.pop("q")
-    return Inside(**given, budget=0.5, decays=Decays(log_alpha, theta), before=before).answers
+    x, weight = given["x"], given["weight"]
+    parts = (given["delta"], weight, given.get("momentum"), given.get("start"))
+    opened = Opened(x, *parts, x @ weight.mT, x @ x.mT)
+    return Inside(opened, given["eta"], 0.5, Decays(given["log_alpha"], given.get("theta")), before).answers
 
 
 def test_a_row_of_rates_is_the_share_of_a_chunk_that_ends_there():
@@ -189,7 +191,8 @@ def test_a_read_inside_is_non_expansive_within_the_budget(length):
         alpha = torch.rand(length, generator=g, dtype=torch.float64).clamp(1e-30)
         eta = torch.rand(length, generator=g, dtype=torch.float64) * 5
         decays = Decays((alpha if trial % 2 else torch.ones_like(alpha)).log())
-        read = Inside(x, x, eta, 0.5, decays, start)  # delta = W_0 x - v, and the state's part of it is x
+        opened = Opened(x, x, start, None, None, x, x @ x.mT)  # delta = W_0 x - v: the state's part of it is x
+        read = Inside(opened, eta, 0.5, decays)
         matrix = read.answers(torch.eye(4, dtype=torch.float64)[:, None].expand(4, length, 4))
         norms = torch.linalg.matrix_norm(matrix.permute(1, 2, 0), 2)
         worst = max(worst, norms.max().item())

@@ -3,6 +3,8 @@
 The derivation is in this folder's README; names are those of the README.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,13 +30,32 @@ class Decays:
         self.ratios_before = shifted(self.ratios)
         self.g = log_g.exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
-        self.carry = None
+        self.c = None
         if theta is not None:
             steps = torch.arange(log_alpha.shape[-1], device=log_alpha.device)
             powers = theta[..., None, None] ** (steps[:, None] - steps[None, :]).clamp(min=0)
             self.powers, self.decays = powers.tril(), theta[..., None] ** (steps + 1)
             self.spread = self.ratios @ self.powers
-            self.carry = self.ratios @ self.decays[..., None]
+            self.c = self.ratios @ self.decays[..., None]
+
+
+class Opened(NamedTuple):
+    """One matrix and the tokens of a chunk that has begun: all that is taken at the chunk's start."""
+
+    x: Tensor
+    """Keys (..., C, in)."""
+    delta: Tensor
+    """Gradients at the matrix's output (..., C, out)."""
+    weight: Tensor
+    """`W_0` (..., out, in)."""
+    momentum: Tensor | None
+    """`m_0` (..., out, in), or None."""
+    start: Tensor | None
+    """What retention pulls to (..., out, in), or None."""
+    answers: Tensor
+    """`x W_0^T` (..., C, out)."""
+    overlap: Tensor
+    """`x x^T` (..., C, C)."""
 
 
 class Tokenwise:
@@ -42,26 +63,22 @@ class Tokenwise:
 
         g_t W_0 + (1 - g_t) W_start + c_t m_0 - sum_s coefficients_ts written_s x_s^T
 
-    with one pair of `coefficients` (..., C, C), 0 for s > t, and `written` (..., C, out) for each of `writes`.
+    with one pair of `coefficients` (..., C, C), 0 for s > t, and `written` (..., C, out) for each of `writes`;
+    `g` and `c` are (..., C, 1), `c` None without momentum.
     """
 
-    x: Tensor
-    weight: Tensor
-    momentum: Tensor | None
-    start: Tensor | None
-    g: Tensor
-    carry: Tensor | None
-    writes: list[tuple[Tensor, Tensor]]
+    def __init__(self, opened: Opened, g: Tensor, c: Tensor | None, writes: list[tuple[Tensor, Tensor]]) -> None:
+        self.opened, self.g, self.c, self.writes = opened, g, c, writes
 
     def answers(self, q: Tensor) -> Tensor:
         """What the chunk's last n tokens read at their queries (..., n, in): (..., n, out)."""
-        last = slice(-q.shape[-2], None)
-        overlap, g = q @ self.x.mT, self.g[..., last, :]
-        answers = g * (q @ self.weight.mT)
-        if self.start is not None:
-            answers = answers + (1 - g) * (q @ self.start.mT)
-        if self.momentum is not None:
-            answers = answers + self.carry[..., last, :] * (q @ self.momentum.mT)
+        opened, last = self.opened, slice(-q.shape[-2], None)
+        overlap, g = q @ opened.x.mT, self.g[..., last, :]
+        answers = g * (q @ opened.weight.mT)
+        if opened.start is not None:
+            answers = answers + (1 - g) * (q @ opened.start.mT)
+        if opened.momentum is not None:
+            answers = answers + self.c[..., last, :] * (q @ opened.momentum.mT)
         return answers - sum((coefficients[..., last, :] * overlap) @ written for coefficients, written in self.writes)
 
 
@@ -72,36 +89,23 @@ class Chunk(Tokenwise):
     with it `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`, for s up to t, with
     `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`.
 
-    Arguments are those of `delta_rule_naive`, for one chunk; `answers` is `x weight^T` and
-    `overlap` is `x x^T` where the caller has them already.
+    `eta` are the rates (..., C), `decays` those of the chunk. All that is given receives gradient.
     """
 
-    def __init__(
-        self,
-        x: Tensor,
-        delta: Tensor,
-        eta: Tensor,
-        decays: Decays,
-        weight: Tensor,
-        momentum: Tensor | None = None,
-        start: Tensor | None = None,
-        answers: Tensor | None = None,
-        overlap: Tensor | None = None,
-    ) -> None:
-        self.x, self.decays, self.weight, self.momentum, self.start = x, decays, weight, momentum, start
-        self.g, self.carry = decays.g, decays.carry
-        eta = eta[..., None]
-        overlap = x @ x.mT if overlap is None else overlap
-        kept = decays.g_before * (x @ weight.mT if answers is None else answers)
-        if start is not None:
-            kept = kept + (1 - decays.g_before) * (x @ start.mT)
-        system = eta * decays.ratios_before * overlap
-        if momentum is None:
-            self.writes = [(decays.ratios, self._solve(system, eta * (kept + delta)))]
-            return
-        pushed = eta * delta
-        kept = kept + shifted(decays.carry) * (x @ momentum.mT) - (shifted(decays.spread) * overlap) @ pushed
-        self.writes = [(decays.ratios, self._solve(system, eta * kept)), (decays.spread, pushed)]
+    def __init__(self, opened: Opened, eta: Tensor, decays: Decays) -> None:
+        self.decays, eta = decays, eta[..., None]
+        kept = decays.g_before * opened.answers
+        if opened.start is not None:
+            kept = kept + (1 - decays.g_before) * (opened.x @ opened.start.mT)
+        system = eta * decays.ratios_before * opened.overlap
+        if opened.momentum is None:
+            writes = [(decays.ratios, self._solve(system, eta * (kept + opened.delta)))]
+        else:
+            pushed = eta * opened.delta
+            kept = kept + shifted(decays.c) * (opened.x @ opened.momentum.mT)
+            kept = kept - (shifted(decays.spread) * opened.overlap) @ pushed
+            writes = [(decays.ratios, self._solve(system, eta * kept)), (decays.spread, pushed)]
+        super().__init__(opened, decays.g, decays.c, writes)
 
     @staticmethod
     def _solve(system: Tensor, right: Tensor) -> Tensor:
@@ -110,16 +114,16 @@ class Chunk(Tokenwise):
 
     def final(self) -> tuple[Tensor, Tensor | None]:
         """Weight and momentum after the chunk's last token, each (..., out, in)."""
-        g = self.g[..., -1:, :]
+        opened, g = self.opened, self.g[..., -1:, :]
         left = sum(coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
-        weight = g * self.weight - left.mT @ self.x
-        if self.start is not None:
-            weight = weight + (1 - g) * self.start
-        if self.momentum is None:
+        weight = g * opened.weight - left.mT @ opened.x
+        if opened.start is not None:
+            weight = weight + (1 - g) * opened.start
+        if opened.momentum is None:
             return weight, None
-        weight = weight + self.carry[..., -1:, :] * self.momentum
+        weight = weight + self.c[..., -1:, :] * opened.momentum
         newest = self.decays.powers[..., -1, :, None] * self.writes[1][1]
-        return weight, self.decays.decays[..., -1, None, None] * self.momentum - newest.mT @ self.x
+        return weight, self.decays.decays[..., -1, None, None] * opened.momentum - newest.mT @ opened.x
 
 
 def delta_rule_chunked(
@@ -142,10 +146,11 @@ def delta_rule_chunked(
     answers = []
     for at in range(0, x.shape[-2], chunk):
         tokens = slice(at, at + chunk)
-        decays = Decays(log_alpha[..., tokens], theta)
-        part = Chunk(
-            x[..., tokens, :], delta[..., tokens, :], eta[..., tokens], decays, weight, momentum, start
+        keys, decays = x[..., tokens, :], Decays(log_alpha[..., tokens], theta)
+        opened = Opened(
+            keys, delta[..., tokens, :], weight, momentum, start, keys @ weight.mT, keys @ keys.mT
         )  # fmt: skip
+        part = Chunk(opened, eta[..., tokens], decays)
         if q is not None:
             answers.append(part.answers(q[..., tokens, :]))
         weight, momentum = part.final()

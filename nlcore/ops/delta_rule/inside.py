@@ -6,7 +6,7 @@ The derivation is in this folder's README; names are those of the README.
 from torch import Tensor
 
 from nlcore.ops.delta_rule.budget import share_so_far
-from nlcore.ops.delta_rule.chunked import Decays, Tokenwise, shifted
+from nlcore.ops.delta_rule.chunked import Decays, Opened, Tokenwise, shifted
 
 
 class Inside(Tokenwise):
@@ -19,33 +19,20 @@ class Inside(Tokenwise):
     answers there, as the gradient is taken there: `W_{t-1}` would have to be solved for. With
     `before`, token t reads `V_{t-1}`, and the first one `W_0`.
 
-    `x`, `delta`, `decays`, `weight`, `momentum`, `start`, `answers` and `overlap` are those of
-    `Chunk`; `eta` is as it is before the budget is shared, and `budget` that of `share_so_far`.
-    All of them receive gradient.
+    `eta` (..., C) is as it is before the budget is shared, and `budget` that of `share_so_far`;
+    `opened` and `decays` are those of `Chunk`. All of them receive gradient.
     """
 
     def __init__(
-        self,
-        x: Tensor,
-        delta: Tensor,
-        eta: Tensor,
-        budget: Tensor | float,
-        decays: Decays,
-        weight: Tensor,
-        momentum: Tensor | None = None,
-        start: Tensor | None = None,
-        answers: Tensor | None = None,
-        overlap: Tensor | None = None,
-        before: bool = False,
+        self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, before: bool = False
     ) -> None:
-        self.x, self.weight, self.momentum, self.start = x, weight, momentum, start
-        answers = x @ weight.mT if answers is None else answers
-        rates = share_so_far(x @ x.mT if overlap is None else overlap, eta, budget)
-        if momentum is None:
-            self.writes = [(decays.ratios * rates, answers + delta)]
+        rates = share_so_far(opened.overlap, eta, budget)
+        if opened.momentum is None:
+            writes = [(decays.ratios * rates, opened.answers + opened.delta)]
         else:
-            self.writes = [(decays.ratios * rates, answers), (decays.spread * rates, delta)]
-        self.g, self.carry = decays.g, decays.carry
+            writes = [(decays.ratios * rates, opened.answers), (decays.spread * rates, opened.delta)]
+        g, c = decays.g, decays.c
         if before:
-            self.writes = [(shifted(coefficients), written) for coefficients, written in self.writes]
-            self.g, self.carry = decays.g_before, None if momentum is None else shifted(decays.carry)
+            writes = [(shifted(coefficients), written) for coefficients, written in writes]
+            g, c = decays.g_before, None if c is None else shifted(c)
+        super().__init__(opened, g, c, writes)
