@@ -151,7 +151,8 @@ def close_and_find_again(lab: str, page: Page, folder: RunFolder) -> None:
     run_cells(page, lab.format("again.ipynb"), 2)
     expect(page.locator("[data-part=chip]")).to_have_text("training", timeout=PATIENCE_S * 1000)
     expect(page.locator(".nl-rows [role=treeitem]")).to_have_count(10)
-    assert read_at(page, 0).startswith(f"step {records(folder.metrics)[0]['step']} ·")
+    first = f"step {records(folder.metrics)[0]['step']} ·"
+    eventually(lambda: read_at(page, 0).startswith(first), "the score's first step is not read out")
     slider = page.locator("[data-knob=lr_scale]")
     expect(slider).to_have_attribute("aria-valuetext", "× 0.841")
 
@@ -252,7 +253,7 @@ def the_crosshair_reads_all_curves(page: Page, hope: Path, rival: Path) -> None:
     assert page.locator(".nl-hair:visible").count() > 5
     page.keyboard.press("Escape")
     expect(page.locator(".nl-hair:visible")).to_have_count(0)
-    assert read_at(page, 0.5).startswith("step 26 · memory")
+    eventually(lambda: read_at(page, 0.5).startswith("step 26 · memory"), "the score's middle is not read out")
     expect(page.locator("[data-part=here]")).to_have_text("step 26")
     assert page.locator(".nl-hair:visible").count() > 5
 

@@ -102,14 +102,15 @@ class Dashboard:
 
     def sentences(self) -> list[str]:
         """What the status line says: what is wrong, or what was last done."""
-        if isinstance(self.live, str):
-            return [self.said if self.closed.is_set() else gone(self.folder) or self.live]
-        spoilt = sum(file.spoilt for file in self.live.follows())
+        live = self.live  # the thread that looks may open the run meanwhile
+        if isinstance(live, str):
+            return [self.said if self.closed.is_set() else gone(self.folder) or live]
+        spoilt = sum(file.spoilt for file in live.follows())
         found = [
             gone(self.folder),
             self.error,
-            self.live.status.get("sentence", ""),
-            *(other if isinstance(other, str) else differ(self.live, other) for other in self.others),
+            live.status.get("sentence", ""),
+            *(other if isinstance(other, str) else differ(live, other) for other in self.others),
             f"{spoilt} unreadable {'lines' if spoilt > 1 else 'line'} in the run folder left out." if spoilt else "",
             "Another dashboard watches this run too: both may steer it, no command is lost." if self.watched else "",
             "Reading the run's history." if self._behind() else "",

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from nlcore.train import configure, new
 from nlcore.train.folder import RunFolder, locked, write_json
 from nlcore.train.records import append, read_json, records
-from nlcore.viz.dashboard import Dashboard, stored
+from nlcore.viz.dashboard import Dashboard, live, stored
 from nlcore.viz.dashboard import dashboard as module
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard.curves import Curves
@@ -366,3 +367,19 @@ def test_the_scripts_are_small_and_need_no_network(root):
     assert all(len(path.read_bytes()) < 20 * 1024 for path in scripts)
     page = "".join(path.read_text() for path in [*scripts, static / "dashboard.html", static / "dashboard.css"])
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and "import(" not in page
+
+
+def test_sentences_are_sentences_though_the_run_is_opened_while_they_are_made(training, tmp_path, monkeypatch):
+    """`live` is a sentence until the thread that looks opens the run: here it does so between two readings of it."""
+    dashboard = Dashboard(tmp_path / "empty")
+    dashboard.close()
+    dashboard.thread.join(10)
+    dashboard.live, dashboard.closed = "There is no run yet.", threading.Event()
+
+    def meanwhile(folder: RunFolder) -> str:
+        dashboard.live = live.open_run(training.path)
+        return ""
+
+    monkeypatch.setattr(module, "gone", meanwhile)
+    assert dashboard.sentences() == ["There is no run yet."]
+    assert all(isinstance(sentence, str) for sentence in dashboard.sentences())
