@@ -9,6 +9,8 @@ from torch.nn.functional import cross_entropy
 
 from nlcore import machine
 from nlcore.models import PRESETS, Preset, build, parameter_count
+from nlcore.tasks.batches import lanes
+from nlcore.train import carried
 from nlcore.train.device import choose
 
 GIB = 2**30
@@ -63,7 +65,19 @@ def bytes_needed(preset: Preset, at_once: int = 1) -> int:
     block = BLOCK_FLOATS * preset.dim
     kept = preset.depth * preset.dim + block if preset.checkpoint_blocks else preset.depth * block
     activations = at_once * preset.context * (kept + LOGIT_FLOATS * preset.vocabulary) * FLOAT
-    return TRAINED_BYTES * parameters(preset) + activations
+    return TRAINED_BYTES * parameters(preset) + activations + carried_bytes(preset)
+
+
+@cache
+def carried_bytes(preset: Preset) -> int:
+    """Bytes of the states that Hope carries from window to window while it trains; 0 without `carry`."""
+    if not preset.carry:
+        return 0
+    model = build("hope", replace(preset, depth=1), 2)  # blocks are alike
+    with torch.no_grad():
+        state = model.detach(model(torch.zeros(1, 1, dtype=torch.int64)).state)
+    row = preset.depth * sum(leaf.nbytes for leaf in carried.leaves(state) if isinstance(leaf, torch.Tensor))
+    return row * preset.batch * lanes(preset.batch, preset.carry)
 
 
 def most_at_once(preset: Preset, free: int) -> int:

@@ -36,7 +36,7 @@ class Trial:
     step_seconds: float
     """Of one step on the whole batch."""
     peak_bytes: int
-    """Memory at its highest: on the GPU, or of the whole process on a CPU."""
+    """Memory at its highest: on the GPU, or of the whole process on a CPU; and the states that Hope carries."""
 
     @property
     def hours(self) -> float:
@@ -103,7 +103,8 @@ def run(config: TrainConfig, choice: Choice) -> dict[str, float]:
     # The first step also warms up; it counts only if there was no time for another.
     passes, steps = (min(part[1:] or part) for part in zip(*taken))
     seconds = passes * (preset.batch // size) + steps
-    return {"parameters": parameter_count(model), "step_seconds": seconds, "peak_bytes": _peak(choice)}
+    peak = _peak(choice) + (sizing.carried_bytes(preset) if config.model == "hope" else 0)
+    return {"parameters": parameter_count(model), "step_seconds": seconds, "peak_bytes": peak}
 
 
 def _now(choice: Choice) -> float:

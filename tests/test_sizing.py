@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from nlcore import sizing
+from nlcore import sizing, train
 from nlcore.models import PRESETS, build
+from tests.train.small import last, small
 
 
 def kept_bytes(preset) -> int:
@@ -80,3 +81,14 @@ def test_a_step_is_timed_and_threads_are_as_before():
 )
 def test_a_duration_reads_as_people_say_it(hours, said):
     assert sizing.duration(hours) == said
+
+
+def test_what_training_carries_is_counted(tmp_path):
+    config = small(steps=40, carry=3, batch=2, checkpoint_every=40)
+    folder = train.new(config, tmp_path / "run")
+    train.train(folder)
+    carried = last(folder).state["carried"]
+    stored = sum(leaf.nbytes for lane in carried.values() for leaf in lane if isinstance(leaf, torch.Tensor))
+    # One of the four lanes has just ended its span, and keeps nothing.
+    assert len(carried) == 3 and sizing.carried_bytes(config.preset) * 3 / 4 == pytest.approx(stored, rel=0.05)
+    assert sizing.carried_bytes(replace(config.preset, carry=0)) == 0

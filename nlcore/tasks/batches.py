@@ -17,6 +17,11 @@ Fewer rows show the model only a few files at a time, and more take memory for t
 """
 
 
+def lanes(batch: int, carry: int) -> int:
+    """Batches that take turns where a state is carried, each with rows of its own: see `Batches`."""
+    return max(1, min(carry + 1, IN_FLIGHT // batch))
+
+
 class Batches:
     """Batches of shuffled windows that do not overlap within an epoch; the next epoch's lie at a new offset.
 
@@ -41,7 +46,7 @@ class Batches:
     def __init__(self, tokens: np.ndarray | Tensor, batch: int, context: int, seed: int = 0, carry: int = 0) -> None:
         self.tokens, self.batch, self.context, self.carry = np.asarray(tokens), batch, context, carry
         _check("training", self.tokens, context, carry)
-        self.lanes, self.span = max(1, min(carry + 1, IN_FLIGHT // batch)), (carry + 1) * context
+        self.lanes, self.span = lanes(batch, carry), (carry + 1) * context
         self.last = len(self.tokens) - 1 - self.span
         """Where the last span can begin."""
         self.load_state_dict({"seed": seed, "epoch": 0, "position": 0, "taken": 0, "rows": {}})
