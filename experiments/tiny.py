@@ -3,7 +3,8 @@
     python -m experiments.tiny
 
 Each arm changes one thing of the first: the hidden width of the memories, the number of heads, or whether the memories
-of eta and alpha answer one number or a vector. Larger presets are not tuned.
+of eta and alpha answer one number or a vector. One arm joins the two that came out best alone. Larger presets are not
+tuned.
 """
 
 from typing import Any
@@ -28,11 +29,13 @@ EXPERIMENT = Experiment(
     question="Which sizes and memories serve tiny best in the time it has?",
     arms=(
         arm(FIRST),
-        arm("rates as wide as the head", narrow_rates=False),
+        arm("hidden width 16", hidden=16),
+        arm("hidden width 8", hidden=8),
+        arm("hidden width 64", hidden=64),
+        arm("2 heads, hidden width 16", heads=2, hidden=16),
         arm("2 heads", heads=2),
         arm("8 heads", heads=8),
-        arm("hidden width 16", hidden=16),
-        arm("hidden width 64", hidden=64),
+        arm("rates as wide as the head", narrow_rates=False),
     ),
     rates=(2e-3, 4e-3, 8e-3),
     seeds=(0, 1, 2),
