@@ -1,6 +1,6 @@
 """Sequence layers and channel layers: PyTorch modules built from memories."""
 
-from nlcore.layers.attention import Attention, AttentionState
+from nlcore.layers.attention import Attention, AttentionState, SlidingWindow
 from nlcore.layers.continuum import ContinuumMemory
 from nlcore.layers.self_modifying import SelfModifyingState, SelfModifyingTitans
 from nlcore.layers.swiglu import SwiGLU
@@ -11,5 +11,6 @@ __all__ = [
     "ContinuumMemory",
     "SelfModifyingState",
     "SelfModifyingTitans",
+    "SlidingWindow",
     "SwiGLU",
 ]

@@ -1,6 +1,6 @@
-"""Causal softmax attention with rotary positions."""
+"""Causal softmax attention with rotary positions: over all tokens so far, or over a window of the newest."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +34,9 @@ class Attention(nn.Module):
     kernels take.
     """
 
+    periods: ClassVar[dict[str, int]] = {}
+    """It has no memory that is written: what it keeps, it keeps as it came."""
+
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         if dim % heads or (dim // heads) % 2:
@@ -49,16 +52,23 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, state: AttentionState | None = None) -> tuple[Tensor, AttentionState, None]:
         """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
-        q, k, v = self.w_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         first = 0 if state is None else state.k.shape[2]
-        q, k = rotate(q, first), rotate(k, first)
+        q, k, v = self._made(x, first)
         if state is not None:
             k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
         mask = None
         if first and q.shape[2] > 1:  # a single new token sees everything and needs no mask
             mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(first)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=first == 0)
-        return self.w_out(y.transpose(1, 2).flatten(2)), AttentionState(k, v), None
+        return self._merged(y), AttentionState(k, v), None
+
+    def _made(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, H, T, d) of tokens of which the first stands at `first`."""
+        q, k, v = self.w_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return rotate(q, first), rotate(k, first), v
+
+    def _merged(self, y: Tensor) -> Tensor:
+        return self.w_out(y.transpose(1, 2).flatten(2))
 
     def detach(self, state: AttentionState) -> AttentionState:
         """The state without gradient, and without the activations that it is a view of."""
@@ -67,3 +77,44 @@ class Attention(nn.Module):
     def attach(self, detached: AttentionState) -> AttentionState:
         """The state that `detach` made is one to go on from: no parameter is part of it."""
         return detached
+
+
+class WindowState(NamedTuple):
+    """What a window keeps: bounded, however long the text."""
+
+    k: Tensor
+    """Keys of the newest tokens that the next one still sees, at most window - 1: (B, H, S, d)."""
+    v: Tensor
+    """Their values."""
+    position: int
+    """Tokens seen so far."""
+
+
+class SlidingWindow(Attention):
+    """Attention in which a token sees itself and the `window - 1` tokens before it (eq. 63), and forgets the others.
+
+    Two calls with the state carried between them equal one. The state holds `window - 1` keys and values.
+    Raises ValueError for a window below 1, and as `Attention` does.
+    """
+
+    def __init__(self, dim: int, heads: int, window: int) -> None:
+        if window < 1:
+            raise ValueError(f"the window is {window} tokens: give 1 or more")
+        super().__init__(dim, heads)
+        self.window = window
+
+    def forward(self, x: Tensor, state: WindowState | None = None) -> tuple[Tensor, WindowState, None]:
+        """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
+        first = 0 if state is None else state.position
+        q, k, v = self._made(x, first)
+        if state is not None:
+            k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
+        kept, seen = k.shape[2] - q.shape[2], k.shape[2]
+        age = torch.arange(kept, seen, device=x.device)[:, None] - torch.arange(seen, device=x.device)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=(age >= 0) & (age < self.window))
+        newest = slice(max(0, seen - self.window + 1), None)
+        return self._merged(y), WindowState(k[:, :, newest], v[:, :, newest], first + x.shape[1]), None
+
+    def detach(self, state: WindowState) -> WindowState:
+        """The state without gradient, and without the activations that it is a view of."""
+        return state._replace(k=state.k.detach().clone(), v=state.v.detach().clone())
