@@ -1,6 +1,6 @@
 """An LSTM in the place of attention: what a recurrence without associative memory makes of the same block."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ class LSTM(nn.Module):
     The forget gates begin open (bias 1), as is usual. Weight decay reaches the projection, not the recurrence, whose
     matrices are no `nn.Linear`.
     """
+
+    periods: ClassVar[dict[str, int]] = {}
+    """It has no associative memory."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

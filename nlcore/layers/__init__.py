@@ -2,13 +2,19 @@
 
 from nlcore.layers.attention import Attention, AttentionState, SlidingWindow
 from nlcore.layers.continuum import ContinuumMemory
+from nlcore.layers.family import FAMILY, FastWeightSetting
+from nlcore.layers.fast_weight import FastWeight, FastWeightState
 from nlcore.layers.self_modifying import SelfModifyingState, SelfModifyingTitans
 from nlcore.layers.swiglu import SwiGLU
 
 __all__ = [
+    "FAMILY",
     "Attention",
     "AttentionState",
     "ContinuumMemory",
+    "FastWeight",
+    "FastWeightSetting",
+    "FastWeightState",
     "SelfModifyingState",
     "SelfModifyingTitans",
     "SlidingWindow",

@@ -68,8 +68,8 @@ class OpenChunk:
 
         Each is read after its own token's write, or before it: see `Inside`.
         """
-        first, second = (self._inside(opened, before) for opened in self.opened)
-        return self.architecture.through(first.answers, second.answers, q[:, None])[:, 0]
+        layers = [self._inside(opened, before).answers for opened in self.opened]
+        return self.architecture.through(layers, q[:, None])[:, 0]
 
     def _inside(self, opened: Opened, before: bool) -> Inside:
         last = Opened(*(None if x is None else x[:, -1:] for x in opened))

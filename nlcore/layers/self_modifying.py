@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore import probe
+from nlcore.layers.convolution import WIDTH, check_call, convolve, near_identity
 from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
 from nlcore.layers.norm import rms_norm
 from nlcore.layers.open_chunk import OpenChunk, Written
 from nlcore.memory import State
 
-CONVOLUTION = 4
 GROUPS = ("projections", "rate_memories", "memory")
 READS = ("boundary", "before", "after")
 STABLE = 0.5
@@ -107,7 +106,7 @@ class SelfModifyingTitans(nn.Module):
         self.rate_memories = MemoryGroup(rates, *sizes, share=share, narrow=True) if narrow_rates else None
         self.memory = MemoryGroup(("memory",), *sizes)
         self.w_in = nn.Linear(dim, dim, bias=False)
-        self.convolution = nn.Parameter(torch.randn(dim, 1, CONVOLUTION) * 0.2)
+        self.convolution = near_identity(dim)
         self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
         self.read_eta = nn.Parameter(torch.randn(heads, self.width) * 0.1)
         self.read_alpha = nn.Parameter(torch.randn(heads, self.width) * 0.1)
@@ -117,8 +116,16 @@ class SelfModifyingTitans(nn.Module):
         self.theta = nn.Parameter(torch.full((heads,), -2.0)) if momentum else None
         self.norm = rms_norm(self.width)
         self.w_out = nn.Linear(dim, dim, bias=False)
-        with torch.no_grad():
-            self.convolution[..., -1] += 1  # begins near the identity
+
+    @property
+    def periods(self) -> dict[str, int]:
+        """Tokens between two writes of each in-context level, fastest first."""
+        return {"memory": self.chunks[0], "projections": self.chunks[1]}
+
+    def writers(self, level: str) -> list[nn.Module]:
+        """Those parts that write on a level of `periods`, each with an `eta_scale`."""
+        parts = {"memory": [self.memory], "projections": [self.projections, self.rate_memories]}[level]
+        return [part for part in parts if part is not None]
 
     def start(self, batch: int, dtype: torch.dtype = torch.float32) -> SelfModifyingState:
         """The state before the first token: the learnt starts, and nothing open."""
@@ -126,7 +133,7 @@ class SelfModifyingTitans(nn.Module):
         tokens = torch.zeros(batch, self.heads, 0, self.width, dtype=dtype, device=device)
         rates = tokens[..., 0]
         starts = self._by_group(lambda group: group.start(batch, dtype, self.theta is not None))
-        tail = torch.zeros(batch, CONVOLUTION - 1, self.w_in.out_features, dtype=dtype, device=device)
+        tail = torch.zeros(batch, WIDTH - 1, self.w_in.out_features, dtype=dtype, device=device)
         return SelfModifyingState(**starts, open=Tokens(tokens, tokens, rates, rates), tail=tail, position=0)
 
     def detach(self, state: SelfModifyingState) -> SelfModifyingState:
@@ -162,7 +169,7 @@ class SelfModifyingTitans(nn.Module):
         Raises ValueError for no token at all, or for a state narrower than that.
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
-        _check_call(x, state, dtype)
+        check_call(x, None if state is None else state.tail, dtype)
         state = self.start(x.shape[0], dtype) if state is None else state
         inputs, queries, tail = self.inputs(x, state.tail)
         with torch.autocast(x.device.type, enabled=False):
@@ -173,10 +180,9 @@ class SelfModifyingTitans(nn.Module):
 
     def inputs(self, x: Tensor, tail: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix channels, convolve, split heads: memory inputs and static queries (B, H, T, d), new tail."""
-        mixed = torch.cat([tail.to(x.dtype), self.w_in(x).to(x.dtype)], dim=1)
-        convolved = F.conv1d(mixed.mT, self.convolution.to(x.dtype), groups=mixed.shape[-1]).mT
+        convolved, tail = convolve(self.w_in(x).to(x.dtype), tail, self.convolution)
         queries = None if self.w_q is None else self._split(self.w_q(convolved))
-        return self._split(convolved), queries, mixed[:, 1 - CONVOLUTION :].to(tail.dtype)
+        return self._split(convolved), queries, tail
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, self.width)).transpose(1, 2)
@@ -323,13 +329,6 @@ class _Log:
         self.memory: list[Written | None] = []
         self.projections: list[Written | None] = []
         self.rate_memories: list[Written | None] = []
-
-
-def _check_call(x: Tensor, state: SelfModifyingState | None, dtype: torch.dtype) -> None:
-    if x.dim() != 3 or x.shape[1] == 0:
-        raise ValueError(f"the input has the shape {tuple(x.shape)}: give (sequences, tokens, width), at least one token")
-    if state is not None and state.tail.dtype != dtype:
-        raise ValueError(f"the state is {state.tail.dtype}, but inputs of {x.dtype} need {dtype}: start(batch, {dtype})")
 
 
 def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads: str, share: float) -> None:

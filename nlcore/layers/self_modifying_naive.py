@@ -5,8 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nlcore.layers.convolution import WIDTH
 from nlcore.layers.memory_group import unit
-from nlcore.layers.self_modifying import CONVOLUTION, SelfModifyingTitans
+from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import (
     L2,
     AssociativeMemory,
@@ -66,7 +67,7 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
 def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tensor | None]:
     """The memories' input at token t, (B, H, d), and the static query."""
     convolved = 0
-    for lag in range(min(CONVOLUTION, t + 1)):
+    for lag in range(min(WIDTH, t + 1)):
         convolved = convolved + layer.convolution[:, 0, -1 - lag] * (x[:, t - lag] @ layer.w_in.weight.mT)
     q = None if layer.w_q is None else (convolved @ layer.w_q.weight.mT).unflatten(-1, (layer.heads, -1))
     return unit(convolved.unflatten(-1, (layer.heads, -1))), q

@@ -9,8 +9,9 @@ architecture describes its whole backward pass by one pair per layer: the layer'
 input, its key, and the gradient at the layer's output, its local surprise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -20,6 +21,17 @@ from torch import Tensor
 Weights = tuple[Tensor, ...]
 Surprise = Callable[[Tensor], Tensor]
 Activation = Callable[[Tensor], Tensor]
+Products = Sequence[Callable[[Tensor], Tensor]]
+"""For each layer what it makes of its input (..., in): (..., out); the layer at the memory's output first."""
+
+
+def products(weights: Weights) -> Products:
+    """The layers' own products, `W x` each."""
+    return [partial(_product, w) for w in weights]
+
+
+def _product(weight: Tensor, x: Tensor) -> Tensor:
+    return x @ weight.mT
 
 
 class LayerGradient(NamedTuple):
@@ -44,6 +56,10 @@ class Architecture(Protocol):
         """`M(x)` for tokens (..., T, in): (..., T, out)."""
         ...
 
+    def through(self, layers: Products, x: Tensor) -> Tensor:
+        """`M(x)` with each layer's product made by these functions: of matrices that are never formed, for example."""
+        ...
+
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         """Each layer's gradient at `weights`, the one at the memory's output first.
 
@@ -63,8 +79,11 @@ class Linear:
         return ((self.outputs, self.inputs),)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
-        (w,) = weights
-        return x @ w.mT
+        return self.through(products(weights), x)
+
+    def through(self, layers: Products, x: Tensor) -> Tensor:
+        (layer,) = layers
+        return layer(x)
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         answer = self.read(weights, x)
@@ -86,11 +105,10 @@ class ResidualMLP:
         return (self.width, self.hidden), (self.hidden, self.width)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
-        w1, w2 = weights
-        return self.through(lambda h: h @ w1.mT, lambda x: x @ w2.mT, x)
+        return self.through(products(weights), x)
 
-    def through(self, first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """`M(x)` with the products `W_1 h` and `W_2 x` made by these functions: `x + first(silu(second(x)))`."""
+    def through(self, layers: Products, x: Tensor) -> Tensor:
+        first, second = layers
         return x + first(F.silu(second(x)))
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
@@ -108,8 +126,11 @@ class NarrowMLP:
         return (1, self.hidden), (self.hidden, self.width)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
-        w1, w2 = weights
-        return F.silu(x @ w2.mT) @ w1.mT
+        return self.through(products(weights), x)
+
+    def through(self, layers: Products, x: Tensor) -> Tensor:
+        first, second = layers
+        return first(F.silu(second(x)))
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         return _two_layers(weights, x, surprise)
@@ -149,10 +170,13 @@ class DeepMLP:
         return tuple(zip(self.widths[:0:-1], self.widths[-2::-1]))
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:
-        *later, deepest = weights
-        answer = x @ deepest.mT
-        for w in reversed(later):
-            answer = self.activation(answer) @ w.mT
+        return self.through(products(weights), x)
+
+    def through(self, layers: Products, x: Tensor) -> Tensor:
+        *later, deepest = layers
+        answer = deepest(x)
+        for layer in reversed(later):
+            answer = layer(self.activation(answer))
         return answer
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:

@@ -1,8 +1,8 @@
-"""Hope, Hope-Attention and Transformer++, at equal numbers of parameters."""
+"""Hope, Hope-Attention, Transformer++ and the fast-weight family, at equal numbers of parameters."""
 
 from nlcore.models.build import MODELS, build, parameter_count
-from nlcore.models.language_model import Block, LanguageModel, Output
-from nlcore.models.memories import frozen_memories, set_memory_rate, without
+from nlcore.models.language_model import Block, LanguageModel, Mixer, Output
+from nlcore.models.memories import frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.presets import PRESETS, Preset
 
 __all__ = [
@@ -10,11 +10,13 @@ __all__ = [
     "PRESETS",
     "Block",
     "LanguageModel",
+    "Mixer",
     "Output",
     "Preset",
     "build",
     "frozen_memories",
     "parameter_count",
     "set_memory_rate",
+    "state_bytes",
     "without",
 ]

@@ -1,11 +1,21 @@
-"""The three models, each from its two kinds of layer."""
+"""The models, each from its two kinds of layer."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 
-from nlcore.layers import Attention, ContinuumMemory, SelfModifyingTitans, SwiGLU
+from nlcore.layers import (
+    FAMILY,
+    Attention,
+    ContinuumMemory,
+    FastWeight,
+    FastWeightSetting,
+    SelfModifyingTitans,
+    SlidingWindow,
+    SwiGLU,
+)
 from nlcore.models.language_model import LanguageModel
 from nlcore.models.presets import Preset
 
@@ -42,15 +52,25 @@ def hope_attention(preset: Preset, vocabulary: int) -> LanguageModel:
 
 def transformer(preset: Preset, vocabulary: int) -> LanguageModel:
     """Transformer++: RMSNorm, rotary positions, softmax attention, SwiGLU."""
-
-    def mixer() -> nn.Module:
-        return Attention(preset.dim, preset.heads)
-
-    hidden = channel_width(preset, mixer, matrices=3)
-    return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, hidden))
+    return _gated(preset, vocabulary, lambda: Attention(preset.dim, preset.heads))
 
 
-MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transformer}
+def sliding_window(preset: Preset, vocabulary: int) -> LanguageModel:
+    """Transformer++ that sees a window: as many tokens as Hope's projections wait for, `preset.chunks[1]`."""
+    return _gated(preset, vocabulary, lambda: SlidingWindow(preset.dim, preset.heads, preset.chunks[1]))
+
+
+def fast_weight(setting: FastWeightSetting, preset: Preset, vocabulary: int) -> LanguageModel:
+    """Fast weights of any setting in the place of Transformer++'s attention; chunks are `preset.chunks[0]` long."""
+    return _gated(
+        preset,
+        vocabulary,
+        lambda: FastWeight(preset.dim, preset.heads, setting, preset.hidden, preset.chunks[0]),
+    )
+
+
+MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transformer, "sliding-window": sliding_window}
+MODELS |= {name: partial(fast_weight, setting) for name, setting in FAMILY.items()}
 
 
 def build(model: str, preset: Preset, vocabulary: int) -> LanguageModel:
@@ -66,6 +86,12 @@ def build(model: str, preset: Preset, vocabulary: int) -> LanguageModel:
 def parameter_count(model: nn.Module) -> int:
     """Parameters, the tied head counted once."""
     return sum(p.numel() for p in model.parameters())
+
+
+def _gated(preset: Preset, vocabulary: int, mixer: Factory) -> LanguageModel:
+    """A sequence layer and SwiGLU in turn."""
+    hidden = channel_width(preset, mixer, matrices=3)
+    return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, hidden))
 
 
 def _continuum(preset: Preset, mixer: Factory) -> Factory:

@@ -1,16 +1,37 @@
 """A language model: embedding, blocks of a sequence layer and a channel layer, tied head."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from nlcore.layers import ContinuumMemory, SelfModifyingTitans
+from nlcore.layers import ContinuumMemory
 from nlcore.layers.norm import rms_norm
 from nlcore.levels import Level
 from nlcore.models.presets import Preset
+
+
+class Mixer(Protocol):
+    """What a block needs of its sequence layer, an `nn.Module`."""
+
+    periods: Mapping[str, int]
+    """Tokens between two writes of each in-context level, fastest first; empty for a layer without memories that are
+    written. A layer with some has an `eta_scale`, which multiplies what all of them write, and says with
+    `writers(level)` which of its parts, each with an `eta_scale` of its own, write on a level."""
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
+        """(B, T, dim) to (B, T, dim), the state after it, and a report while `probe` listens, or None."""
+        ...
+
+    def detach(self, state: Any) -> Any:
+        """See `LanguageModel.detach`."""
+        ...
+
+    def attach(self, detached: Any) -> Any:
+        """See `LanguageModel.attach`."""
+        ...
 
 
 class Output(NamedTuple):
@@ -122,18 +143,12 @@ class LanguageModel(nn.Module):
 
     def levels(self) -> tuple[Level, ...]:
         """The model's levels, fastest first."""
-        found = []
-        titans = self._first(SelfModifyingTitans)
-        if titans is not None:
-            found += [Level("memory", titans.chunks[0], "tokens"), Level("projections", titans.chunks[1], "tokens")]
+        block = self.blocks[0]  # they are alike
+        found = [Level(name, period, "tokens") for name, period in block.mixer.periods.items()]
         found.append(Level("weights", 1, "steps"))
-        continuum = self._first(ContinuumMemory)
-        if continuum is not None:
-            found += [Level(name, period, "steps") for name, period in zip(continuum.levels, self.preset.periods)]
+        if isinstance(block.channel, ContinuumMemory):
+            found += [Level(name, period, "steps") for name, period in zip(block.channel.levels, self.preset.periods)]
         return tuple(found)
-
-    def _first(self, kind: type[nn.Module]) -> nn.Module | None:
-        return next((module for module in self.modules() if isinstance(module, kind)), None)
 
     def level_of(self, parameter: str) -> str:
         """The level that owns a parameter of `named_parameters()`: "weights", or "cms-k"."""

@@ -1,12 +1,15 @@
-"""Steering a model's levels from outside: their in-context rate, and a model without one of them."""
+"""A model's levels from outside: their in-context rate, a model without one of them, and what its state weighs."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from nlcore.layers import SelfModifyingTitans
-from nlcore.layers.memory_group import MemoryGroup
+
+def _in_context(model: nn.Module) -> list[nn.Module]:
+    """The layers that write in context: see `nlcore.models.language_model.Mixer`."""
+    return [module for module in model.modules() if getattr(module, "periods", None)]
 
 
 def set_memory_rate(model: nn.Module, scale: float) -> None:
@@ -16,21 +19,20 @@ def set_memory_rate(model: nn.Module, scale: float) -> None:
     """
     if not 0 <= scale <= 1:
         raise ValueError(f"the in-context learning rate scale is {scale}: choose it between 0 and 1")
-    for module in model.modules():
-        if isinstance(module, SelfModifyingTitans):
-            module.eta_scale = scale
+    for module in _in_context(model):
+        module.eta_scale = scale
 
 
 @contextmanager
 def frozen_memories(model: nn.Module) -> Iterator[None]:
     """Inside the block no in-context memory writes (eta = 0); afterwards all is as before.
 
-    Memories that are pulled to their starts stay there. With `pull_to_start=False` nothing holds them:
-    retention alone shrinks them towards zero, from their starts too.
+    Memories that are pulled to their starts stay there. Others nothing holds: retention alone shrinks them towards
+    zero, from their starts too (`SelfModifyingTitans` with `pull_to_start=False`, `FastWeight`).
 
     Run `backward` inside it too: checkpointed blocks compute their forward pass again.
     """
-    before = {m: m.eta_scale for m in model.modules() if isinstance(m, SelfModifyingTitans)}
+    before = {module: module.eta_scale for module in _in_context(model)}
     set_memory_rate(model, 0.0)
     try:
         yield
@@ -43,13 +45,12 @@ def frozen_memories(model: nn.Module) -> Iterator[None]:
 def without(model: nn.Module, level: str) -> Iterator[None]:
     """Inside the block the model does without one level; afterwards all is as before.
 
-    An in-context level ("memory", "projections") writes nothing and stays at its learnt starts. A
+    An in-context level ("memory", "projections") writes nothing: see `frozen_memories`. A
     level of the continuum memory ("cms-k") hands its input on.
 
     Raises ValueError for a level that the model lacks, or "weights", without which nothing is left.
     """
-    names = {"memory": ("memory",), "projections": ("projections", "rate_memories")}.get(level, ())
-    groups = [part for name, part in model.named_modules() if isinstance(part, MemoryGroup) and name.endswith(names)]
+    groups = [part for mixer in _in_context(model) if level in mixer.periods for part in mixer.writers(level)]
     links = [part for name, part in model.named_modules() if level.startswith("cms-") and name.endswith(f".{level}")]
     if not groups and not links:
         raise ValueError(f"there is no level {level!r} that this model can do without: see model.levels()")
@@ -60,3 +61,16 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
         for link in links:
             stack.callback(link.register_forward_hook(lambda module, inputs, output: inputs[0]).remove)
         yield
+
+
+def state_bytes(model: nn.Module, state: Any) -> int:
+    """Bytes that a model carries on from each of the state's rows: what `detach` keeps of it, learnt starts not counted."""
+    kept = model.detach(state)
+    tensors = _tensors(kept)
+    return sum(x.nbytes for x in tensors) // len(tensors[0])
+
+
+def _tensors(state: Any) -> list[Tensor]:
+    if isinstance(state, tuple):
+        return [x for part in state for x in _tensors(part)]
+    return [state] if isinstance(state, Tensor) else []

@@ -8,7 +8,7 @@ from nlcore.layers.self_modifying import READS
 
 @dataclass(frozen=True)
 class Preset:
-    """Sizes of a model and of its training. All three models have about the same number of parameters.
+    """Sizes of a model and of its training. All models have about the same number of parameters.
 
     A field with a default came later than stored runs that lack it, and its default is what they were trained with:
     so it stays for ever, and `PRESETS` names what new runs take instead.
