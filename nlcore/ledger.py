@@ -37,6 +37,8 @@ _DGD = "tests/optim/test_delta_gradient_descent.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
 _DELTA_MOMENTUM = "tests/optim/test_delta_momentum.py::"
 _EXPLORERS = "tests/viz/explorers/"
+_FAST = "tests/layers/test_fast_weight.py::"
+_ATTENTION = "tests/layers/test_attention.py::"
 _MODELS = "tests/models/test_models.py::"
 _REGRESSION = "tests/optim/test_regression.py::"
 _SCHULZ = "tests/ops/test_newton_schulz.py::"
@@ -245,11 +247,38 @@ LEDGER: tuple[Row, ...] = (
         "tests/optim/test_generalized_gradient_descent.py::test_retention_is_the_penalty_as_written",
         "The general form",
     ),
-    Row(6, "14-18", "linear attention is one gradient step a token"),
-    Row(6, "61-62", "softmax attention is a non-parametric memory"),
-    Row(6, "63", "sliding window"),
-    Row(6, "65", "the delta rule family"),
-    Row(6, "66-67", "Oja"),
+    Row(
+        6, "14-18", "linear attention is one gradient step a token",
+        "nlcore.layers.FastWeight", _FAST + "test_a_hebbian_memory_is_a_masked_matrix_product",
+    ),
+    Row(
+        6, "61-62", "softmax attention is a non-parametric memory", "nlcore.layers.Attention",
+        _ATTENTION + "test_an_answer_is_the_minimiser_of_the_kernel_weighted_squared_error",
+    ),
+    Row(
+        6, "63", "sliding window",
+        "nlcore.layers.SlidingWindow", _ATTENTION + "test_a_window_is_the_formula_with_a_banded_mask",
+    ),
+    Row(
+        6, "64", "the Hebbian family: decay, and the normaliser that print leaves out",
+        "nlcore.layers.FastWeightSetting", _FAST + "test_a_hebbian_memory_is_a_masked_matrix_product",
+    ),
+    Row(
+        6, "65", "the delta rule family, its error taken before decay or after it",
+        "nlcore.ops.fast_weight.Chunk", _FAST + "test_a_rule_is_its_published_recurrence",
+    ),
+    Row(
+        6, "66-67", "Oja: the delta rule of the transposed matrix, in closed form",
+        "nlcore.ops.fast_weight.OjaChunk", _FAST + "test_a_rule_is_its_published_recurrence",
+    ),
+    Row(
+        6, "68", "Omega over a window, in closed form (ours)",
+        "nlcore.ops.fast_weight.Chunk", _FAST + "test_omega_is_a_step_on_the_loss_over_the_window",
+    ),
+    Row(
+        6, "5, text", "gating, or a learnt start: where training stands beside the context",
+        "nlcore.layers.FastWeight", _FAST + "test_gate_and_learnt_start_and_neither",
+    ),
     Row(7, "24-28", "knowledge transfer between levels"),
     Row(7, "21, 69", "an MLP is linear attention with one level less"),
     Row(

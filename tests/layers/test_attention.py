@@ -108,3 +108,22 @@ def test_token_by_token_far_beyond_the_window():
 def test_an_empty_window_gets_one_sentence():
     with pytest.raises(ValueError, match="the window is 0 tokens: give 1 or more"):
         SlidingWindow(16, 2, 0)
+
+
+@pytest.mark.parametrize("window", [4, 20])
+def test_an_answer_is_the_minimiser_of_the_kernel_weighted_squared_error(window):
+    """Eq. 62 and 63, with the query of the newest token, where 63 prints that of each key: autograd's slope is 0 there,
+    and any other value costs more."""
+    torch.manual_seed(0)
+    layer, x = SlidingWindow(8, 1, window).double(), torch.randn(1, 9, 8, dtype=torch.float64)
+    layer.w_out.weight.data = torch.eye(8, dtype=torch.float64)
+    q, k, v = layer._made(x, 0)
+    kernel = (q[0, 0, -1] @ k[0, 0].T / 8**0.5).exp()[-window:]
+
+    def loss(value):
+        return (kernel * (v[0, 0, -window:] - value).square().sum(-1)).sum()
+
+    answer = layer(x)[0][0, -1].detach().requires_grad_()
+    (slope,) = torch.autograd.grad(loss(answer), answer)
+    assert slope.abs().max() < 1e-10
+    assert all(loss(answer + 0.01 * torch.randn(8, dtype=torch.float64)) > loss(answer) for _ in range(20))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nlcore.models import PRESETS, build, without
+from nlcore.models import PRESETS, build, state_bytes, without
 from nlcore.models.memories import frozen_memories, set_memory_rate
 
 PRESET = replace(PRESETS["tiny"], dim=32, heads=2, hidden=8, context=64)
@@ -64,3 +64,26 @@ def test_a_rate_set_before_is_there_again_afterwards(model):
     with frozen_memories(model):
         pass
     assert {block.mixer.eta_scale for block in model.blocks} == {0.5}
+
+
+def test_fast_weights_can_be_left_out_and_come_back():
+    model = build("gated-deltanet", PRESET, 16)
+    whole = model(TOKENS).logits
+    with without(model, "memory"):
+        assert not torch.allclose(model(TOKENS).logits, whole)
+    assert torch.equal(model(TOKENS).logits, whole)
+    with pytest.raises(ValueError, match="there is no level 'projections'"), without(model, "projections"):
+        pass
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_a_state_weighs(rows):
+    """Per row, in float32: matrices and the convolution's tail; attention grows with the text, a window up to its length."""
+    matrices, tail, block = 2 * 16 * 16, 3 * 32, 4 * PRESET.depth
+    of = {"deltanet": matrices + tail, "linear-attention": matrices + 2 * 16 + tail, "transformer": 2 * 96 * 32}
+    of |= {"omega": matrices + 2 * 2 * 3 * 16 + tail, "sliding-window": 2 * (PRESET.chunks[1] - 1) * 32}
+    of |= {"titans": 3 * 2 * 2 * 16 * PRESET.hidden + tail}  # weights, momentum, and where the chunk began
+    for name, floats in of.items():
+        model = build(name, PRESET, 16)
+        state = model(TOKENS.expand(rows, -1)).state
+        assert state_bytes(model, state) == block * floats, name

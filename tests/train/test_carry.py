@@ -41,8 +41,15 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("more", [{}, dict(micro_batch=2), dict(checkpoint_blocks=True), dict(chunks=(32, 64))])
+WAYS = [(model, {}) for model in MODELS]
+WAYS += [
+    (model, more)
+    for model in ("hope", "hope-attention", "transformer", "titans")
+    for more in (dict(micro_batch=2), dict(checkpoint_blocks=True), dict(chunks=(32, 64)))
+]
+
+
+@pytest.mark.parametrize("model, more", WAYS)
 def test_it_is_a_plain_loop_row_by_row(tmp_path, model, more):
     """Each row with a state of its own, begun anew where its span begins; chunks longer than a window fill up over it."""
     config = small(**CUT | more, model=model, steps=8, lr=1e-3)

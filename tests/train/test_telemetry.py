@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nlcore import probe
+from nlcore.layers import FAMILY
 from nlcore.models import MODELS
 from nlcore.train import device, parts, telemetry
 from nlcore.train.folder import RunFolder
@@ -28,9 +29,9 @@ def one_step(tmp_path, model, step=1):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_row_for_every_level(tmp_path, model):
     found, _, _ = one_step(tmp_path, model)
-    outer = OUTER if model != "transformer" else OUTER[:1]
+    outer = OUTER if model.startswith("hope") else OUTER[:1]
     expected = {(level, None) for level in outer} | {(f"{level} momentum", None) for level in outer}
-    expected |= MEMORIES if model == "hope" else set()
+    expected |= MEMORIES if model == "hope" else {("memory", "memory")} if model in FAMILY else set()
     assert {(row["level"], row["memory"]) for row in found} == expected and len(found) == len(expected)
     assert all(row.keys() == telemetry.ROW.keys() for row in found)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -48,6 +49,13 @@ def test_in_context_rows_say_what_the_memories_did(tmp_path):
         assert row["surprise"] > 0
         assert row["fired"] and row["update_norm"] > 0 and row["weight_norm"] > 0
         assert 0 < row["eta"] <= 0.5 and 0.9 < row["alpha"] < 1
+
+
+def test_fast_weights_write_at_every_token(tmp_path):
+    found, _, _ = one_step(tmp_path, "gated-deltanet")
+    row = next(row for row in found if row["memory"])
+    assert (row["period"], row["writes"]) == (1, 32) and row["update_norm"] > 0 and row["surprise"] > 0
+    assert 0 < row["eta"] < 1 and 0.9 < row["alpha"] < 1
 
 
 def test_outer_rows_tell_who_fired(tmp_path):
