@@ -264,12 +264,8 @@ LEDGER: tuple[Row, ...] = (
         "nlcore.layers.FastWeightSetting", _FAST + "test_a_hebbian_memory_is_a_masked_matrix_product",
     ),
     Row(
-        6, "65", "the delta rule family, its error taken before decay or after it",
+        6, "65-67", "the delta rule family, its error before decay or after it; Oja as its mirror image",
         "nlcore.ops.fast_weight.Chunk", _FAST + "test_a_rule_is_its_published_recurrence",
-    ),
-    Row(
-        6, "66-67", "Oja: the delta rule of the transposed matrix, in closed form",
-        "nlcore.ops.fast_weight.OjaChunk", _FAST + "test_a_rule_is_its_published_recurrence",
     ),
     Row(
         6, "68", "Omega over a window, in closed form (ours)",

@@ -8,9 +8,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nlcore import machine
-from nlcore.models import PRESETS, Preset, build, parameter_count
+from nlcore.models import PRESETS, Preset, build, parameter_count, state_bytes
 from nlcore.tasks.batches import lanes
-from nlcore.train import carried
 from nlcore.train.device import choose
 
 GIB = 2**30
@@ -75,8 +74,7 @@ def carried_bytes(preset: Preset) -> int:
         return 0
     model = build("hope", replace(preset, depth=1), 2)  # blocks are alike
     with torch.no_grad():
-        state = model.detach(model(torch.zeros(1, 1, dtype=torch.int64)).state)
-    row = preset.depth * sum(leaf.nbytes for leaf in carried.leaves(state) if isinstance(leaf, torch.Tensor))
+        row = preset.depth * state_bytes(model, model(torch.zeros(1, 1, dtype=torch.int64)).state)
     return row * preset.batch * lanes(preset.batch, preset.carry)
 
 

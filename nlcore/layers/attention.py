@@ -53,7 +53,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, state: AttentionState | None = None) -> tuple[Tensor, AttentionState, None]:
         """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
         first = 0 if state is None else state.k.shape[2]
-        q, k, v = self._made(x, first)
+        q, k, v = self.projections(x, first)
         if state is not None:
             k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
         mask = None
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=first == 0)
         return self._merged(y), AttentionState(k, v), None
 
-    def _made(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
+    def projections(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B, H, T, d) of tokens of which the first stands at `first`."""
         q, k, v = self.w_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return rotate(q, first), rotate(k, first), v
@@ -80,21 +80,17 @@ class Attention(nn.Module):
 
 
 class WindowState(NamedTuple):
-    """What a window keeps: bounded, however long the text."""
+    """Keys and values that the next token still sees, (B, H, S, d), S at most window - 1; and the tokens seen so far."""
 
     k: Tensor
-    """Keys of the newest tokens that the next one still sees, at most window - 1: (B, H, S, d)."""
     v: Tensor
-    """Their values."""
     position: int
-    """Tokens seen so far."""
 
 
 class SlidingWindow(Attention):
     """Attention in which a token sees itself and the `window - 1` tokens before it (eq. 63), and forgets the others.
 
-    Two calls with the state carried between them equal one. The state holds `window - 1` keys and values.
-    Raises ValueError for a window below 1, and as `Attention` does.
+    Two calls with the state carried between them equal one. Raises ValueError for a window below 1, and as `Attention` does.
     """
 
     def __init__(self, dim: int, heads: int, window: int) -> None:
@@ -106,7 +102,7 @@ class SlidingWindow(Attention):
     def forward(self, x: Tensor, state: WindowState | None = None) -> tuple[Tensor, WindowState, None]:
         """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
         first = 0 if state is None else state.position
-        q, k, v = self._made(x, first)
+        q, k, v = self.projections(x, first)
         if state is not None:
             k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
         kept, seen = k.shape[2] - q.shape[2], k.shape[2]

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlcore import probe
 from nlcore.layers.convolution import WIDTH, check_call, convolve, near_identity
 from nlcore.layers.family import FastWeightSetting
 from nlcore.layers.fast_weight_forms import FastState, FastTokens, Trace, closed_form
@@ -14,30 +13,25 @@ from nlcore.layers.norm import EPS, rms_norm
 from nlcore.memory import AssociativeMemory, Linear, Weights
 
 BIASES = {"eta": (0.0, 0.0), "alpha": (4.0, 7.0), "theta": (0.0, 0.0)}
-"""Of the rates that are made of the tokens, from the first head to the last: alpha's half-lives then run from 38 to 760
-tokens, as those of `SelfModifyingTitans`."""
+"""Of the rates made of the tokens, from the first head to the last; alpha's half-lives are those of `SelfModifyingTitans`."""
 
 
 class FastWeightState(NamedTuple):
-    """All that a layer carries from one call to the next: a pytree of tensors."""
+    """All that a layer carries from one call to the next: its memories' state, and the convolution's last inputs (B, 3, dim)."""
 
     inner: FastState
-    """Its memories'."""
     tail: Tensor
-    """The convolution's last inputs, (B, 3, dim)."""
 
 
 class FastWeight(nn.Module):
     """A memory a head, written at every token and read after it: `y_t = M_t(q_t)` (eq. 14-18, 64-68).
 
-    A short convolution, then projections to keys, values and queries; the rates that the setting leaves to the
-    data are sigmoids of one more projection, a number a head and token. The memory belongs to the in-context level,
-    which changes at every token; all else to the slow one. Gradient flows through every write to all parameters. The
-    memory is kept and written in float32 or wider, under autocast too. Two calls with the state carried between
-    them equal one, wherever the cut.
+    A short convolution, then projections to keys, values and queries; rates that the setting leaves to the data are
+    sigmoids of one more projection, a number a head and token. The memory belongs to the in-context level, which
+    changes at every token; all else to the slow one, and receives gradient through every write. The memory is kept in
+    float32 or wider, under autocast too. Two calls with the state carried between them equal one, wherever the cut.
 
-    `form` is what runs it: `chunked`, the closed form, or `token_by_token` where these choices have none. They
-    compute the same.
+    `form` is what runs it: `chunked`, the closed form, or `token_by_token` where these choices have none.
 
     Args:
         dim: width of the input and of the output.
@@ -45,7 +39,7 @@ class FastWeight(nn.Module):
         setting: a member of `FAMILY`, or one of your own.
         hidden: hidden width of a memory that has one.
         chunk: tokens that the closed form takes at once. With gradients taken at the chunk's start it is part of the
-            model, and eta is divided by it, since stale gradients add up; else the results do not depend on it.
+            model, and eta is divided by it, since stale gradients add up; else results do not depend on it.
 
     Raises ValueError, with one sentence, for sizes that do not fit together, and for memories of several layers
     without a learnt start, whose gradients are zero for ever.
@@ -58,9 +52,8 @@ class FastWeight(nn.Module):
         if chunk < 1:
             raise ValueError(f"the chunk is {chunk} tokens: give 1 or more")
         width = dim // heads
-        self.heads, self.setting, self.chunk = heads, setting, chunk
         architecture = Linear(width, width + 1) if setting.mean else setting.architecture(width, hidden)
-        self.shapes = architecture.shapes()
+        self.heads, self.setting, self.chunk, self.shapes = heads, setting, chunk, architecture.shapes()
         if len(self.shapes) > 1 and setting.persistent != "start":
             raise ValueError("a memory of several layers that starts at zero stays there: choose persistent 'start'")
         self.memory = AssociativeMemory(architecture, setting.objective, setting.rule, setting.retention)
@@ -73,21 +66,20 @@ class FastWeight(nn.Module):
         self.convolution = near_identity(dim)
         self.w_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.w_rates = nn.Linear(dim, len(self.made) * heads) if self.made else None
+        if self.made:
+            self.w_rates.bias = nn.Parameter(torch.cat([torch.linspace(*BIASES[name], heads) for name in self.made]))
         self.w_gate = nn.Linear(dim, dim, bias=False) if setting.persistent == "gate" else None
         self.starts = nn.ParameterList(self._starts() if setting.persistent == "start" else [])
         self.norm = None if setting.mean else rms_norm(width)
         self.w_out = nn.Linear(dim, dim, bias=False)
-        if self.made:
-            biases = [torch.linspace(*BIASES[name], heads) for name in self.made]
-            self.w_rates.bias = nn.Parameter(torch.cat(biases))
 
-    def _starts(self) -> list[nn.Parameter]:
+    def _starts(self) -> list[Tensor]:
         """Weights at which a key of length one gets an answer about as long."""
         starts, deepest = [], len(self.shapes) - 1
         for layer, (out, inputs) in enumerate(self.shapes):
             # silu makes of a unit normal something of root mean square 0.6
             std = (1.0 if layer == deepest else inputs**-0.5 / 0.6) * (out**-0.5 if layer == 0 else 1.0)
-            starts.append(nn.Parameter(torch.randn(self.heads, out, inputs) * std))
+            starts.append(torch.randn(self.heads, out, inputs) * std)
         return starts
 
     def writers(self, level: str) -> list[nn.Module]:
@@ -96,20 +88,15 @@ class FastWeight(nn.Module):
 
     def start(self, batch: int, dtype: torch.dtype = torch.float32) -> FastWeightState:
         """The state before the first token: memories at their learnt starts, or at zero."""
-        weights, device = self._start(batch, dtype), self.w_out.weight.device
-        zeros = torch.zeros(batch, self.heads, len(self.setting.rule.window) - 1, 1, dtype=dtype, device=device)
-        inputs, outputs = self.shapes[-1][1], self.shapes[0][0]
-        inner = FastState(
-            memory=weights,
-            momentum=tuple(torch.zeros_like(w) for w in weights) if self.setting.momentum else (),
-            anchor=weights if self.setting.at == "chunk" else (),
-            window=tuple(zeros.expand(-1, -1, -1, d) for d in (inputs, outputs)) if zeros.shape[2] else (),
-            position=0,
-        )
-        tail = torch.zeros(batch, WIDTH - 1, self.w_out.out_features, dtype=dtype, device=device)
-        return FastWeightState(inner, tail)
+        weights = self._first(batch, dtype)
+        momentum = tuple(torch.zeros_like(w) for w in weights) if self.setting.momentum else ()
+        before, sizes = len(self.setting.rule.window) - 1, (self.shapes[-1][1], self.shapes[0][0])
+        window = tuple(weights[0].new_zeros(batch, self.heads, before, d) for d in sizes) if before else ()
+        anchor = weights if self.setting.at == "chunk" else ()
+        tail = weights[0].new_zeros(batch, WIDTH - 1, self.w_out.out_features)
+        return FastWeightState(FastState(weights, momentum, anchor, window, 0), tail)
 
-    def _start(self, batch: int, dtype: torch.dtype) -> Weights:
+    def _first(self, batch: int, dtype: torch.dtype) -> Weights:
         zero = self.w_out.weight.new_zeros(())
         weights = list(self.starts) or [zero.expand(self.heads, *shape) for shape in self.shapes]
         return tuple(w.to(dtype).expand(batch, *w.shape) for w in weights)
@@ -123,43 +110,39 @@ class FastWeight(nn.Module):
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
         check_call(x, None if state is None else state.tail, dtype)
-        state = self.start(len(x), dtype) if state is None else state
-        mixed, tail = convolve(x, state.tail, self.convolution)
-        qkv, rates = self.w_qkv(mixed), None if self.w_rates is None else self.w_rates(mixed)
+        inner, tail = self.start(len(x), dtype) if state is None else state
+        mixed, tail = convolve(x, tail, self.convolution)
+        qkv, rates = self.w_qkv(mixed).to(dtype), self.w_rates(mixed).to(dtype) if self.made else None
         with torch.autocast(x.device.type, enabled=False):
-            tokens = self._tokens(qkv.to(dtype), None if rates is None else rates.to(dtype))
-            answers, inner, trace = self.form(
-                self.memory, self.setting.at, self.chunk, tokens, state.inner, self._start(len(x), dtype)
-            )
-            y = self._read_out(answers).transpose(1, 2).flatten(2).to(x.dtype)
+            tokens = self.tokens(qkv, rates)
+            start = self._first(len(x), dtype)
+            answers, inner, trace = self.form(self.memory, self.setting.at, self.chunk, tokens, inner, start)
+            y = self.read_out(answers).transpose(1, 2).flatten(2).to(x.dtype)
         if self.w_gate is not None:
             y = y * F.silu(self.w_gate(mixed))
-        report = None if trace is None else _report(tokens, trace)
-        return self.w_out(y), FastWeightState(inner, tail), report
+        return self.w_out(y), FastWeightState(inner, tail), None if trace is None else _report(tokens, trace)
 
-    def _tokens(self, qkv: Tensor, rates: Tensor | None) -> FastTokens:
-        """Keys, values, queries and rates, a head each, from the projections (B, T, ...)."""
+    def tokens(self, qkv: Tensor, rates: Tensor | None) -> FastTokens:
+        """What the memory is given, a head each, from the projections (B, T, ...)."""
         setting = self.setting
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         v = setting.value(v)
         if setting.mean:
             v = torch.cat([v, torch.ones_like(v[..., :1])], dim=-1)
-        logits = {} if rates is None else dict(zip(self.made, rates.unflatten(-1, (-1, self.heads)).permute(2, 0, 3, 1)))
-        eta = torch.ones_like(v[..., 0]) if "eta" not in logits else setting.eta_max * logits["eta"].sigmoid()
-        if setting.at == "chunk":
-            eta = eta / self.chunk
-        log_theta = None
+        logits = dict(zip(self.made, rates.unflatten(-1, (-1, self.heads)).permute(2, 0, 3, 1))) if self.made else {}
+        eta = setting.eta_max * logits["eta"].sigmoid() if "eta" in logits else torch.ones_like(v[..., 0])
+        eta = self.eta_scale * eta / (self.chunk if setting.at == "chunk" else 1)
+        log_alpha, log_theta = torch.zeros_like(eta), None
         if setting.momentum:
             log_theta, eta = F.logsigmoid(logits["theta"]), eta * torch.sigmoid(-logits["theta"])
-        log_alpha = torch.zeros_like(eta)
         if setting.alpha == "head":
             lost = 2.0 ** (-5 - torch.arange(self.heads, dtype=eta.dtype, device=eta.device))
             log_alpha = log_alpha + torch.log1p(-lost)[:, None]
         elif setting.alpha == "token":
             log_alpha = F.logsigmoid(logits["alpha"])
-        return FastTokens(setting.feature(k), v, setting.feature(q), eta * self.eta_scale, log_alpha, log_theta)
+        return FastTokens(setting.feature(k), v, setting.feature(q), eta, log_alpha, log_theta)
 
-    def _read_out(self, answers: Tensor) -> Tensor:
+    def read_out(self, answers: Tensor) -> Tensor:
         """(B, H, T, d), of one scale whatever the memory holds."""
         if self.setting.mean:
             return answers[..., :-1] / (answers[..., -1:] + EPS)
@@ -183,6 +166,5 @@ class FastWeight(nn.Module):
 def _report(tokens: FastTokens, trace: Trace) -> dict[str, Tensor]:
     """Per token (B, T), the mean over heads: surprise, eta, alpha. Per write, over the batch too: NAME/memory, (T,)."""
     each = {"surprise": trace.surprise, "eta": tokens.eta, "alpha": tokens.log_alpha.exp()}
-    report = {name: values.mean(1) for name, values in each.items()}
-    report |= {f"{name}/memory": values.mean((0, 1)) for name, values in trace._asdict().items()}
-    return {name: values.float() for name, values in report.items()}
+    report = {name: values.mean(1).float() for name, values in each.items()}
+    return report | {f"{name}/memory": x.mean((0, 1)).float() for name, x in trace._asdict().items()}

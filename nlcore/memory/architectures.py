@@ -11,7 +11,6 @@ input, its key, and the gradient at the layer's output, its local surprise.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -27,11 +26,7 @@ Products = Sequence[Callable[[Tensor], Tensor]]
 
 def products(weights: Weights) -> Products:
     """The layers' own products, `W x` each."""
-    return [partial(_product, w) for w in weights]
-
-
-def _product(weight: Tensor, x: Tensor) -> Tensor:
-    return x @ weight.mT
+    return [lambda x, w=w: x @ w.mT for w in weights]
 
 
 class LayerGradient(NamedTuple):

@@ -1,7 +1,7 @@
 """Hope, Hope-Attention, Transformer++ and the fast-weight family, at equal numbers of parameters."""
 
 from nlcore.models.build import MODELS, build, parameter_count
-from nlcore.models.language_model import Block, LanguageModel, Mixer, Output
+from nlcore.models.language_model import Block, LanguageModel, Output
 from nlcore.models.memories import frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.presets import PRESETS, Preset
 
@@ -10,7 +10,6 @@ __all__ = [
     "PRESETS",
     "Block",
     "LanguageModel",
-    "Mixer",
     "Output",
     "Preset",
     "build",

@@ -62,11 +62,8 @@ def sliding_window(preset: Preset, vocabulary: int) -> LanguageModel:
 
 def fast_weight(setting: FastWeightSetting, preset: Preset, vocabulary: int) -> LanguageModel:
     """Fast weights of any setting in the place of Transformer++'s attention; chunks are `preset.chunks[0]` long."""
-    return _gated(
-        preset,
-        vocabulary,
-        lambda: FastWeight(preset.dim, preset.heads, setting, preset.hidden, preset.chunks[0]),
-    )
+    sizes = (preset.hidden, preset.chunks[0])
+    return _gated(preset, vocabulary, lambda: FastWeight(preset.dim, preset.heads, setting, *sizes))
 
 
 MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transformer, "sliding-window": sliding_window}

@@ -1,7 +1,7 @@
 """A language model: embedding, blocks of a sequence layer and a channel layer, tied head."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,27 +11,6 @@ from nlcore.layers import ContinuumMemory
 from nlcore.layers.norm import rms_norm
 from nlcore.levels import Level
 from nlcore.models.presets import Preset
-
-
-class Mixer(Protocol):
-    """What a block needs of its sequence layer, an `nn.Module`."""
-
-    periods: Mapping[str, int]
-    """Tokens between two writes of each in-context level, fastest first; empty for a layer without memories that are
-    written. A layer with some has an `eta_scale`, which multiplies what all of them write, and says with
-    `writers(level)` which of its parts, each with an `eta_scale` of its own, write on a level."""
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
-        """(B, T, dim) to (B, T, dim), the state after it, and a report while `probe` listens, or None."""
-        ...
-
-    def detach(self, state: Any) -> Any:
-        """See `LanguageModel.detach`."""
-        ...
-
-    def attach(self, detached: Any) -> Any:
-        """See `LanguageModel.attach`."""
-        ...
 
 
 class Output(NamedTuple):
@@ -46,7 +25,13 @@ class Output(NamedTuple):
 
 
 class Block(nn.Module):
-    """`x + mix(norm(x))` along the sequence, then a channel layer that holds its own residual."""
+    """`x + mix(norm(x))` along the sequence, then a channel layer that holds its own residual.
+
+    The sequence layer maps x and a state, or None, to (y, state, report or None), has the `detach` and `attach` of
+    `LanguageModel`, and in `periods` the tokens between two writes of each in-context level, fastest first. One that has
+    such levels has an `eta_scale`, and says with `writers(level)` which of its parts, each with an `eta_scale` of its
+    own, write there.
+    """
 
     def __init__(self, dim: int, mixer: nn.Module, channel: nn.Module) -> None:
         super().__init__()

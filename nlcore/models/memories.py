@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def _in_context(model: nn.Module) -> list[nn.Module]:
-    """The layers that write in context: see `nlcore.models.language_model.Mixer`."""
+    """The layers that write in context: see `Block`."""
     return [module for module in model.modules() if getattr(module, "periods", None)]
 
 
@@ -65,12 +65,9 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
 
 def state_bytes(model: nn.Module, state: Any) -> int:
     """Bytes that a model carries on from each of the state's rows: what `detach` keeps of it, learnt starts not counted."""
-    kept = model.detach(state)
-    tensors = _tensors(kept)
-    return sum(x.nbytes for x in tensors) // len(tensors[0])
 
+    def tensors(part: Any) -> list[Tensor]:
+        return [x for inner in part for x in tensors(inner)] if isinstance(part, tuple) else [part]
 
-def _tensors(state: Any) -> list[Tensor]:
-    if isinstance(state, tuple):
-        return [x for part in state for x in _tensors(part)]
-    return [state] if isinstance(state, Tensor) else []
+    kept = [x for x in tensors(model.detach(state)) if isinstance(x, Tensor)]
+    return sum(x.nbytes for x in kept) // len(kept[0])

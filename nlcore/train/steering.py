@@ -52,8 +52,8 @@ class Steering:
     def _period(self, command: Command) -> str:
         if command.level in self.in_context:
             raise TrainError(
-                f"The period of {command.level} is a chunk, part of the model: choose {self._outer()}, "
-                "or start a run with other chunks."
+                f"The period of {command.level} is part of the model: choose {self._outer()}, "
+                "or start a run with other chunks or another model."
             )
         self._known(command.level)
         self.optimizer.clock.set_period(command.level, command.value)

@@ -117,7 +117,7 @@ def test_an_answer_is_the_minimiser_of_the_kernel_weighted_squared_error(window)
     torch.manual_seed(0)
     layer, x = SlidingWindow(8, 1, window).double(), torch.randn(1, 9, 8, dtype=torch.float64)
     layer.w_out.weight.data = torch.eye(8, dtype=torch.float64)
-    q, k, v = layer._made(x, 0)
+    q, k, v = layer.projections(x, 0)
     kernel = (q[0, 0, -1] @ k[0, 0].T / 8**0.5).exp()[-window:]
 
     def loss(value):

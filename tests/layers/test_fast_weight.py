@@ -146,7 +146,7 @@ def test_a_hebbian_memory_is_a_masked_matrix_product(name):
     assert (answers - masked @ tokens.v).abs().max() < 1e-12
     if name == "linear-attention":
         mean = (masked / masked.sum(-1, keepdim=True)) @ tokens.v[..., :-1]
-        assert (layer._read_out(answers) - mean).abs().max() < 1e-5  # a thousandth of a thousandth keeps 0/0 away
+        assert (layer.read_out(answers) - mean).abs().max() < 1e-5  # a thousandth of a thousandth keeps 0/0 away
 
 
 def plain(name, k, v, eta, alpha, W):

@@ -228,7 +228,7 @@ def test_bfloat16_under_autocast_trains(model, device):
     for name, parameter in net.named_parameters():
         assert parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all(), name
     exact = net(x).logits
-    assert (logits.float() - exact).norm() < 0.03 * exact.norm()
+    assert (logits.float() - exact).norm() < 0.04 * exact.norm()
 
 
 def train(net, periods, steps):

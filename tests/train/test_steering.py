@@ -21,7 +21,7 @@ def test_commands_take_effect_at_a_step_and_are_noted(tmp_path):
     assert [line["number"] for line in noted] == [1, 2, 3, 4, 5, 6] and {line["step"] for line in noted} == {1}
     assert [line["applied"] for line in noted] == [True, True, True, False, False, False]
     assert "between 0 and 1" in noted[3]["sentence"] and "no level 'nowhere'" in noted[4]["sentence"]
-    assert "is a chunk, part of the model" in noted[5]["sentence"]
+    assert "is part of the model" in noted[5]["sentence"]
     assert "'nonsense' is no command" in folder.log.read_text()
     rows = records(folder.levels)
     assert [row["step"] for row in rows if row["level"] == "cms-1" and row["fired"]] == [3, 6, 9, 12, 15, 18, 20]

@@ -19,43 +19,32 @@ def remaining(log_rates: Tensor) -> Tensor:
 
 
 class Shares(NamedTuple):
-    """How much of what came before the matrix holds, at each token of a chunk."""
+    """How much of what came before a matrix holds, a row a token."""
 
-    start: Tensor
-    """g: of the chunk's first matrix, (..., C, 1)."""
-    momentum: Tensor | None
-    """c: of the chunk's first momentum, (..., C, 1); None without."""
+    kept: tuple[Tensor, ...]
+    """g and, with momentum, c: of the chunk's first matrix and momentum, (..., C, 1)."""
     writes: Tensor
     """B: of each token's write, (..., C, C)."""
 
-    def before(self) -> "Shares":
-        """The same before each token's own write: the row above, and the chunk's start for the first."""
-        above = [None if x is None else F.pad(x, (0, 0, 1, 0))[..., :-1, :] for x in self]
-        above[0] = F.pad(self.start, (0, 0, 1, 0), value=1.0)[..., :-1, :]
-        return Shares(*above)
-
-    def per_pair(self, pairs: int) -> "Shares":
-        """The same with a row for each of a token's pairs."""
-        return Shares(*(None if x is None else x.repeat_interleave(pairs, -2) for x in self))
-
 
 class Decays:
-    """What a chunk's retention and momentum leave of the past; shared by all matrices with these rates.
+    """What retention and momentum leave of the past at the tokens of a chunk; shared by all matrices with these rates.
 
     `log_alpha` and `log_theta` (..., C), at most 0 and finite; `log_theta` None for no momentum.
     """
 
     def __init__(self, log_alpha: Tensor, log_theta: Tensor | None = None) -> None:
-        self.log_alpha = log_alpha
-        left, start = remaining(log_alpha), log_alpha.cumsum(-1).exp()[..., None]
-        if log_theta is None:
-            self.after, self.echoes, self.echo = Shares(start, None, left), None, None
-        else:
-            echoes = remaining(log_theta)
-            first = log_theta.cumsum(-1).exp()[..., None]
-            self.after = Shares(start, left @ first, left @ echoes)
-            self.echoes, self.echo = echoes[..., -1, :], first[..., -1:, :]
-        self.before = self.after.before()
+        g, left = log_alpha.cumsum(-1).exp()[..., None], remaining(log_alpha)
+        self.shares = (Shares((g,), left),)
+        """Of the matrix after each token and, with momentum, of the momentum."""
+        if log_theta is not None:
+            first, echoes = log_theta.cumsum(-1).exp()[..., None], remaining(log_theta)
+            moved = Shares((torch.zeros_like(first), first), echoes)
+            self.shares = (Shares((g, left @ first), left @ echoes), moved)
+        after = self.shares[0]
+        above = [F.pad(x, (0, 0, 1, 0), value=float(i == 0))[..., :-1, :] for i, x in enumerate(after.kept)]
+        self.before = Shares(tuple(above), F.pad(after.writes, (0, 0, 1, 0))[..., :-1, :])
+        """Of the matrix before each token: the row above, and the chunk's start for the first."""
 
 
 class Chunk:
@@ -82,89 +71,65 @@ class Chunk:
         weight: Tensor,
         momentum: Tensor | None = None,
     ) -> None:
-        self.pairs, self.decays, self.weight, self.momentum = x.shape[-2], decays, weight, momentum
-        self.x, self.d = x.flatten(-3, -2), d.flatten(-3, -2)
+        self.pairs, self.decays = x.shape[-2], decays
+        self.first = [w for w in (weight, momentum) if w is not None]
+        self.right, self.d, eta = x.flatten(-3, -2), d.flatten(-3, -2), eta.flatten(-2)[..., None]
         self.scale = None if scale is None else scale.repeat_interleave(self.pairs, -1)[..., None]
-        eta = eta.flatten(-2)[..., None]
         if scale is None:
-            self.p = eta * self.d
+            self.left = eta * self.d
         else:
-            before, asks = decays.before.per_pair(self.pairs), eta * self.scale
-            system = asks * before.writes.repeat_interleave(self.pairs, -1) * (self.x @ self.x.mT)
-            right = asks * self._kept(self.x, before, weight, momentum) + eta * self.d
+            asks, before = eta * self.scale, decays.before
+            kept = tuple(share.repeat_interleave(self.pairs, -2) for share in before.kept)
+            system = self._of_pairs(before.writes).repeat_interleave(self.pairs, -2) * (self.right @ self.right.mT)
             # The diagonal is taken as ones, whatever stands there.
-            self.p = torch.linalg.solve_triangular(system, right, upper=False, unitriangular=True)
+            self.left = torch.linalg.solve_triangular(
+                asks * system, asks * self._kept(self.right, kept) + eta * self.d, upper=False, unitriangular=True
+            )
 
     def answers(self, q: Tensor) -> Tensor:
         """`W_t q_t` for queries (..., C, in): (..., C, out)."""
-        return self._read(q, self.decays.after, self.weight, self.momentum, self.x, self.p)
+        return self._read(q, self.decays.shares[0])
 
-    def newest_gradients(self) -> Tensor:
+    def gradients(self) -> Tensor:
         """The gradient at the matrix's output of each token's last pair, `s_t W_{t-1} x_t + d_t`: (..., C, out)."""
-        if self.scale is None:
-            return self.d[..., self.pairs - 1 :: self.pairs, :]
         last = slice(self.pairs - 1, None, self.pairs)
-        asked = self._read(self.x[..., last, :], self.decays.before, self.weight, self.momentum, self.x, self.p)
-        return self.scale[..., last, :] * asked + self.d[..., last, :]
+        if self.scale is None:
+            return self.d[..., last, :]
+        return self.scale[..., last, :] * self._read(self.right[..., last, :], self.decays.before) + self.d[..., last, :]
 
-    def final(self) -> tuple[Tensor, Tensor | None]:
-        """Matrix and momentum after the chunk's last token, each (..., out, in)."""
-        g, c, left = (None if w is None else w[..., -1:, :] for w in self.decays.after)
-        weight = g * self.weight - self._sum(left)
-        if self.momentum is None:
-            return weight, None
-        momentum = self.decays.echo * self.momentum - self._sum(self.decays.echoes[..., None, :])
-        return weight + c * self.momentum, momentum
+    def final(self) -> list[Tensor]:
+        """The matrix after the chunk's last token and, with momentum, the momentum, (..., out, in)."""
+        rows = [Shares(tuple(x[..., -1:, :] for x in kept), writes[..., -1:, :]) for kept, writes in self.decays.shares]
+        return [self._matrices(row).squeeze(-3) for row in rows]
 
     def states(self) -> Tensor:
         """The matrix after every token, (..., C, out, in): as many numbers as the closed form is there to avoid."""
-        g, c, left = self.decays.after
-        written = (left.repeat_interleave(self.pairs, -1)[..., None, :] * self.p.mT[..., None, :, :]) @ self.x[..., None, :, :]
-        kept = g[..., None] * self.weight[..., None, :, :]
-        return kept - written if c is None else kept + c[..., None] * self.momentum[..., None, :, :] - written
+        return self._matrices(self.decays.shares[0])
 
-    def _sum(self, left: Tensor) -> Tensor:
-        """`sum_s left_s sum_i p_si x_si^T` for one row of weights, (..., 1, C)."""
-        return (left.repeat_interleave(self.pairs, -1).mT * self.p).mT @ self.x
+    def _matrices(self, shares: Shares) -> Tensor:
+        kept = sum(share[..., None] * w[..., None, :, :] for share, w in zip(shares.kept, self.first))
+        weighed = self._of_pairs(shares.writes)[..., None, :] * self.left.mT[..., None, :, :]
+        return kept - weighed @ self.right[..., None, :, :]
 
-    @staticmethod
-    def _kept(q: Tensor, shares: Shares, weight: Tensor, momentum: Tensor | None) -> Tensor:
-        kept = shares.start * (q @ weight.mT)
-        return kept if momentum is None else kept + shares.momentum * (q @ momentum.mT)
+    def _read(self, q: Tensor, shares: Shares) -> Tensor:
+        return self._kept(q, shares.kept) - (self._of_pairs(shares.writes) * (q @ self.right.mT)) @ self.left
 
-    def _read(
-        self, q: Tensor, shares: Shares, weight: Tensor, momentum: Tensor | None, keys: Tensor, values: Tensor
-    ) -> Tensor:
-        left = shares.writes.repeat_interleave(self.pairs, -1)
-        return self._kept(q, shares, weight, momentum) - (left * (q @ keys.mT)) @ values
+    def _kept(self, q: Tensor, shares: tuple[Tensor, ...]) -> Tensor:
+        return sum(share * (q @ w.mT) for share, w in zip(shares, self.first))
+
+    def _of_pairs(self, writes: Tensor) -> Tensor:
+        """Shares of each pair, (..., C, C n), from those of each token."""
+        return writes.repeat_interleave(self.pairs, -1)
 
 
 class OjaChunk(Chunk):
-    """A chunk of Oja's rule with the dot product, `W_t = alpha_t W_{t-1} - eta_t v (W_{t-1}^T v - k)^T`.
+    """A chunk of Oja's rule with the dot product, `W_t = alpha_t W_{t-1} - eta_t v (W_{t-1}^T v - k)^T`, no momentum.
 
-    It is `Chunk` for the transposed matrix, which learns to answer `v` with `k`; what it tells is told of W itself.
-
-    Args:
-        k, v: keys (..., C, 1, in) and values (..., C, 1, out).
-        eta: rates (..., C, 1).
-        decays, weight: those of `Chunk`, without momentum.
+    The transposed matrix learns to answer `v` with `k` by the delta rule; then all is told of W itself. Keys
+    (..., C, 1, in), values (..., C, 1, out), rates (..., C, 1).
     """
 
     def __init__(self, k: Tensor, v: Tensor, eta: Tensor, decays: Decays, weight: Tensor) -> None:
-        super().__init__(v, -k, eta, torch.ones_like(decays.log_alpha), decays, weight.mT)
-
-    def answers(self, q: Tensor) -> Tensor:
-        """`W_t q_t` for queries (..., C, in): (..., C, out)."""
-        return self._read(q, self.decays.after, self.weight.mT, None, self.p, self.x)
-
-    def newest_gradients(self) -> Tensor:
-        """The dot product's, `-v_t`: (..., C, out)."""
-        return -self.x
-
-    def final(self) -> tuple[Tensor, None]:
-        """The matrix after the chunk's last token, (..., out, in)."""
-        return super().final()[0].mT, None
-
-    def states(self) -> Tensor:
-        """The matrix after every token, (..., C, out, in)."""
-        return super().states().mT
+        super().__init__(v, -k, eta, torch.ones_like(eta[..., 0]), decays, weight.mT)
+        self.first, self.left, self.right = [weight], self.right, self.left
+        self.scale, self.d = None, -self.left
