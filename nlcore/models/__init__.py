@@ -1,11 +1,12 @@
 """Hope, Hope-Attention, Transformer++ and the fast-weight family, at equal numbers of parameters."""
 
-from nlcore.models.build import MODELS, build, parameter_count
+from nlcore.models.build import KEEP_ALL, MODELS, build, parameter_count
 from nlcore.models.language_model import Block, LanguageModel, Output
 from nlcore.models.memories import frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.presets import PRESETS, Preset
 
 __all__ = [
+    "KEEP_ALL",
     "MODELS",
     "PRESETS",
     "Block",

@@ -14,8 +14,6 @@ RIVAL = "transformer"
 def compare(config: TrainConfig, path: str | Path | None = None, team: Team = ALONE) -> str | None:
     """Trains `config`, then RIVAL for as many seconds of training; the table, or None if a run was stopped.
 
-    The rival's windows all begin fresh, as is usual for a Transformer, whatever `carry` the config has.
-
     path: a folder for both runs' folders; by default the next free runs/SIZE-compare-N.
     team: the processes that train both; each of them calls this.
     Raises TrainError as `train` does, or if the config's model is the rival.
@@ -26,7 +24,7 @@ def compare(config: TrainConfig, path: str | Path | None = None, team: Team = AL
     first = train(team.once(lambda: new(config, root / config.model, team.size)), team=team)
     if first["state"] != "done":
         return None
-    rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"], carry=0)
+    rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"])
     second = train(team.once(lambda: new(rival, root / RIVAL, team.size)), team=team)
     if second["state"] != "done":
         return None

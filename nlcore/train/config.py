@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from nlcore.models import PRESETS, Preset
+from nlcore.models import KEEP_ALL, PRESETS, Preset
 from nlcore.train.choices import MOST_TOKENS, TrainError, checked, one_of
 
 __all__ = ["TrainConfig", "TrainError", "change", "configure"]
@@ -82,7 +82,8 @@ class TrainConfig:
 def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
     """A config from a size and single choices; those that are None keep their default.
 
-    Choices are fields of TrainConfig or of Preset (`steps`, `batch`, `context`, `lr`, `dim`, ...).
+    Choices are fields of TrainConfig or of Preset (`steps`, `batch`, `context`, `lr`, `dim`, ...). With a model that
+    keeps every token (attention) all windows begin fresh, whatever the size's `carry`, unless `carry` is chosen too.
     Raises TrainError for a size or a name that is not there, and as TrainConfig does.
     """
     one_of(lambda: PRESETS)("size", size)
@@ -96,6 +97,8 @@ def change(config: TrainConfig, **choices: Any) -> TrainConfig:
         raise TrainError("Both steps and seconds were given: choose one of them.")
     if "steps" in chosen:
         config = replace(config, seconds=None)
+    if chosen.get("model") in KEEP_ALL:
+        chosen = {"carry": 0} | chosen
     if "data" in chosen:
         chosen["data"] = _absolute(chosen["data"])
     sizes = {f.name for f in fields(Preset)}

@@ -5,7 +5,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from nlcore.layers import SelfModifyingTitans
-from nlcore.models import MODELS, PRESETS, build
+from nlcore.models import MODELS, build
 from tests.train.small import small
 
 KINDS = dict(plain={}, momentum=dict(momentum=True), six=dict(adaptive_q=True), printed=dict(pull_to_start=False))
@@ -80,7 +80,3 @@ def test_at_eta_zero_a_carried_memory_is_a_fresh_one():
     for group in ("memory", "projections"):
         for one, other in zip(getattr(kept, group).memory, getattr(fresh, group).memory, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
-
-
-def test_presets_begin_every_window_fresh():
-    assert {preset.carry for preset in PRESETS.values()} == {0}

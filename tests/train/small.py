@@ -10,7 +10,9 @@ from nlcore.train.folder import RunFolder
 from nlcore.train.records import latest, records
 
 TEXT = Path(__file__).parents[2] / "LICENSE"
-SIZES = dict(dim=16, depth=1, heads=2, hidden=8, chunks=(4, 8), periods=(1, 2, 4), context=32, batch=2, lr=1e-2)
+SIZES = dict(
+    dim=16, depth=1, heads=2, hidden=8, chunks=(4, 8), periods=(1, 2, 4), context=32, batch=2, lr=1e-2, carry=0
+)  # fmt: skip
 OFTEN = dict(report_every=2, validate_every=8, checkpoint_every=4, validation_windows=4, final_windows=4)
 
 

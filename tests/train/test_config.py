@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from nlcore.models import PRESETS, Preset
+from nlcore.models import KEEP_ALL, PRESETS, Preset
 from nlcore.train import TrainConfig, TrainError, change, configure
 from nlcore.train.control import Command
 
@@ -25,6 +25,14 @@ def test_json_round_trip(size):
 
 def test_steps_take_the_place_of_seconds():
     assert change(configure(seconds=5.0), steps=9).seconds is None
+
+
+def test_a_model_that_keeps_every_token_begins_each_window_fresh_unless_told_otherwise():
+    assert PRESETS["tiny"].carry > 0 and configure().preset.carry == PRESETS["tiny"].carry
+    for model in KEEP_ALL:
+        assert configure(model=model).preset.carry == 0 == change(configure(), model=model).preset.carry
+        assert configure(model=model, carry=3).preset.carry == 3
+        assert change(configure(model=model, carry=3), steps=5).preset.carry == 3
 
 
 def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
