@@ -1,5 +1,6 @@
 """The memories that chapter 06 compares: six matrices, each a setting of one type, and attention, which keeps the pairs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -50,8 +51,8 @@ def pairs(count: int, streams: int, width: int, seed: int = 0) -> tuple[Tensor, 
     return k, v
 
 
-def states(setting: Setting, k: Tensor, v: Tensor, eta: Tensor, alpha: float = 1.0) -> list[Tensor]:
-    """The matrix before the first write and after each, T + 1 of (*batch, d, d).
+def states(setting: Setting, k: Tensor, v: Tensor, eta: Tensor, alpha: float = 1.0) -> Iterator[Tensor]:
+    """The matrix before the first write and after each, T + 1 of (*batch, d, d), one after the other.
 
     k, v: (T, *batch, d). eta: (*batch,), or one that is broadcast. alpha: retention, for a setting that fades.
     """
@@ -59,11 +60,10 @@ def states(setting: Setting, k: Tensor, v: Tensor, eta: Tensor, alpha: float = 1
     memory = AssociativeMemory(Linear(width, width), setting.objective, setting.rule, Decay())
     kept = torch.full(batch, alpha if setting.fades else 1.0, dtype=k.dtype)
     state = memory.start(batch)
-    found = [state.memory[0]]
+    yield state.memory[0]
     for key, value in zip(k, v):
         state, _ = memory.write(state, key, value, Rates(eta.expand(batch), kept))
-        found.append(state.memory[0])
-    return found
+        yield state.memory[0]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bandwidth: float) -> Tensor:

@@ -58,7 +58,7 @@ def answers(width: int, alpha: float) -> np.ndarray:
     k, v = vectors(width)
     one, found = torch.ones(()), []
     for setting in SETTINGS.values():
-        matrices = torch.stack(states(setting, k, v, one, alpha))
+        matrices = torch.stack(tuple(states(setting, k, v, one, alpha)))
         found.append(torch.einsum("nsoi,tsi->ntso", matrices, k))
     q, values = k.transpose(0, 1), v.transpose(0, 1)
     for reach in (len(TEXT), window(width)):
