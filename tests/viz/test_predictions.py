@@ -18,9 +18,12 @@ from nlcore.optim import DeepMomentum, DeltaMomentum
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.explorers import (
     adam_as_regression, clock_of_levels, correlated_streams, fading, frozen_values, generalized_descent, learn_or_memorise,
-    newton_schulz_spectra, orthogonal_tasks, psi_landscape, stable_steps, store_and_recall,
+    newton_schulz_spectra, orthogonal_tasks, psi_landscape, same_bytes, seven_memories, stable_steps, store_and_recall,
 )  # fmt: skip
 from nlcore.viz.explorers.backward_as_writes import STEPS, run
+from nlcore.viz.explorers.bandwidth import compute as averaged
+from nlcore.viz.explorers.transitions import compute as counted
+from nlcore.viz.family import NAMES
 from nlcore.viz.prediction import Drawing, Point, Prediction, Tick
 from nlcore.viz.predictions import chapters, find
 
@@ -318,6 +321,35 @@ def test_05_outliers():
     plot = at(generalized_descent.generalized_descent(), **find("05-outliers").at)[0]
     ends = {name: named(plot, name).y[-30:].mean() for name in ("dot product", "L2", "Huber")}
     assert max(ends, key=ends.get) in right("05-outliers") and ends["Huber"] < ends["L2"] / 2
+
+
+# ---- chapter 06 ----
+
+
+def test_06_corrected():
+    held = seven_memories.compute(len(seven_memories.TEXT), 24, 0.9)
+    old, _, new = (dict(zip(NAMES, part)) for part in held.parts)
+    both = [name for name in ("sum", "delta", "attention") if abs(old[name] - new[name]) < 0.1 and old[name] > 0.4]
+    assert right("06-corrected") == "the " + " and ".join(both)
+
+
+def test_06_wide():
+    found = averaged(**find("06-wide").at, query=60)
+    assert abs(found.answers - found.values.mean()).max() < 0.2 < abs(found.answers).max() + 0.2
+    assert right("06-wide") == "the mean of all values" and found.weights.max() < 1.5 / len(found.weights)
+
+
+def test_06_bytes():
+    found = same_bytes.compute(16).pairs[same_bytes.NEAREST]
+    last = {rule: recalled[-1] for rule, recalled in found.items()}
+    assert last["window"] == 8 and all(1.7 < last[rule] / 8 < 2.7 for rule in same_bytes.RULES)
+    assert right("06-bytes") == "the matrix, about twice as many"
+
+
+def test_06_parity():
+    states = {"0.9": counted("decay", 0.9, 0.0), "1": counted("decay", 1.0, 0.0), "−1": counted(**find("06-parity").at, alpha=1.0)}
+    split = {mu for mu, found in states.items() if found.state[1::2].min() > found.state[::2].max()}
+    assert split == {right("06-parity")}
 
 
 # ---- chapter 11: what its own full run printed, which the stored notebook keeps ----
