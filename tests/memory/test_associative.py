@@ -166,3 +166,17 @@ def test_a_start_of_the_wrong_size_gets_one_sentence():
     memory, _ = make("mlp")
     with pytest.raises(ValueError, match="one .* matrix per layer"):
         memory.start((), (torch.zeros(D, D),))
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.8])
+def test_a_learnt_start_is_a_linear_layer_beside_a_memory_that_starts_empty(alpha):
+    """For the sum; with a decay that layer fades."""
+    memory, begun = make("linear", DotProduct(), GradientDescent(), Decay(), batch=())
+    empty, one = memory.start((), (torch.zeros(D, D, dtype=torch.float64),)), torch.ones((), dtype=torch.float64)
+    (layer,) = begun.memory
+    k, v, q = normal(7, D, seed=4), normal(7, D, seed=5), normal(D, seed=6)
+    for t in range(7):
+        begun, _ = memory.write(begun, k[t], v[t], Rates(one, alpha * one))
+        empty, _ = memory.write(empty, k[t], v[t], Rates(one, alpha * one))
+        beside = alpha ** (t + 1) * layer @ q + memory.read(empty, q)
+        assert (memory.read(begun, q) - beside).abs().max() < 1e-12

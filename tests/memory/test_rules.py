@@ -17,6 +17,7 @@ from nlcore.memory import (
     Omega,
     PullToStart,
     Rates,
+    proximal_step,
 )
 
 D_K, D_V = 5, 3
@@ -52,6 +53,19 @@ def test_a_named_rule_is_a_setting(objective, rule, formula):
     for t in range(6):
         W = formula(W, k[t], v[t])
     assert (after(memory, state, k, v).memory[0] - W).abs().max() < 1e-12
+
+
+def test_linear_attention_is_a_proximal_step_per_token_and_a_masked_product():
+    """Eq. 15-18, from zero at rate 1: 17's problem is solved without being told its answer."""
+    k, v, q = normal(6, D_K, seed=1), normal(6, D_V, seed=2), normal(6, D_K, seed=3)
+    memory, state = linear(DotProduct(), GradientDescent())
+    state = memory.start((), (0 * state.memory[0],))
+    at_once = (q @ k.T).tril() @ v
+    for t in range(6):
+        asked = proximal_step(lambda M: -(M @ k[t]) @ v[t], state.memory[0], eta=1.0)
+        state, _ = memory.write(state, k[t], v[t], Rates(ONE, ONE))
+        assert (state.memory[0] - asked).abs().max() < 1e-12
+        assert (memory.read(state, q[t]) - at_once[t]).abs().max() < 1e-12
 
 
 def test_ojas_rule_is_a_step_on_the_objective_printed_below_67():
