@@ -1,32 +1,32 @@
 # %% [markdown]
 # # 06 · Attention is a memory too, and the family it belongs to
 #
-# **After this notebook** you can say what linear attention, the delta rule, Oja, Omega and softmax attention each hold of
-# a text; derive the first as gradient descent and the last as an average; count what a byte of state is worth; and tell from
-# one number whether a memory can count.
+# **After this notebook** you can say what linear attention, the delta rule, Oja, Omega and softmax attention each hold
+# of a text; derive the first as gradient descent and the last as an average; count what a byte of state is worth; and
+# tell from one number whether a memory can count.
 #
-# **You need** chapters 00 and 01, and of 05 its first two sections. **Time:** 60 minutes, exercises apart; all cells together
-# take about half a minute on a laptop.
+# **You need** chapters 00 and 01, and of 05 its first two sections. **Time:** 60 minutes, exercises apart; all cells
+# together take about half a minute on a laptop.
 
 # %% [markdown]
-# The chapter follows sections 3.1 and 5 of *Nested Learning: The Illusion of Deep Learning Architectures* (Behrouz, Razaviyayn,
-# Zhong, Mirrokni, 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
+# The chapter follows sections 3.1 and 5 of *Nested Learning: The Illusion of Deep Learning Architectures* (Behrouz,
+# Razaviyayn, Zhong, Mirrokni, 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
 
 # %% [markdown]
 # ## What becomes of a fact that is corrected?
 #
-# Chapters 02 to 05 lived in the slow part of the nest, where weights change once per training step. This chapter moves into
-# its fast part: inside one forward pass, while a text is read, something changes with **every token**. That something is a
-# memory, and the layers of the last ten years differ in which memory it is.
+# Chapters 02 to 05 lived in the slow part of the nest, where weights change once per training step. This chapter moves
+# into its fast part: inside one forward pass, while a text is read, something changes with **every token**. That
+# something is a memory, and the layers of the last ten years differ in which memory it is.
 #
-# A good way to tell memories apart is to correct them. Below, seven of them, and one control, read sixteen statements of who is
-# where. Ann moves halfway; and near the end Mia joins Dan, so that one place has two guests.
+# A good way to tell memories apart is to correct them. Below, seven of them, and one control, read sixteen statements
+# of who is where. Ann moves halfway; and near the end Mia joins Dan, so that one place has two guests.
 
 # %% [markdown]
-# A statement is a token: the name is its key, the place its value, both random vectors of length one. A column is a memory,
-# and red says how well it recalls a statement once all have been read. *Sum* is linear attention, *decay* fades it, *gated* is a
-# delta rule that fades; chapter 01 met *delta*, *Oja* and *Omega*. *Window* is attention over the newest pairs, as many as have
-# the bytes of one matrix.
+# A statement is a token: the name is its key, the place its value, both random vectors of length one. A column is a
+# memory, and red says how well it recalls a statement once all have been read. *Sum* is linear attention, *decay* fades
+# it, *gated* is a delta rule that fades; chapter 01 met *delta*, *Oja* and *Omega*. *Window* is attention over the
+# newest pairs, as many as have the bytes of one matrix.
 
 # %%
 from nlcore.viz.explorers.seven_memories import seven_memories
@@ -36,16 +36,16 @@ seven_memories().predict("06-corrected")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Left, recall of each statement at width 24, mean of 32 draws; right, what the answer to "Ann" is made of.* The sum answers
-# with both places, and with noise of everybody else. Delta answers with the new one. Attention answers with half of each and no
-# noise at all, because it keeps all pairs; its window forgets whoever came before the last twelve. Oja has forgotten Dan, and
-# knows only Mia in Cairo.
+# *Left, recall of each statement at width 24, mean of 32 draws; right, what the answer to "Ann" is made of.* The sum
+# answers with both places, and with noise of everybody else. Delta answers with the new one. Attention answers with
+# half of each and no noise at all, because it keeps all pairs; its window forgets whoever came before the last twelve.
+# Oja has forgotten Dan, and knows only Mia in Cairo.
 #
 # </details>
 
 # %% [markdown]
-# Do not read it as a race: the sum recalls Ben better than delta does, since nothing ever erases him. Each memory is good at
-# what its rule asks for, and this chapter takes the rules one by one.
+# Do not read it as a race: the sum recalls Ben better than delta does, since nothing ever erases him. Each memory is
+# good at what its rule asks for, and this chapter takes the rules one by one.
 #
 # | letter | here | elsewhere in the paper |
 # |---|---|---|
@@ -58,11 +58,12 @@ seven_memories().predict("06-corrected")
 # %% [markdown]
 # ## Three tokens for the whole chapter
 #
-# We want numbers that fit on paper. So the world is a round island of radius one, and a place on it is two numbers: $(1, 0)$ is
-# its east coast and $(0, 1)$ its north. Ann is in the east; Ben is in the north-east, at $(0.6, 0.8)$; then Ann is in the north.
+# We want numbers that fit on paper. So the world is a round island of radius one, and a place on it is two numbers:
+# $(1, 0)$ is its east coast and $(0, 1)$ its north. Ann is in the east; Ben is in the north-east, at $(0.6, 0.8)$; then
+# Ann is in the north.
 #
-# The names are keys, and they resemble each other: $k_\text{Ann} = (1, 0)$ and $k_\text{Ben} = (0.6, 0.8)$, whose product is 0.6.
-# What does each memory say of Ann?
+# The names are keys, and they resemble each other: $k_\text{Ann} = (1, 0)$ and $k_\text{Ben} = (0.6, 0.8)$, whose
+# product is 0.6. What does each memory say of Ann?
 
 # %%
 import torch
@@ -108,8 +109,8 @@ for name, answer in says.items():
 # %% [markdown]
 # Check two by hand. The sum adds the three values, each as loudly as its key is like Ann's:
 # $(1, 0) + 0.6 \cdot (0.6, 0.8) + (0, 1) = (1.36, 1.48)$. Delta stands after two tokens at
-# $\begin{pmatrix} 1 & 0 \\ 0.48 & 0.64 \end{pmatrix}$ and says of Ann $(1,\ 0.48)$; what is wrong with that is $(-1,\ 0.52)$, and
-# written under $(1, 0)$ it changes the first column alone, to $(0, 1)$: the new place, exactly.
+# $\begin{pmatrix} 1 & 0 \\ 0.48 & 0.64 \end{pmatrix}$ and says of Ann $(1,\ 0.48)$; what is wrong with that is
+# $(-1,\ 0.52)$, and written under $(1, 0)$ it changes the first column alone, to $(0, 1)$: the new place, exactly.
 
 # %%
 import matplotlib.pyplot as plt
@@ -128,13 +129,13 @@ for name, answer in says.items():
 axes.set(xlim=(-0.5, 1.8), ylim=(-0.25, 1.8), aspect="equal")
 tidy(axes, "Where each memory says that Ann is", "east (radius of the island)", "north (radius of the island)")
 axes.legend(frameon=False, loc="lower right", fontsize=9)
-show(figure, alt="A map of a round island. Delta and Omega say that Ann is where she is now, on the north coast; attention says "
-     "halfway between her old place and her new one; the sum puts her far outside the island, Oja at (1, 1), decay north of the "
-     "coast, and the gated delta rule a little west of it.")
+show(figure, alt="A map of a round island. Delta and Omega say that Ann is where she is now, on the north coast; attention "
+     "says halfway between her old place and her new one; the sum puts her far outside the island, Oja at (1, 1), decay north "
+     "of the coast, and the gated delta rule a little west of it.")
 
 # %% [markdown]
-# *What each memory answers to "Ann".* Only delta and Omega give her new place. The sum puts her into the sea, because it adds
-# where it should choose; attention puts her where nobody ever was, because it averages. Oja, at $(1, 1)$, took
+# *What each memory answers to "Ann".* Only delta and Omega give her new place. The sum puts her into the sea, because
+# it adds where it should choose; attention puts her where nobody ever was, because it averages. Oja, at $(1, 1)$, took
 # nothing from Ann, and we shall see from whom it takes.
 
 # %% [markdown]
@@ -146,16 +147,16 @@ show(figure, alt="A map of a round island. Delta and Omega say that Ann is where
 # $$k_t = W_k x_t, \quad v_t = W_v x_t, \quad q_t = W_q x_t \qquad \mathcal{M}_t = \mathcal{M}_{t-1} + v_t k_t^\top \qquad y_t = \mathcal{M}_t\, q_t$$
 
 # %% [markdown]
-# The three $W$ change once per *training step*, by gradient descent. $\mathcal{M}$ changes once per *token*, and starts anew with
-# each text. Two frequencies, so two levels: the fast one lives inside one step of the slow one.
+# The three $W$ change once per *training step*, by gradient descent. $\mathcal{M}$ changes once per *token*, and starts
+# anew with each text. Two frequencies, so two levels: the fast one lives inside one step of the slow one.
 #
 # (Eq. 61 prints the same projections as $x_t W_k$, a row times a matrix. Both conventions are sound; we keep columns.)
 
 # %% [markdown]
-# The paper adds a remark that is easy to misread: the outer level has "no gradient with respect to parameter $\mathcal{M}$", and the inner
-# one "no backpropagation through projection layers". So each level has parameters of its own, and trains no others. But the
-# training gradient still *passes* through all the writes on its way to $W_k$, and that is how $W_k$ learns which keys are worth
-# writing.
+# The paper adds a remark that is easy to misread: the outer level has "no gradient with respect to parameter
+# $\mathcal{M}$", and the inner one "no backpropagation through projection layers". So each level has parameters of its
+# own, and trains no others. But the training gradient still *passes* through all the writes on its way to $W_k$, and
+# that is how $W_k$ learns which keys are worth writing.
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -175,10 +176,10 @@ print("gradient of W_k, one per text:", [round(g, 2) for g in W_k.grad.flatten()
 # %% [markdown]
 # ## Is linear attention learning?
 #
-# Writing "$+\, v k^\top$" looks like bookkeeping. Why call it learning? Because it is a step of gradient descent. Take the loss
-# $\tilde{\mathcal{L}} = -\langle \mathcal{M} k_t, v_t \rangle$, small when the answer points along the value. Its gradient
-# is $-v_t k_t^\top$, whatever $\mathcal{M}$ is, so that a step of rate 1 adds $v_t k_t^\top$. The paper writes it as the answer to
-# a small problem, agree with the new pair and stay near (eq. 17 and 18):
+# Writing "$+\, v k^\top$" looks like bookkeeping. Why call it learning? Because it is a step of gradient descent. Take
+# the loss $\tilde{\mathcal{L}} = -\langle \mathcal{M} k_t, v_t \rangle$, small when the answer points along the value.
+# Its gradient is $-v_t k_t^\top$, whatever $\mathcal{M}$ is, so that a step of rate 1 adds $v_t k_t^\top$. The paper
+# writes it as the answer to a small problem, agree with the new pair and stay near (eq. 17 and 18):
 #
 # $$\mathcal{M}_{t+1} = \arg\min_{\mathcal{M}} -\langle \mathcal{M} k_{t+1}, v_{t+1} \rangle + \tfrac{1}{2} \lVert \mathcal{M} - \mathcal{M}_t \rVert_2^2
 #   \;\Rightarrow\; \mathcal{M}_{t+1} = \mathcal{M}_t + v_{t+1} k_{t+1}^\top$$
@@ -200,17 +201,19 @@ assert torch.allclose(without_half, M + torch.outer(value, key) / 2, atol=1e-12)
 print("after three tokens\n", M)
 
 # %% [markdown]
-# The half in 17 matters: with $\lVert \mathcal{M} - \mathcal{M}_t \rVert^2$ alone, the answer would be half a step, as the last line
-# asserts. The print has it, and 17 gives exactly 18. (64 and 65 leave such factors of two to the rate; see below.)
+# The half in 17 matters: with $\lVert \mathcal{M} - \mathcal{M}_t \rVert^2$ alone, the answer would be half a step, as
+# the last line asserts. The print has it, and 17 gives exactly 18. (64 and 65 leave such factors of two to the rate;
+# see below.)
 #
-# So a linear Transformer that reads is an optimizer that trains: its data are the pairs, its weights are $\mathcal{M}$, and it takes
-# one step per token. All that the earlier chapters found out about steps applies.
+# So a linear Transformer that reads is an optimizer that trains: its data are the pairs, its weights are $\mathcal{M}$,
+# and it takes one step per token. All that the earlier chapters found out about steps applies.
 
 # %% [markdown]
 # ## What is read before the write, and what after?
 #
-# Eq. 16 reads $\mathcal{M}_t$: a token is answered *after* its own pair was written. Some layers read $\mathcal{M}_{t-1}$. Does the
-# order matter? Ask each memory for Ann at the third token, just before her correction is written and just after.
+# Eq. 16 reads $\mathcal{M}_t$: a token is answered *after* its own pair was written. Some layers read
+# $\mathcal{M}_{t-1}$. Does the order matter? Ask each memory for Ann at the third token, just before her correction is
+# written and just after.
 
 # %%
 for name, objective in {"sum": DotProduct(), "delta": L2()}.items():
@@ -220,15 +223,15 @@ assert torch.allclose(learn(L2(), descent, k, v) @ ann, v[2])
 
 # %% [markdown]
 # Before the write you hear what the past predicts; after it, with the delta rule, you hear the token itself. That first
-# difference, $v_t - \mathcal{M}_{t-1} k_t = (-1,\ 0.52)$, is the **surprise**, and it is all that delta writes. A layer that reads
-# after the write with $q_t = k_t$ therefore learns little from its answer, whereas one that reads before it can compare.
-# Chapter 09 meets this choice again.
+# difference, $v_t - \mathcal{M}_{t-1} k_t = (-1,\ 0.52)$, is the **surprise**, and it is all that delta writes. A layer
+# that reads after the write with $q_t = k_t$ therefore learns little from its answer, whereas one that reads before it
+# can compare. Chapter 09 meets this choice again.
 
 # %% [markdown]
 # ## Does anything learn at test time?
 #
-# It is the first question in the forum of every such project. The cleanest test is to switch the inner rate off: the same trained
-# matrices, the same text, $\eta = 0$.
+# It is the first question in the forum of every such project. The cleanest test is to switch the inner rate off: the
+# same trained matrices, the same text, $\eta = 0$.
 
 # %%
 for eta in (0.0, 0.5, 1.0):
@@ -237,15 +240,15 @@ for eta in (0.0, 0.5, 1.0):
 assert not learn(L2(), descent, k, v, eta=0.0).any()
 
 # %% [markdown]
-# With $\eta = 0$ the memory stays where it started, at zero, and is silent; with $\eta = 0.5$ it goes half of the way at each
-# write. Half of the way by hand: before the correction Ann is at $(0.59,\ 0.24)$, and half of the error
+# With $\eta = 0$ the memory stays where it started, at zero, and is silent; with $\eta = 0.5$ it goes half of the way
+# at each write. Half of the way by hand: before the correction Ann is at $(0.59,\ 0.24)$, and half of the error
 # $(-0.59,\ 0.76)$ brings her to $(0.295,\ 0.62)$. So yes: what differs between these lines was learnt while reading.
 
 # %% [markdown]
 # ## Can all tokens be read at once?
 #
-# A loop over tokens is slow on a machine that likes large products. For the sum it can be written out (chapter 01 did so with
-# decay): $y_t = \sum_{s \le t} (k_s \cdot q_t)\, v_s$, and for all tokens together, rows being tokens,
+# A loop over tokens is slow on a machine that likes large products. For the sum it can be written out (chapter 01 did
+# so with decay): $y_t = \sum_{s \le t} (k_s \cdot q_t)\, v_s$, and for all tokens together, rows being tokens,
 #
 # $$Y = \left( Q K^\top \odot L \right) V \qquad L_{ts} = 1 \text{ if } s \le t, \text{ else } 0$$
 #
@@ -259,11 +262,12 @@ assert torch.allclose(at_once, one_by_one, atol=1e-12)
 print(scores, "\nanswers at once\n", at_once)
 
 # %% [markdown]
-# The last row, $(1,\ 0.6,\ 1)$, is how loudly Ann's query hears each token: her old place as loudly as her new one. The product
-# costs $T^2 d$ multiplications where the loop costs $T d^2$, so that long texts are cut in chunks: products inside, a loop between.
+# The last row, $(1,\ 0.6,\ 1)$, is how loudly Ann's query hears each token: her old place as loudly as her new one. The
+# product costs $T^2 d$ multiplications where the loop costs $T d^2$, so that long texts are cut in chunks: products
+# inside, a loop between.
 #
-# Delta writes depend on each other, and yet they too can be made a chunk at a time, at the price of one small triangular system
-# (Yang et al., 2024; `nlcore/ops/delta_rule` derives it). Does that change anything?
+# Delta writes depend on each other, and yet they too can be made a chunk at a time, at the price of one small
+# triangular system (Yang et al., 2024; `nlcore/ops/delta_rule` derives it). Does that change anything?
 
 # %%
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
@@ -282,18 +286,19 @@ print(f"100 tokens, chunks of 16: answers differ by at most {(slow - fast).abs()
 # %% [markdown]
 # ## What if nothing is compressed?
 #
-# All matrices here share a weakness: three tokens or three million, they have the same few numbers. Attention keeps the pairs. Is it
-# then still a memory that *learns*? The paper's answer is a classical one (eq. 62): at a query $q$, look for the one answer $m$
-# that is nearest to all values, where a value counts the more, the more its key is like the query:
+# All matrices here share a weakness: three tokens or three million, they have the same few numbers. Attention keeps the
+# pairs. Is it then still a memory that *learns*? The paper's answer is a classical one (eq. 62): at a query $q$, look
+# for the one answer $m$ that is nearest to all values, where a value counts the more, the more its key is like the
+# query:
 #
 # $$m^{*} = \arg\min_m \sum_{i} \mathrm{s}(k_i, q)\, \lVert v_i - m \rVert_2^2 = \sum_i \frac{\mathrm{s}(k_i, q)}{\sum_j \mathrm{s}(k_j, q)}\, v_i
 #   \qquad \mathrm{s}(k, q) = \exp\!\left( k \cdot q / \tau \right)$$
 
 # %% [markdown]
 # Why is it so? The gradient in $m$ is $2 \sum_i \mathrm{s}(k_i, q)\,(m - v_i)$, and it vanishes where
-# $m \sum_i \mathrm{s} = \sum_i \mathrm{s}\, v_i$. That is a weighted mean, found by Nadaraya and by Watson in 1964, and with this
-# $\mathrm{s}$ it is softmax attention. There are no weights that a step could change: the problem is solved anew, and exactly, at each
-# query. Hence *non-parametric*.
+# $m \sum_i \mathrm{s} = \sum_i \mathrm{s}\, v_i$. That is a weighted mean, found by Nadaraya and by Watson in 1964, and
+# with this $\mathrm{s}$ it is softmax attention. There are no weights that a step could change: the problem is solved
+# anew, and exactly, at each query. Hence *non-parametric*.
 #
 # For Ann with $\tau = 0.2$: her two pairs weigh the same, and Ben's less by $e^{-0.4 / 0.2} = e^{-2} = 0.135$.
 
@@ -315,8 +320,8 @@ assert min(worse) > 0
 print(f"1,000 perturbed answers: the best of them has a loss higher by {min(worse):.1e}, none a lower one")
 
 # %% [markdown]
-# The **bandwidth** $\tau$ says how alike is alike. In a Transformer it is $\sqrt{d}$, which together with trained keys can be
-# anything. Below, keys lie on half a circle; the values follow a sine, and carry noise.
+# The **bandwidth** $\tau$ says how alike is alike. In a Transformer it is $\sqrt{d}$, which together with trained keys
+# can be anything. Below, keys lie on half a circle; the values follow a sine, and carry noise.
 
 # %%
 from nlcore.viz.explorers.bandwidth import bandwidth
@@ -324,10 +329,11 @@ from nlcore.viz.explorers.bandwidth import bandwidth
 bandwidth().predict("06-wide")
 
 # %% [markdown]
-# *Attention at a bandwidth of 0.03; each pair is drawn as large as its weight at the query.* The curve follows the rule and
-# not each point, because neighbours' noise averages out. Too narrow, and it repeats the nearest value, noise included; too wide,
-# and it says the same to everybody. It is chapter 01's question, learn or memorise, in another dress. On the right stands
-# the problem of 62 itself: whatever you move, the least point of that parabola is attention's answer.
+# *Attention at a bandwidth of 0.03; each pair is drawn as large as its weight at the query.* The curve follows the rule
+# and not each point, because neighbours' noise averages out. Too narrow, and it repeats the nearest value, noise
+# included; too wide, and it says the same to everybody. It is chapter 01's question, learn or memorise, in another
+# dress. On the right stands the problem of 62 itself: whatever you move, the least point of that parabola is
+# attention's answer.
 
 # %%
 from nlcore.viz.explorers.bandwidth import BANDWIDTHS, compute
@@ -340,9 +346,9 @@ assert best not in (BANDWIDTHS[0], BANDWIDTHS[-1])
 # %% [markdown]
 # ## What if only the newest pairs count?
 #
-# Keeping everything costs what the text is long. The cheapest way out is to forget by age: only the last $c$ tokens (eq. 63).
-# It is sliding-window attention. With $c = 2$ our third token sees Ben and Ann's new place, and the correction comes for free,
-# because the old fact has left the room.
+# Keeping everything costs what the text is long. The cheapest way out is to forget by age: only the last $c$ tokens
+# (eq. 63). It is sliding-window attention. With $c = 2$ our third token sees Ben and Ann's new place, and the
+# correction comes for free, because the old fact has left the room.
 
 # %% [markdown]
 # **Erratum, eq. 63.** The long version prints
@@ -350,8 +356,8 @@ assert best not in (BANDWIDTHS[0], BANDWIDTHS[-1])
 # $$\mathcal{M}^{*} = \arg\min_{\mathcal{M}} \sum_{i=t-c+1}^{t} \mathrm{s}(k_i, q_i)\, \lVert v_i - \mathcal{M} \rVert_2^2
 #   = \sum_{i=t-c+1}^{t} \frac{\mathrm{s}(k_i, q)}{\sum_{j=t-c+1}^{t} \mathrm{s}(k_j, q)}\, v_i$$
 #
-# with $q_i$ on the left and $q$ on the right. Only $q$ can be meant: with $q_i$ every pair is weighed by its own query, and the
-# answer no longer depends on what is asked.
+# with $q_i$ on the left and $q$ on the right. Only $q$ can be meant: with $q_i$ every pair is weighed by its own query,
+# and the answer no longer depends on what is asked.
 
 # %%
 def averaged(weights, values):
@@ -367,11 +373,13 @@ for name, asked in {"Ann": ann, "Ben": ben}.items():
 # %% [markdown]
 # ## What is a byte worth?
 #
-# Here is the control that could kill the whole family. A matrix has $d^2$ numbers, a pair $2d$. So a matrix of width $d$ has the
-# bytes of $d/2$ pairs, and whoever compresses must beat the dumbest rival of all: **the last $d/2$ pairs, kept as they are**.
+# Here is the control that could kill the whole family. A matrix has $d^2$ numbers, a pair $2d$. So a matrix of width
+# $d$ has the bytes of $d/2$ pairs, and whoever compresses must beat the dumbest rival of all: **the last $d/2$ pairs,
+# kept as they are**.
 #
-# Below, random pairs are written once, to four matrices and to a window of the same bytes. Each rule has its own best rate of nine,
-# at each number of pairs. (Nothing is corrected here, so the best retention is 1, and decay and gated drop out.)
+# Below, random pairs are written once, to four matrices and to a window of the same bytes. Each rule has its own best
+# rate of nine, at each number of pairs. (Nothing is corrected here, so the best retention is 1, and decay and gated
+# drop out.)
 
 # %%
 from nlcore.viz.explorers.same_bytes import same_bytes
@@ -381,16 +389,17 @@ same_bytes().predict("06-bytes")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Pairs recalled at width 16, mean of eight streams with 95% intervals.* If the right value need only be the nearest of all, as when
-# a language model picks a word, a matrix names up to twenty pairs and the window eight. If the answer itself must be right
-# within a tenth, the window has eight, and the matrices one or two.
+# *Pairs recalled at width 16, mean of eight streams with 95% intervals.* If the right value need only be the nearest of
+# all, as when a language model picks a word, a matrix names up to twenty pairs and the window eight. If the answer
+# itself must be right within a tenth, the window has eight, and the matrices one or two.
 #
 # </details>
 
 # %% [markdown]
-# So the claim lives, with a condition: a matrix pays where a blurred answer is good enough to choose by. And look at the four
-# rules on the left: their intervals overlap. For pairs that come once and never change, **it hardly matters how you write**. What
-# sets rules apart is correction, as in the first picture. The gain grows with the width, as the cell counts.
+# So the claim lives, with a condition: a matrix pays where a blurred answer is good enough to choose by. And look at
+# the four rules on the left: their intervals overlap. For pairs that come once and never change, **it hardly matters
+# how you write**. What sets rules apart is correction, as in the first picture. The gain grows with the width, as the
+# cell counts.
 
 # %%
 from nlcore.viz.explorers.same_bytes import EXACT, NEAREST, RULES, compute as same
@@ -404,14 +413,15 @@ for width in (8, 16, 32):
 print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolist())
 
 # %% [markdown]
-# At small loads many rates are equally good, and the smallest is shown; a tiny rate makes delta a sum, because nothing is
-# there yet that it could correct. In layers that are *trained*, keys arrange themselves, and rules come apart further.
+# At small loads many rates are equally good, and the smallest is shown; a tiny rate makes delta a sum, because nothing
+# is there yet that it could correct. In layers that are *trained*, keys arrange themselves, and rules come apart
+# further.
 
 # %% [markdown]
 # ## What do the rules of the family erase?
 #
-# Now the family in one table. Chapter 01 derived 64 to 68, with their errata; here we ask each the question of
-# this chapter: *when a pair comes, what goes?*
+# Now the family in one table. Chapter 01 derived 64 to 68, with their errata; here we ask each the question of this
+# chapter: *when a pair comes, what goes?*
 #
 # | memory | a write, at rate $\eta$ | what goes | in the literature |
 # |---|---|---|---|
@@ -423,14 +433,15 @@ print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolis
 # | Omega (68) | $\mathcal{M} - \eta \sum_i \gamma_i \nabla \tilde{\mathcal{L}}_i$ | as delta, for $c$ keys | Atlas |
 
 # %% [markdown]
-# **Erratum, eq. 64.** The long version states the objective $\tilde{\mathcal{L}} := -2 \langle \mathcal{M} k_t, v_t \rangle$ and prints
+# **Erratum, eq. 64.** The long version states the objective
+# $\tilde{\mathcal{L}} := -2 \langle \mathcal{M} k_t, v_t \rangle$ and prints
 #
 # $$\mathcal{M}_t = \alpha_t \mathcal{M}_{t-1} - \eta \underbrace{\nabla_{\mathcal{M}_{t-1}} \tilde{\mathcal{L}}(\mathcal{M}_{t-1}; \phi(k_t), v_t)}_{-v_t \phi(k_t^\top)}
 #   = \alpha_t \mathcal{M}_{t-1} + \eta_t v_t \phi(k_t^\top)$$
 #
-# The gradient of that objective is $-2 v_t \phi(k_t)^\top$, and $\eta$ gains its index on the way. Neither does harm: the factor
-# belongs to the rate. It is only that $\eta$ in the middle and $\eta_t$ on the right differ by two. (65's objective,
-# $\lVert \mathcal{M}_t k_t - v_t \rVert^2$, has the same spare factor.)
+# The gradient of that objective is $-2 v_t \phi(k_t)^\top$, and $\eta$ gains its index on the way. Neither does harm:
+# the factor belongs to the rate. It is only that $\eta$ in the middle and $\eta_t$ on the right differ by two. (65's
+# objective, $\lVert \mathcal{M}_t k_t - v_t \rVert^2$, has the same spare factor.)
 
 # %%
 M = torch.tensor([[1.0, 0.0], [0.48, 0.64]], dtype=double, requires_grad=True)  # delta's matrix after two tokens
@@ -442,8 +453,9 @@ assert torch.allclose(error, 2 * torch.outer(M @ key - value, key))  # 65: likew
 print("64, gradient of the stated objective:", place(hebb.flatten()), " under the brace:", place(hebb.flatten() / 2))
 
 # %% [markdown]
-# And whom does Oja take from? Its factor stands on the *value's* side, so a value that returns leaves its old key. On the island:
-# Ann comes to the north coast first, then Cal, under a key at a right angle to hers. Delta has both there. Ask Oja for Ann.
+# And whom does Oja take from? Its factor stands on the *value's* side, so a value that returns leaves its old key. On
+# the island: Ann comes to the north coast first, then Cal, under a key at a right angle to hers. Delta has both there.
+# Ask Oja for Ann.
 
 # %%
 cal = torch.tensor([0.0, 1.0], dtype=double)
@@ -454,17 +466,18 @@ for name, (objective, rule) in {"delta": (L2(), descent), "Oja": (DotProduct(), 
     print(f"{name:6} Ann {place(M @ ann)}, Cal {place(M @ cal)}, and who is in the north? {place(M.T @ north)}")
 
 # %% [markdown]
-# Oja lost Ann, as it lost Dan in the first picture. Yet read backwards, $\mathcal{M}^\top v$, it gives *one* name for the north, the
-# newest, where delta gives the sum of both. So Oja is the delta rule of the question "who is where I point?". For language
-# one mostly asks the other way, which may be why models with Oja's rule are reported to do worse than those with delta
-# (Irie et al., 2022).
+# Oja lost Ann, as it lost Dan in the first picture. Yet read backwards, $\mathcal{M}^\top v$, it gives *one* name for
+# the north, the newest, where delta gives the sum of both. So Oja is the delta rule of the question "who is where I
+# point?". For language one mostly asks the other way, which may be why models with Oja's rule are reported to do worse
+# than those with delta (Irie et al., 2022).
 
 # %% [markdown]
 # ## What if the memory starts empty?
 #
-# Most linear Transformers start $\mathcal{M}_0$ at zero and multiply the output by a *gate*, $y_t = g(x_t) \odot \mathcal{M}_t q_t$. Nobody
-# quite knew why that helps. The paper has a thought: if $\mathcal{M}_0$ is not learnt, the block holds nothing of pre-training, and the gate
-# "acts as a persistent memory and the initialization of the memory module". First, what a *learnt* start is, for the sum:
+# Most linear Transformers start $\mathcal{M}_0$ at zero and multiply the output by a *gate*,
+# $y_t = g(x_t) \odot \mathcal{M}_t q_t$. Nobody quite knew why that helps. The paper has a thought: if $\mathcal{M}_0$
+# is not learnt, the block holds nothing of pre-training, and the gate "acts as a persistent memory and the
+# initialization of the memory module". First, what a *learnt* start is, for the sum:
 #
 # $$\mathcal{M}_t\, q = \mathcal{M}_0\, q + \sum_{s \le t} (k_s \cdot q)\, v_s$$
 #
@@ -480,10 +493,10 @@ for t in range(4):
     print(f"after {t} tokens: learnt start {place(held)}, empty start and a gate {place(gated)}")
 
 # %% [markdown]
-# Before the first token the gate multiplies nothing, and is silent: it can weigh what the memory says, but it cannot say anything
-# itself. How much is each worth? Suppose four facts are known from training and never told, and four others are told in each text,
-# under names at a right angle to the first four. The best start and the best linear gate are both least-squares problems, so no
-# rate can spoil the comparison.
+# Before the first token the gate multiplies nothing, and is silent: it can weigh what the memory says, but it cannot
+# say anything itself. How much is each worth? Suppose four facts are known from training and never told, and four
+# others are told in each text, under names at a right angle to the first four. The best start and the best linear gate
+# are both least-squares problems, so no rate can spoil the comparison.
 
 # %%
 def facts(seed, texts=500):
@@ -510,17 +523,18 @@ for name, answer in {"empty": empty, "gate": by_gate, "start": empty + q @ W_sta
     print(f"{name:6} squared error: never told {off[0]:.2f}, told {off[1]:.2f}   (silence: 1)")
 
 # %% [markdown]
-# By hand: a told fact hears three others, a quarter of each, so it is off by 0.75; a gate that turns all answers down to $0.57$
-# makes that $0.57^2 \cdot 0.75 + 0.43^2 = 0.43$. So the two help in different ways. The start knows what was never told, and leaves the
-# rest as it was; the gate stays silent there, and instead learns how far to trust the context. Here, then, a gate is *not* a persistent
-# memory. In a deep network it sees more than a query, and may do more than the formula alone.
+# By hand: a told fact hears three others, a quarter of each, so it is off by 0.75; a gate that turns all answers down
+# to $0.57$ makes that $0.57^2 \cdot 0.75 + 0.43^2 = 0.43$. So the two help in different ways. The start knows what was
+# never told, and leaves the rest as it was; the gate stays silent there, and instead learns how far to trust the
+# context. Here, then, a gate is *not* a persistent memory. In a deep network it sees more than a query, and may do more
+# than the formula alone.
 
 # %% [markdown]
 # ## Can a matrix count?
 #
 # Everything so far was about *recall*. There is a second thing that a state can do: keep track. Is the number of ones
-# so far odd? Attention must look at all of them again; a state could simply flip. Look at what a write does to the answer
-# under its own key, of length one:
+# so far odd? Attention must look at all of them again; a state could simply flip. Look at what a write does to the
+# answer under its own key, of length one:
 #
 # | rule | the old answer is multiplied by $\mu$ | for $\alpha$ and $\eta$ from 0 to 1 |
 # |---|---|---|
@@ -536,21 +550,21 @@ from nlcore.viz.explorers.transitions import transitions
 transitions().predict("06-parity")
 
 # %% [markdown]
-# *Delta at $\alpha = 1$ and $\eta = 0.2$.* The factor is 0.8, and the state climbs to 5 and stays: after 24 ones, odd and even are
-# 0.006 apart. Only at $\mu = 1$ does it count, and only at $-1$ does it alternate for ever.
+# *Delta at $\alpha = 1$ and $\eta = 0.2$.* The factor is 0.8, and the state climbs to 5 and stays: after 24 ones, odd
+# and even are 0.006 apart. Only at $\mu = 1$ does it count, and only at $-1$ does it alternate for ever.
 
 # %% [markdown]
-# Is that more than a picture? Let $m_n$ be the state after $n$ ones, so $m_{n+1} = \mu\, m_n + b$. Subtract two neighbours:
+# Is that more than a picture? Let $m_n$ be the state after $n$ ones, so $m_{n+1} = \mu\, m_n + b$. Subtract two
+# neighbours:
 #
 # $$m_{n+1} - m_n = \mu\, (m_n - m_{n-1}) = \mu^n (m_1 - m_0)$$
 #
-# For $\mu$ in $[0, 1]$ all these steps have one sign. The state marches in one direction, even, odd, even, odd, so no threshold
-# can part odd from even; and for $\mu < 1$ the steps shrink, so that in the end not even the number format can. For $\mu = -1$
-# the steps change sign for ever and keep their size.
+# For $\mu$ in $[0, 1]$ all these steps have one sign. The state marches in one direction, even, odd, even, odd, so no
+# threshold can part odd from even; and for $\mu < 1$ the steps shrink, so that in the end not even the number format
+# can. For $\mu = -1$ the steps change sign for ever and keep their size.
 
 # %% [markdown]
-# Grazzi et al. (2024) prove the same of matrices: finite precision and eigenvalues
-# in $[0, 1]$, no parity.
+# Grazzi et al. (2024) prove the same of matrices: finite precision and eigenvalues in $[0, 1]$, no parity.
 #
 # So build it. The write is Delta GD of nothing, $v = 0$, at $\eta = 1$ for a 1 and $\eta = 0$ for a 0; the start is 1.
 
@@ -574,17 +588,17 @@ for mu in (0.5, 0.9, 0.99):
     print(f"mu {mu}: in bfloat16, odd and even are the same number after {n} ones; in exact numbers {mu**n:.1e} apart")
 
 # %% [markdown]
-# The flip is exact at any length, since multiplying by $-1$ rounds nothing. The fading memories end at one number for both answers,
-# soon. A plain delta rule flips as well if its rate may reach 2, and one line of a layer decides that: $2\,\sigma(\cdot)$
-# in place of $\sigma(\cdot)$. Chapter 05 left a question open: why would anybody want Delta GD, which halves what it stores? This is one
-# answer: its factor reaches $-1$ with rates up to 1.
+# The flip is exact at any length, since multiplying by $-1$ rounds nothing. The fading memories end at one number for
+# both answers, soon. A plain delta rule flips as well if its rate may reach 2, and one line of a layer decides that:
+# $2\,\sigma(\cdot)$ in place of $\sigma(\cdot)$. Chapter 05 left a question open: why would anybody want Delta GD,
+# which halves what it stores? This is one answer: its factor reaches $-1$ with rates up to 1.
 
 # %% [markdown]
 # ## What does a long text cost?
 #
-# Recall asks for bytes, and tracking for the right factor; what remains is the bill. It needs no clock, since it can be counted.
-# Per token and head, attention reads $2 d T$ numbers and multiplies each once; the sum passes through its $d^2$ numbers twice, to write and to
-# read; delta three times, since it asks first.
+# Recall asks for bytes, and tracking for the right factor; what remains is the bill. It needs no clock, since it can be
+# counted. Per token and head, attention reads $2 d T$ numbers and multiplies each once; the sum passes through its
+# $d^2$ numbers twice, to write and to read; delta three times, since it asks first.
 
 # %%
 from nlcore.viz.explorers.cost_of_context import cost_of_context
@@ -592,17 +606,17 @@ from nlcore.viz.explorers.cost_of_context import cost_of_context
 cost_of_context()
 
 # %% [markdown]
-# *A head of width 64, numbers of two bytes.* Attention has the bytes of a matrix after 32 tokens, and the work of delta after 96; at a
-# million tokens it holds 33,000 times as much. The window is attention with a ceiling. In the left plot the sum and delta share
-# one line, because their states are the same. Nothing here says which is *better*: that was the question of
-# equal bytes, and its answer depends on what you ask of an answer.
+# *A head of width 64, numbers of two bytes.* Attention has the bytes of a matrix after 32 tokens, and the work of delta
+# after 96; at a million tokens it holds 33,000 times as much. The window is attention with a ceiling. In the left plot
+# the sum and delta share one line, because their states are the same. Nothing here says which is *better*: that was the
+# question of equal bytes, and its answer depends on what you ask of an answer.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# To close, both levels at once, in a model that is really trained. Its inner level is a delta memory of width 8, written with each of
-# 8 tokens; its outer level are two projections, changed once per step, which must find a name of 8 numbers in a noisy input of 16,
-# for writing and for asking. We record by how much each level changes.
+# To close, both levels at once, in a model that is really trained. Its inner level is a delta memory of width 8,
+# written with each of 8 tokens; its outer level are two projections, changed once per step, which must find a name of 8
+# numbers in a noisy input of 16, for writing and for asking. We record by how much each level changes.
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -642,54 +656,64 @@ rows = [Row(name, every, level_looks([name])[name].colour)
 figure, axes = plt.subplots(figsize=(10, 1.9), layout="constrained")
 roll(axes, rows, np.arange(tokens), np.arange(tokens) + 1, change, fired)
 axes.set_xlabel("tokens read (eight are a text, and a step)")
-show(figure, alt="A level score of two rows over 80 tokens. The memory changes at every token, most at the first of each text, and "
-     "less and less until the text ends; the projections change once after every eighth token, by far less.", name="two_levels_of_attention")
+show(figure, name="two_levels_of_attention",
+     alt="A level score of two rows over 80 tokens. The memory changes at every token, most at the first of each text, and less "
+     "and less until the text ends; the projections change once after every eighth token, by far less.")
 
 # %% [markdown]
-# *A level score: brightness is the size of a change.* Who writes? Above, the delta rule; below, gradient descent. Into what: the matrix
-# $\mathcal{M}$; the projections. How often: every token; every step. From which context: this text alone; all texts so far. To whom is
-# knowledge handed? Down, as keys and queries, which the projections make for the memory; up, as a gradient through all eight writes.
-# The first write of each text is the brightest, as the memory starts empty.
+# *A level score: brightness is the size of a change.* Who writes? Above, the delta rule; below, gradient descent. Into
+# what: the matrix $\mathcal{M}$; the projections. How often: every token; every step. From which context: this text
+# alone; all texts so far. To whom is knowledge handed? Down, as keys and queries, which the projections make for the
+# memory; up, as a gradient through all eight writes. The first write of each text is the brightest, as the memory
+# starts empty.
 
 # %% [markdown]
-# Where would attention stand? It has no row: it keeps and never changes what it kept, and solves its problem anew at each
-# query. The paper gives it the highest frequency of all.
+# Where would attention stand? It has no row, since nothing in it changes by steps: it keeps the pairs, and solves its
+# problem anew at each query. The paper therefore gives it the frequency infinity, and gives 0 to the weights of a model
+# that is only used. Between these two a Transformer has nothing, and everything in this chapter is a way to put
+# something there.
 
 # %% [markdown]
 # ## Summary
 #
 # 1. Linear attention takes one gradient step per token; its state is the fast level inside the weights' level.
 # 2. Softmax attention solves a weighted least-squares problem anew at each query: a mean of values, narrow or wide.
-# 3. A correction tells them apart: the sum adds, delta overwrites the key, Oja the value, attention keeps both and averages.
-# 4. In the same bytes a matrix names more pairs than a window holds, and repeats fewer of them exactly; for unchanging pairs rules tie.
+# 3. A correction tells them apart: the sum adds, delta overwrites the key, Oja the value, attention keeps both and
+#    averages.
+# 4. In the same bytes a matrix names more pairs than a window holds, and repeats fewer of them exactly; for unchanging
+#    pairs rules tie.
 # 5. What a write multiplies the state by decides what it can track: 1 counts, $-1$ flips, and anything between fades.
 
 # %% [markdown]
 # ## Sources
 #
-# - Behrouz, Razaviyayn, Zhong, Mirrokni (2025), [Nested Learning](https://arxiv.org/abs/2512.24695), sections 3.1 and 5.
-# - Fast weights: Schmidhuber (1992), [Learning to control fast-weight memories](https://doi.org/10.1162/neco.1992.4.1.131);
-#   Ba et al. (2016), [Using fast weights to attend to the recent past](https://arxiv.org/abs/1610.06258); Schlag et al. (2021),
-#   [Linear Transformers are secretly fast weight programmers](https://arxiv.org/abs/2102.11174).
-# - Attention: Vaswani et al. (2017), [Attention is all you need](https://arxiv.org/abs/1706.03762); Katharopoulos et al. (2020),
-#   [Transformers are RNNs](https://arxiv.org/abs/2006.16236).
+# - Behrouz, Razaviyayn, Zhong, Mirrokni (2025), [Nested Learning](https://arxiv.org/abs/2512.24695), sections 3.1 and
+#   5.
+# - Fast weights: Schmidhuber (1992), [Learning to control fast-weight
+#   memories](https://doi.org/10.1162/neco.1992.4.1.131); Ba et al. (2016), [Using fast weights to attend to the recent
+#   past](https://arxiv.org/abs/1610.06258); Schlag et al. (2021), [Linear Transformers are secretly fast weight
+#   programmers](https://arxiv.org/abs/2102.11174).
+# - Attention: Vaswani et al. (2017), [Attention is all you need](https://arxiv.org/abs/1706.03762); Katharopoulos et
+#   al. (2020), [Transformers are RNNs](https://arxiv.org/abs/2006.16236).
 
 # %% [markdown]
-# - Averages: Nadaraya (1964), [On estimating regression](https://doi.org/10.1137/1109020); Watson (1964), Smooth regression
-#   analysis, Sankhya A 26, 359-372.
-# - Decay and delta: Sun et al. (2023), [RetNet](https://arxiv.org/abs/2307.08621); Yang et al. (2024),
-#   [DeltaNet in parallel](https://arxiv.org/abs/2406.06484) and [Gated DeltaNet](https://arxiv.org/abs/2412.06464).
-# - Oja (1982), [A simplified neuron model](https://doi.org/10.1007/BF00275687); Irie et al. (2022),
-#   [Neural differential equations for learning to program neural nets](https://arxiv.org/abs/2206.01649).
-# - Grazzi et al. (2024), [Unlocking state-tracking in linear RNNs through negative eigenvalues](https://arxiv.org/abs/2411.12537).
+# - Averages: Nadaraya (1964), [On estimating regression](https://doi.org/10.1137/1109020); Watson (1964), Smooth
+#   regression analysis, Sankhya A 26, 359-372.
+# - Decay and delta: Sun et al. (2023), [RetNet](https://arxiv.org/abs/2307.08621); Yang et al. (2024), [DeltaNet in
+#   parallel](https://arxiv.org/abs/2406.06484) and [Gated DeltaNet](https://arxiv.org/abs/2412.06464).
+# - Oja (1982), [A simplified neuron model](https://doi.org/10.1007/BF00275687); Irie et al. (2022), [Neural
+#   differential equations for learning to program neural nets](https://arxiv.org/abs/2206.01649).
+# - Counting: Grazzi et al. (2024), [Unlocking state-tracking in linear RNNs through negative
+#   eigenvalues](https://arxiv.org/abs/2411.12537); Siems et al. (2025),
+#   [DeltaProduct](https://arxiv.org/abs/2502.10297), which is exercise 4 grown up.
 # - Behrouz et al., [Titans](https://arxiv.org/abs/2501.00663), [Miras](https://arxiv.org/abs/2504.13173) and
 #   [Atlas](https://arxiv.org/abs/2505.23735) (2025).
 
 # %% [markdown]
 # ## Exercise 1: a window for all tokens (middle, 10 minutes)
 #
-# Write sliding-window attention for all tokens at once, without a loop. Token $t$ sees itself and the $c - 1$ before it; `q`, `k` are
-# (T, d) and `v` is (T, d_v).
+# Write sliding-window attention for all tokens at once, without a loop. Token $t$ sees itself and the $c - 1$ before
+# it; `q`, `k` are (T, d) and `v` is (T, d_v).
 #
 # <details><summary>Hint</summary>
 #
@@ -701,8 +725,8 @@ show(figure, alt="A level score of two rows over 80 tokens. The memory changes a
 # <details><summary>Solution</summary>
 #
 # `age = torch.arange(len(q))[:, None] - torch.arange(len(q))`
-# then `scores = (q @ k.T / tau).masked_fill((age < 0) | (age >= c), -torch.inf)`
-# and `return torch.softmax(scores, -1) @ v`
+# then `scores = (q @ k.T / tau).masked_fill((age < 0) | (age >= c), -torch.inf)` and `return torch.softmax(scores, -1)
+# @ v`
 #
 # </details>
 
@@ -720,13 +744,14 @@ print(check_window(attend_window))
 # %% [markdown]
 # ## Exercise 2: four suspects (middle, 15 minutes)
 #
-# *Diagnose.* Four memories of width 4 hide behind `SUSPECTS[name](k, v, q)`: they write pairs `k`, `v` (T, 4) in turn, at rate 1, and
-# answer queries (Q, 4). One is the sum, one decays, one is delta, one Oja. You may write whatever you like. Which is which?
+# *Diagnose.* Four memories of width 4 hide behind `SUSPECTS[name](k, v, q)`: they write pairs `k`, `v` (T, 4) in turn,
+# at rate 1, and answer queries (Q, 4). One is the sum, one decays, one is delta, one Oja. You may write whatever you
+# like. Which is which?
 #
 # <details><summary>Hint</summary>
 #
-# Two experiments suffice. Under two keys at a right angle, write the same value: whose older answer is whole, whose is smaller, whose is gone?
-# Then write one key twice.
+# Two experiments suffice. Under two keys at a right angle, write the same value: whose older answer is whole, whose is
+# smaller, whose is gone? Then write one key twice.
 #
 # </details>
 #
@@ -746,8 +771,8 @@ print(check_suspects(named))
 # %% [markdown]
 # ## Exercise 3: make Oja forget (middle, 10 minutes)
 #
-# *Break.* Find two pairs of width 4, all vectors of length one, after which delta still answers the first key exactly and Oja answers it
-# with nothing. Then ask yourself which text would do this to a language model.
+# *Break.* Find two pairs of width 4, all vectors of length one, after which delta still answers the first key exactly
+# and Oja answers it with nothing. Then ask yourself which text would do this to a language model.
 #
 # <details><summary>Hint</summary>
 #
@@ -772,9 +797,9 @@ print(check_stream(stream))
 # %% [markdown]
 # ## Exercise 4: count to three (hard, 20 minutes)
 #
-# *Build.* At rate 2 and with $v = 0$ a delta write multiplies the state by $I - 2 k k^\top$ from the right: a reflection, $\mu = -1$ along
-# $k$ and 1 across it. One key counts to two. Find *two* keys in the plane such that writing both with each token turns the
-# state by a third of a circle, so that it counts modulo 3.
+# *Build.* At rate 2 and with $v = 0$ a delta write multiplies the state by $I - 2 k k^\top$ from the right: a
+# reflection, $\mu = -1$ along $k$ and 1 across it. One key counts to two. Find *two* keys in the plane such that
+# writing both with each token turns the state by a third of a circle, so that it counts modulo 3.
 #
 # <details><summary>Hint</summary>
 #

@@ -1,6 +1,6 @@
 """The same bytes for all: pairs that a matrix recalls, by each rule at its own best rate, and attention over a window."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -100,7 +100,7 @@ def same_bytes() -> Explorer[Recalled]:
     )
 
 
-def _answers(rule: str, k: Tensor, v: Tensor, width: int) -> Iterator:
+def _answers(rule: str, k: Tensor, v: Tensor, width: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """After each number of pairs, from 0, a function from queries (S, T, d) to answers (etas, S, T, d)."""
     if rule == WINDOW:
         keys, values = k.transpose(0, 1), v.transpose(0, 1)
