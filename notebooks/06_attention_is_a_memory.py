@@ -622,7 +622,7 @@ cost_of_context()
 draw = torch.Generator().manual_seed(0)
 hidden = F.normalize(torch.randn(16, 8, generator=draw), dim=0)  # where the key hides in the input
 W_k, W_q = (torch.nn.Parameter(torch.randn(8, 16, generator=draw) / 4) for _ in range(2))
-optimizer = torch.optim.SGD([W_k, W_q], lr=2.0)
+optimizer = torch.optim.SGD([W_k, W_q], lr=1.0)
 memory = AssociativeMemory(Linear(8, 8), L2(), GradientDescent(), Decay())
 inner, outer, losses = [], [], []
 for step in range(100):
@@ -658,7 +658,7 @@ roll(axes, rows, np.arange(tokens), np.arange(tokens) + 1, change, fired)
 axes.set_xlabel("tokens read (eight are a text, and a step)")
 show(figure, name="two_levels_of_attention",
      alt="A level score of two rows over 80 tokens. The memory changes at every token, most at the first of each text, and less "
-     "and less until the text ends; the projections change once after every eighth token, by far less.")
+     "and less until the text ends; the projections change once after every eighth token, and by less.")
 
 # %% [markdown]
 # *A level score: brightness is the size of a change.* Who writes? Above, the delta rule; below, gradient descent. Into
