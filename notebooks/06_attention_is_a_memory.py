@@ -198,7 +198,7 @@ for key, value in zip(k, v):
     M = written
 without_half = proximal_step(lambda m: -(m @ key) @ value, M, eta=0.5)  # the same problem without the 1/2
 assert torch.allclose(without_half, M + torch.outer(value, key) / 2, atol=1e-12)
-print("after three tokens\n", M)
+print("after three tokens\n", M.numpy())
 
 # %% [markdown]
 # The half in 17 matters: with $\lVert \mathcal{M} - \mathcal{M}_t \rVert^2$ alone, the answer would be half a step, as
@@ -259,7 +259,7 @@ scores = (k @ k.T).tril()  # here the queries are the keys
 at_once = scores @ v
 one_by_one = torch.stack([learn(DotProduct(), descent, k[: t + 1], v[: t + 1]) @ k[t] for t in range(3)])
 assert torch.allclose(at_once, one_by_one, atol=1e-12)
-print(scores, "\nanswers at once\n", at_once)
+print(scores.numpy(), "\nanswers at once\n", at_once.numpy())
 
 # %% [markdown]
 # The last row, $(1,\ 0.6,\ 1)$, is how loudly Ann's query hears each token: her old place as loudly as her new one. The
