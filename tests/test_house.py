@@ -17,12 +17,13 @@ BELOW = {
     "ops": set(),
     "probe": set(),
     "levels": set(),
+    "clock": set(),
     "machine": set(),
     "tasks": set(),
     "layers": {"memory", "ops", "probe"},
     "models": {"layers", "levels", "probe", "memory", "ops"},
-    "optim": {"memory", "ops", "probe", "levels"},
-    "train": {"models", "optim", "tasks", "probe", "levels", "machine"},
+    "optim": {"memory", "ops", "probe", "clock"},
+    "train": {"models", "optim", "tasks", "probe", "levels", "clock", "machine"},
     "viz": {"memory", "levels", "train", "optim", "ops"},
 }
 PAGES = [str(p.relative_to(ROOT)) for part in ("*", "nlcore/**/*", "experiments/**/*") for p in ROOT.glob(f"{part}.md")]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nlcore import probe
-from nlcore.levels import Clock
+from nlcore.clock import Clock
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from nlcore import tasks
-from nlcore.levels import Clock
+from nlcore.clock import Clock
 from nlcore.models import LanguageModel, build, parameter_count
 from nlcore.optim import LevelOptimizer
 from nlcore.tasks import Batches, Corpus, sequential, tokenizers

@@ -8,6 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nlcore.levels import every
 from nlcore.train.launch import Run, attach
 from nlcore.train.records import Record
 from nlcore.viz import score
@@ -47,7 +48,7 @@ def level_score(run: str | Path, first: int = 1, last: int | None = None) -> Fig
     found = score.level_score(attach(run).levels(), first, last)
     figure, axes = plt.subplots(figsize=(10, 0.3 * len(found.levels) + 1.3), layout="constrained")
     named = level_looks(found.levels)
-    rows = [Row(level, score.every(*found.periods[level]), named[level].colour) for level in found.levels]
+    rows = [Row(level, every(*found.periods[level]), named[level].colour) for level in found.levels]
     left = np.concatenate([[first - 1], found.steps[:-1]])
     roll(axes, rows, left, found.steps, found.size, found.writes)
     axes.set_xlim(left[0], found.steps[-1])

@@ -57,8 +57,3 @@ def over_steps(rows: list[Record], field: str) -> dict[str, tuple[np.ndarray, np
         level: (np.array(sorted(values)), np.array([np.mean(values[step]) for step in sorted(values)]))
         for level, values in found.items()
     }
-
-
-def every(period: int, unit: str) -> str:
-    """A period in words."""
-    return f"every {unit.removesuffix('s')}" if period == 1 else f"every {period:,} {unit}"

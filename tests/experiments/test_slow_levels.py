@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nlcore.levels import Clock
+from nlcore.clock import Clock
 from nlcore.optim import LevelOptimizer
 from nlcore.train import parts
 

@@ -10,7 +10,8 @@ from torch.utils.checkpoint import checkpoint
 from nlcore import probe
 from nlcore.layers import FAMILY
 from nlcore.layers.norm import EPS
-from nlcore.levels import Clock, Level
+from nlcore.clock import Clock
+from nlcore.levels import Level
 from nlcore.models import MODELS, PRESETS, build, frozen_memories, language_model, parameter_count, set_memory_rate
 from nlcore.optim import LevelOptimizer
 from nlcore.tasks.tokenizers import ByteTokenizer

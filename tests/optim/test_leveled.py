@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nlcore import probe
-from nlcore.levels import Clock
+from nlcore.clock import Clock
 from nlcore.optim import LevelOptimizer
 
 

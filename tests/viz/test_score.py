@@ -36,8 +36,6 @@ def test_firings_are_counted_and_periods_kept():
     roll = score.level_score(ROWS)
     assert roll.writes.tolist() == [[2, 2], [2, 2], [0, 2]]
     assert roll.periods["cms-2"] == (4, "steps")
-    assert [score.every(*period) for period in ((1, "tokens"), (16, "tokens"), (1000, "steps"))] == [
-        "every token", "every 16 tokens", "every 1,000 steps"]
 
 
 def test_a_range_of_steps_is_cut_out():

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from pathlib import Path
 
+from nlcore.levels import every
 from nlcore.train import TrainError
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import Record
@@ -13,7 +14,6 @@ from nlcore.viz.dashboard.history import FIGURES, LevelHistory, Row
 from nlcore.viz.dashboard.lines import Lines
 from nlcore.viz.dashboard.rhythm import Rhythm
 from nlcore.viz.dashboard.table import table
-from nlcore.viz.score import every
 from nlcore.viz.theme import level_looks
 
 EVENTS, SAMPLES, CHANGES = 100, 24, 1000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from nlcore.viz.score import every
+from nlcore.levels import every
 
 Change = tuple[int, int]
 """A step, and the period from that step on."""
@@ -43,7 +43,7 @@ class Rhythm:
         self.moved = step if moved else self.moved
 
     def _go(self, step: int) -> None:
-        """By the rule of `levels.Clock`: it fires once `period` steps have passed since it last did."""
+        """By the rule of `Clock`: it fires once `period` steps have passed since it last did."""
         period = max(self.period, 1)
         first = max(self._fired + period, self.step + 1)
         if first <= step:

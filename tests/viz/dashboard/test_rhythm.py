@@ -2,7 +2,7 @@
 
 import pytest
 
-from nlcore.levels import Clock
+from nlcore.clock import Clock
 from nlcore.viz.dashboard.history import BEFORE, MetricHistory
 from nlcore.viz.dashboard.rhythm import Rhythm
 
