@@ -1,0 +1,117 @@
+"""A nested system as a picture: components by their frequency, and what each hands to whom."""
+
+import math
+from collections import Counter
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nlcore.levels import KINDS, Component, NestedSystem, every
+from nlcore.train.records import Record
+from nlcore.viz import score
+from nlcore.viz.roll import Row, roll
+from nlcore.viz.theme import Look, looks
+
+LINES = {
+    "parametric": ("solid", "-|>"),
+    "non-parametric": ((0, (1, 1.5)), "-|>"),
+    "backpropagation": ((0, (6, 2)), "<|-|>"),
+    "initialisation": ((0, (6, 2, 1, 2)), "-|>"),
+    "generation": ((0, (3, 2)), "->"),
+}
+"""Each kind of transfer as a kind of line, in ink: colours belong to levels."""
+BOX, ROOM, DECADE = (1.9, 0.56), 1.15, 0.9
+"""A component's width and height; the least distance of two levels; the distance of two frequencies, a decade apart."""
+
+
+def diagram(system: NestedSystem, unit: str = "step") -> Figure:
+    """Fastest on top, on a logarithmic scale of updates per `unit`; equally fast levels share a band, who is needed above.
+
+    A band has to be as high as its levels are many, so the scale is logarithmic from band to band. Levels updated
+    never, or anew at every read, have no place on it and stand at its ends.
+    """
+    levels = system.levels
+    heights = _heights([level[0].frequency for level in levels])
+    places = {c.name: (_across(len(level), n), y) for level, y in zip(levels, heights) for n, c in enumerate(level)}
+    wide = max(3, max(map(len, levels)))
+    figure, axes = plt.subplots(figsize=(1.1 * (wide * 2.4 + 1), 0.95 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
+    for transfer in dict.fromkeys((t.kind, *_ends(t.kind, t.source, t.target)) for t in system.transfers):
+        _line(axes, transfer[0], places[transfer[1]], places[transfer[2]])
+    for level, look in zip(levels, looks([str(level) for level in levels]).values()):
+        for component in level:
+            _box(axes, component, places[component.name], look)
+    _scale(axes, [level[0].frequency for level in levels], heights, unit, wide)
+    return figure
+
+
+def updates(records: list[Record]) -> Figure:
+    """The level score of an X-ray's records, fastest on top: a notch marks each update."""
+    found = score.level_score(records)
+    figure, axes = plt.subplots(figsize=(10, 0.3 * len(found.levels) + 1.3), layout="constrained")
+    named = looks(found.levels)
+    rows = [Row(level, every(*found.periods[level]), named[level].colour) for level in found.levels]
+    roll(axes, rows, found.steps - 1, found.steps, found.size, found.writes)
+    axes.set_xlim(0, found.steps[-1])
+    return figure
+
+
+def _heights(frequencies: list[float]) -> list[float]:
+    """Of each level, given fastest first: a decade counts DECADE, but no two levels come closer than ROOM."""
+    heights = [0.0]
+    for upper, lower in zip(frequencies, frequencies[1:]):
+        decades = math.log10(upper / lower) if lower and not math.isinf(upper) else 0.0
+        heights.append(heights[-1] - max(ROOM, DECADE * decades + ROOM * (upper != lower)))
+    return heights
+
+
+def _across(count: int, n: int) -> float:
+    return (n - (count - 1) / 2) * (BOX[0] + 0.5)
+
+
+def _ends(kind: str, source: str, target: str) -> tuple[str, str]:
+    """Backpropagation goes both ways, and is one line."""
+    return tuple(sorted((source, target))) if kind == "backpropagation" else (source, target)
+
+
+def _line(axes: Axes, kind: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Bent, always to its own left, so that two opposite lines stand apart."""
+    dash, heads = LINES[kind]
+    level = start[1] == end[1]
+    gap = BOX[1] / 2 + 0.04
+    down = np.sign(end[1] - start[1])
+    ends = [(start[0] + down * 0.3, start[1] + down * gap), (end[0] + down * 0.3, end[1] - down * gap)]
+    if level:  # over their heads
+        ends = [(start[0], start[1] + gap), (end[0], end[1] + gap)]
+    bend = 0.35 * np.sign(start[0] - end[0]) if level else 0.12
+    axes.annotate("", ends[1], ends[0], zorder=1, arrowprops={
+        "arrowstyle": heads, "linestyle": dash, "color": "#444444", "linewidth": 1.2, "connectionstyle": f"arc3,rad={bend}",
+        "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11})
+
+
+def _box(axes: Axes, component: Component, place: tuple[float, float], look: Look) -> None:
+    x, y = place
+    width, height = BOX
+    axes.add_patch(plt.Rectangle((x - width / 2, y - height / 2), width, height, facecolor="white", edgecolor=look.colour, linewidth=2, zorder=2))
+    axes.plot(x - width / 2 + 0.13, y + 0.1, look.marker, color=look.colour, markersize=6, zorder=3)
+    axes.text(x + 0.08, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", zorder=3)
+    axes.text(x, y - 0.13, f"from {component.context}", ha="center", va="center", fontsize=8, color="#444444", zorder=3)
+
+
+def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str, wide: int) -> None:
+    """Bands and ticks, one a frequency, and the key to the lines."""
+    half = wide * (BOX[0] + 0.5) / 2
+    counts, ticks = Counter(frequencies), []
+    for frequency, count in counts.items():
+        top = heights[frequencies.index(frequency)]
+        bottom = top - (count - 1) * ROOM
+        axes.axhspan(bottom - 0.5 * ROOM, top + 0.5 * ROOM, color="#f3f4f6", zorder=0)
+        ticks.append(((top + bottom) / 2, "never" if frequency == 0 else "at every read" if math.isinf(frequency) else f"{float(frequency):.3g}"))
+    axes.set_yticks(*zip(*ticks))
+    axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.85), xticks=[], ylabel=f"updates per {unit} (logarithmic)")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    key = [Line2D([], [], color="#444444", linestyle=LINES[kind][0], label=kind) for kind in KINDS]
+    axes.legend(handles=key, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False, fontsize=9, handlelength=3.2)
+    axes.set_title("Who hands knowledge to whom", loc="left", fontsize=11)
