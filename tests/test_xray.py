@@ -195,7 +195,7 @@ def test_steps_go_on_until_the_slowest_was_seen_twice_and_no_further_than_asked(
     assert xray(model, optimizer, BATCH, F.cross_entropy).steps == 6
     short = xray(model, optimizer, BATCH, F.cross_entropy, most=2)
     assert (short.steps, loops(short)["weights"].period) == (2, "not seen to change in 2 steps")
-    assert loops(xray(model, optimizer, BATCH, F.cross_entropy, most=4))["weights"].period == "1 times in 4 steps"
+    assert loops(xray(model, optimizer, BATCH, F.cross_entropy, most=4))["weights"].period == "1 time in 4 steps"
 
 
 def test_an_irregular_rhythm_is_told_and_not_called_a_period():
@@ -277,7 +277,7 @@ def test_a_failing_forward_pass_is_told_with_its_place_beside_what_was_reached()
     found = xray(model, torch.optim.SGD(model.parameters(), 0.1), BATCH, F.cross_entropy)
     assert found.stopped.startswith("Step 1 failed in the forward pass of 2.0: RuntimeError: mat1 and mat2")
     rows = {loop.name: loop for loop in found.loops}
-    assert rows["running_mean"].period == "every step" and rows["weights"].period == "not seen to change in 1 steps"
+    assert rows["running_mean"].period == "every step" and rows["weights"].period == "not seen to change in 1 step"
     assert found.stopped in found.text()
 
 

@@ -139,10 +139,10 @@ def test_a_gan_with_two_optimizers(critic_steps):
         for _ in range(critic_steps):
             optimizers["discriminator"].zero_grad()
             fake = discriminator(generator(torch.randn(4, 2)).detach())
-            (fake - discriminator(torch.randn(4, 3))).mean().backward()
+            (F.softplus(fake) + F.softplus(-discriminator(torch.randn(4, 3)))).mean().backward()
             optimizers["discriminator"].step()
         optimizers["generator"].zero_grad()
-        (-discriminator(generator(torch.randn(4, 2))).mean()).backward()
+        F.softplus(-discriminator(generator(torch.randn(4, 2)))).mean().backward()
         optimizers["generator"].step()
 
     rows = loops(found := xray(step, modules, optimizers))

@@ -69,7 +69,7 @@ class Flow(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        if not self._resting:
+        if not self._resting and hasattr(func, "_schema"):
             self._note(func, args, kwargs or {}, output)
         return output
 

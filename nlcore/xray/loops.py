@@ -46,13 +46,13 @@ class _Row:
 
     def _period(self, steps: int) -> str:
         if not self.times:
-            return f"not seen to change in {steps} steps"
+            return f"not seen to change in {counted(steps, 'step')}"
         if any(w.last is not None and w.last.is_meta for w in self.watched):
             return every(1 / self.frequency, "steps") + " (declared)"
         if self.group.name in ("attention", "state") and self.group.sort == "carried":
             return ("every token" if self.group.name == "state" else "at every read") + " (declared)"
         if not self.regular:
-            return f"{sum(self.times.values())} times in {steps} steps"
+            return f"{counted(sum(self.times.values()), 'time')} in {steps} steps"
         return every(1 / self.frequency, "steps")
 
     def loop(self, name: str) -> Loop:
@@ -78,6 +78,10 @@ def read(watch: Watch) -> tuple[NestedSystem, dict[str, list[Watched]]]:
     return NestedSystem(in_order, needs, transfers), {loop.name: named[loop.name].watched for loop in in_order}
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _rows(watch: Watch) -> list[_Row]:
     def place(watched: Watched) -> tuple[Group, Frequency]:
         frequency, regular = watched.frequency(watch.steps)
@@ -93,7 +97,7 @@ def _names(rows: list[_Row]) -> list[str]:
 
     def forms(row: _Row) -> tuple[str, ...]:
         group = row.group
-        longer = f"{group.name} of {group.owner}" if group.owner else f"{group.name} without optimizer"
+        longer = f"{group.name} of {group.owner}" if group.owner else group.name
         short = longer if group.name == "state" else group.name
         return short, longer, f"{short}, {row.period}", f"{longer}, {row.period}"
 

@@ -111,7 +111,7 @@ class Watch:
                 known = of_optimizer(type(optimizer))
                 self._add(p, Group("weights", owner, "weights"), names.get(p, f"parameter {number}"), known, lambda p=p: p, p.requires_grad)
         for p, place in names.items():
-            self._add(p, Group("weights", "", "weights"), place, UNKNOWN, lambda p=p: p)
+            self._add(p, Group("weights", "", "weights without optimizer"), place, UNKNOWN, lambda p=p: p)
 
     def _find_buffers(self) -> None:
         for layer, place in self.layers.items():
@@ -188,9 +188,10 @@ class Watch:
                 if now is None:
                     continue
                 size = self._change(now, watched.last)
+                if size != 0 or watched.last is None:
+                    watched.last = _copy(now)
                 if size != 0:
                     watched.note(self.steps, 1, size, _norm(now))
-                    watched.last = _copy(now)
                     changed.setdefault(watched.group, []).append(watched)
             if changed:
                 here = {self.flow.of(t): w for w in self.watched.values() if (t := w.read()) is not None}
@@ -212,7 +213,7 @@ class Watch:
         for watched in changed:
             watched.sources |= {self._labels[node] for node in found if node in self._labels}
             now = {here[node] for node in found if node in here and node >= self._begin}
-            watched.needs |= {w for w in now if w.times[self.steps] == watched.times[self.steps]}
+            watched.needs |= {w for w in now if w.times.get(self.steps) == watched.times[self.steps]}
             watched.seeds |= {(self.steps, node) for node in found & self.flow.seeds}
 
 

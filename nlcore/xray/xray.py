@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from nlcore.levels import Kind, NestedSystem
 from nlcore.xray.kept import unchanged
-from nlcore.xray.loops import Loop, read
+from nlcore.xray.loops import Loop, counted, read
 from nlcore.xray.watch import Watch, Watched
 
 MOST = 32
@@ -42,7 +42,7 @@ class Xray:
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-        about = f"Measured over {self.steps} steps, in updates per step; level 1 is the slowest. Objective and rule come from a table of known classes."
+        about = f"Measured over {counted(self.steps, 'step')}, in updates per step; level 1 is the slowest. Objective and rule come from a table of known classes."
         return "\n".join(lines + ["", about] + [self.stopped] * bool(self.stopped))
 
     def _cells(self, loop: Loop) -> tuple[str, ...]:
