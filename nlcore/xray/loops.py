@@ -72,7 +72,7 @@ def read(watch: Watch) -> tuple[NestedSystem, dict[str, list[Watched]]]:
     of = {w: row for row in rows for w in row.watched}
     pairs = {(a, b) for row in rows for w in row.watched for s in w.needs if (a := names[id(row)]) != (b := names[id(of[s])])}
     needs = tuple(sorted((a, b) for a, b in pairs if (b, a) not in pairs))  # now the one first, now the other: neither
-    transfers = tuple(dict.fromkeys(Transfer(names[id(a)], names[id(b)], kind) for a, b, kind in _transfers(watch, rows, of)))
+    transfers = tuple(dict.fromkeys(Transfer(names[id(a)], names[id(b)], kind) for a, b, kind in _transfers(rows, of)))
     system = NestedSystem(tuple(row.loop(name) for name, row in named.items()), needs, transfers)
     in_order = tuple(loop for level in system.levels for loop in level)
     return NestedSystem(in_order, needs, transfers), {loop.name: named[loop.name].watched for loop in in_order}
@@ -106,7 +106,7 @@ def _names(rows: list[_Row]) -> list[str]:
     return [next((name for name, count in zip(form, counts) if count[name] == 1), form[-1]) for form in said]
 
 
-def _transfers(watch: Watch, rows: list[_Row], of: dict[Watched, _Row]) -> list[tuple[_Row, _Row, Kind]]:
+def _transfers(rows: list[_Row], of: dict[Watched, _Row]) -> list[tuple[_Row, _Row, Kind]]:
     """Who hands knowledge to whom: seen for what optimizers and buffers hold, by their class for what is carried."""
     found: list[tuple[_Row, _Row, Kind]] = []
     for row in rows:
