@@ -515,7 +515,7 @@ def with_one(q):
 
 q, empty, right = facts(0)
 W_start = torch.linalg.lstsq(q, right - empty).solution
-gates = [torch.linalg.lstsq(with_one(q) * empty[:, [row]], right[:, [row]]).solution for row in range(8)]
+gates = [torch.linalg.pinv(with_one(q) * empty[:, [row]]) @ right[:, [row]] for row in range(8)]
 q, empty, right = facts(1)  # texts that neither has seen
 by_gate = torch.cat([with_one(q) @ gate * empty[:, [row]] for row, gate in enumerate(gates)], 1)
 for name, answer in {"empty": empty, "gate": by_gate, "start": empty + q @ W_start}.items():
