@@ -622,7 +622,7 @@ cost_of_context()
 draw = torch.Generator().manual_seed(0)
 hidden = F.normalize(torch.randn(16, 8, generator=draw), dim=0)  # where the key hides in the input
 W_k, W_q = (torch.nn.Parameter(torch.randn(8, 16, generator=draw) / 4) for _ in range(2))
-optimizer = torch.optim.SGD([W_k, W_q], lr=1.0)
+optimizer = torch.optim.SGD([W_k, W_q], lr=2.0)
 memory = AssociativeMemory(Linear(8, 8), L2(), GradientDescent(), Decay())
 inner, outer, losses = [], [], []
 for step in range(100):
