@@ -655,7 +655,7 @@ rows = [Row(name, every, level_looks([name])[name].colour)
         for name, every in (("memory", "every token"), ("projections", "every step, 8 tokens"))]
 figure, axes = plt.subplots(figsize=(10, 1.9), layout="constrained")
 roll(axes, rows, np.arange(tokens), np.arange(tokens) + 1, change, fired)
-axes.set_xlabel("tokens read (eight are a text, and a step)")
+axes.set(xlim=(0, tokens), xlabel="tokens read (eight are a text, and a step)")
 show(figure, name="two_levels_of_attention",
      alt="A level score of two rows over 80 tokens. The memory changes at every token, most at the first of each text, and less "
      "and less until the text ends; the projections change once after every eighth token, and by less.")
