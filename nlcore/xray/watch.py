@@ -201,8 +201,8 @@ class Watch:
 
     def _change(self, now: Tensor, last: Tensor | None) -> float:
         """Norm of the change; NaN where it has none, on `meta`, or because the size changed."""
-        if now.is_meta:  # nothing to compare, but written or not
-            return math.nan if self.flow.of(now) >= self._begin else 0.0
+        if now.is_meta:  # nothing to compare, but written since or not
+            return 0.0 if self.flow.of(now) in self._labels else math.nan
         if last is None:  # just made: from nothing
             return _norm(now)
         return _norm(_wide(now) - _wide(last)) if now.shape == last.shape else math.nan
