@@ -47,7 +47,7 @@ def parser() -> Parser:
     add("--batch", type=int, help="sequences a step")
     add("--micro-batch", type=int, help="sequences computed at once, to save memory")
     add("--context", type=int, help="tokens of a sequence")
-    add("--carry", type=int, help="windows in a row that go on from the state before, after a fresh one; 0 by default")
+    add("--carry", type=int, help="windows in a row that carry their state on; by default the size's, 0 for attention")
     add("--lr", type=float, help="peak learning rate")
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")
