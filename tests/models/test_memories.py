@@ -8,7 +8,7 @@ import torch
 from nlcore.models import PRESETS, build, state_bytes, without
 from nlcore.models.memories import frozen_memories, set_memory_rate
 
-PRESET = replace(PRESETS["tiny"], dim=32, heads=2, hidden=8, context=64)
+PRESET = replace(PRESETS["tiny"], dim=32, heads=2, hidden=8, chunks=(16, 64), context=64)
 TOKENS = torch.arange(96).remainder(7)[None]
 
 
