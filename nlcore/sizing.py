@@ -72,8 +72,8 @@ def carried_bytes(preset: Preset) -> int:
     """Bytes of the states that Hope carries from window to window while it trains; 0 without `carry`."""
     if not preset.carry:
         return 0
-    model = build("hope", replace(preset, depth=1), 2)  # blocks are alike
-    with torch.no_grad():
+    with torch.random.fork_rng(), torch.no_grad():
+        model = build("hope", replace(preset, depth=1), 2)  # blocks are alike
         row = preset.depth * state_bytes(model, model(torch.zeros(1, 1, dtype=torch.int64)).state)
     return row * preset.batch * lanes(preset.batch, preset.carry)
 

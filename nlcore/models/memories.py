@@ -63,11 +63,12 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
         yield
 
 
+def leaves(state: Any) -> list[Tensor | int]:
+    """The tensors and numbers in a state's nested tuples, in order."""
+    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
+
+
 def state_bytes(model: nn.Module, state: Any) -> int:
     """Bytes that a model carries on from each of the state's rows: what `detach` keeps of it, learnt starts not counted."""
-
-    def tensors(part: Any) -> list[Tensor]:
-        return [x for inner in part for x in tensors(inner)] if isinstance(part, tuple) else [part]
-
-    kept = [x for x in tensors(model.detach(state)) if isinstance(x, Tensor)]
+    kept = [leaf for leaf in leaves(model.detach(state)) if isinstance(leaf, Tensor)]
     return sum(x.nbytes for x in kept) // len(kept[0])

@@ -10,15 +10,11 @@ import torch
 from torch import Tensor
 
 from nlcore.models import LanguageModel
+from nlcore.models.memories import leaves
 from nlcore.train.device import Choice
 from nlcore.train.parallel import Team
 
 Leaf = Tensor | int
-
-
-def leaves(state: Any) -> list[Leaf]:
-    """The tensors and numbers in nested tuples, in order."""
-    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
 
 
 def rebuilt(like: Any, given: Iterator[Leaf]) -> Any:

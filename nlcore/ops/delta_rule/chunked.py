@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nlcore.ops.decay import remaining
+
 
 def shifted(rows: Tensor) -> Tensor:
     """Row t - 1 in place of row t, zeros first: what held before token t was written."""
@@ -22,13 +24,9 @@ class Decays:
     """
 
     def __init__(self, log_alpha: Tensor, theta: Tensor | None = None) -> None:
-        log_g = log_alpha.cumsum(-1)
-        gaps = log_g[..., :, None] - log_g[..., None, :]
-        above = torch.ones(gaps.shape[-2:], dtype=torch.bool, device=gaps.device).triu(1)
-        # Quotients of products underflow; differences of sums do not.
-        self.ratios = gaps.masked_fill(above, -torch.inf).exp()
+        self.ratios = remaining(log_alpha)
         self.ratios_before = shifted(self.ratios)
-        self.g = log_g.exp()[..., None]
+        self.g = log_alpha.cumsum(-1).exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
         self.c = None
         if theta is not None:

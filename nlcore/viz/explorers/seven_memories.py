@@ -96,7 +96,7 @@ def chart(held: Held) -> Chart:
     return (
         Plot(
             "What each holds of which statement", "memory", "", heat=Heat(held.recall, "recall (cosine)", range=(-1, 1), ramp="diverging"),
-            x_ticks=dict(enumerate(map(str, NAMES))), y_ticks=rows, width=2.1,
+            x_ticks=dict(enumerate(map(str, NAMES))), y_ticks=rows, width=3.2,
         ),
         Plot(
             f"Asked for Ann after {held.read} statements", "in the answer (1: one place)", "", tuple(lines),
