@@ -95,7 +95,7 @@ def chart(held: Held) -> Chart:
     )
     return (
         Plot(
-            "What each holds of which statement", "memory", "", heat=Heat(held.recall, "recall (cosine)", range=(-1, 1), ramp="diverging"),
+            "What each memory holds of which statement", "", "", heat=Heat(held.recall, "recall (cosine)", range=(-1, 1), ramp="diverging"),
             x_ticks=dict(enumerate(map(str, NAMES))), y_ticks=rows, width=3.2,
         ),
         Plot(
