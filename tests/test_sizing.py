@@ -30,9 +30,9 @@ def kept_bytes(preset) -> int:
 
 @pytest.mark.parametrize("name", ["tiny", "laptop"])
 def test_estimated_activations_are_those_a_forward_pass_keeps(name):
-    preset = replace(PRESETS[name], depth=2, checkpoint_blocks=False)
+    preset = replace(PRESETS[name], depth=2, checkpoint_blocks=False, carry=0)
     estimate = sizing.bytes_needed(preset) - sizing.TRAINED_BYTES * sizing.parameters(preset)
-    assert 0.5 * estimate < kept_bytes(preset) < 1.1 * estimate
+    assert 0.4 * estimate < kept_bytes(preset) < 1.1 * estimate  # too much is safe, too little is not
 
 
 def test_every_size_is_listed_and_only_what_has_room_fits(monkeypatch):

@@ -60,7 +60,7 @@ class Preset:
 
 
 _TINY = Preset(
-    "tiny", 128, 2, 4, 16, (64, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256,
+    "tiny", 128, 2, 2, 16, (64, 64), (1, 4, 16), 256, 4, 380, 4e-3, "bytes", 256,
     carry=15, narrow_rates=True, rate_power=-0.5,
 )  # fmt: skip
 PRESETS = {
