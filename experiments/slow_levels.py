@@ -18,6 +18,8 @@ SIZE = dict(
 LINKS = SIZE | dict(model="hope-attention", links="gated")
 SLOW = LINKS | dict(periods=(1, 4, 16))
 PLAIN = SIZE | dict(model="hope-attention", links="plain")
+LONG = dict(steps=1520)
+"""A level with period 16 then fires 95 times, not 23."""
 
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
@@ -49,6 +51,10 @@ EXPERIMENT = Experiment(
         Arm("periods 1 4 16, scaled as large batches", SLOW | dict(rule="large batch"), minutes=0.4),
         Arm("periods 1 4 16, rate over sqrt(period)", SLOW | dict(rate_power=-0.5), minutes=0.4),
         Arm("periods 1 4 16, the slow ones never learn", SLOW | dict(rule="never"), minutes=0.4),
+        Arm("Transformer++, four times as long", SIZE | LONG | dict(model="transformer"), minutes=1.6),
+        Arm("periods 1 4 16, four times as long", SLOW | LONG, minutes=1.6),
+        Arm("rate over sqrt(period), four times as long", SLOW | LONG | dict(rate_power=-0.5), minutes=1.6),
+        Arm("the slow ones never learn, four times as long", SLOW | LONG | dict(rule="never"), minutes=1.6),
     ),
     rates=(1e-3, 2e-3, 4e-3),
     seeds=(0, 1, 2),

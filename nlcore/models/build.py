@@ -69,9 +69,6 @@ def fast_weight(setting: FastWeightSetting, preset: Preset, vocabulary: int) -> 
 MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transformer, "sliding-window": sliding_window}
 MODELS |= {name: partial(fast_weight, setting) for name, setting in FAMILY.items()}
 
-KEEP_ALL = ("hope-attention", "transformer")
-"""Models whose state keeps every token, so that each window that carries it on costs more than the one before."""
-
 
 def build(model: str, preset: Preset, vocabulary: int) -> LanguageModel:
     """One of MODELS at a preset's size. Under `torch.device("meta")` it costs nothing.

@@ -74,3 +74,18 @@ PRESETS = {
     )
 }
 """By size. Only `tiny` is tuned, by the experiments `reads`, `tiny`, `lasting` and `slow_levels`; the larger are not."""
+
+KEEP_ALL = ("hope-attention", "transformer")
+"""Models whose state keeps every token, so that each window that carries it on costs more than the one before."""
+_ATTENTION = {"heads": 4, "lr": 2e-3}
+OWN = {("tiny", "hope-attention"): _ATTENTION, ("tiny", "transformer"): _ATTENTION}
+"""What a model takes at a size instead of Hope's values, since it is better so: by the experiment `rivals`."""
+
+
+def preset_of(size: str, model: str) -> Preset:
+    """What a model of this size is trained with: the size's preset, which is Hope's, but for what is the model's own.
+
+    Models that keep every token begin all windows fresh.
+    """
+    fresh = {"carry": 0} if model in KEEP_ALL else {}
+    return replace(PRESETS[size], **fresh | OWN.get((size, model), {}))

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from nlcore.models import KEEP_ALL, PRESETS, Preset
+from nlcore.models import KEEP_ALL, PRESETS, Preset, preset_of
 from nlcore.train.choices import MOST_TOKENS, TrainError, checked, one_of
 
 __all__ = ["TrainConfig", "TrainError", "change", "configure"]
@@ -82,8 +82,8 @@ class TrainConfig:
 def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
     """A config from a size and single choices; those that are None keep their default.
 
-    Choices are fields of TrainConfig or of Preset (`steps`, `batch`, `context`, `lr`, `dim`, ...). With a model that
-    keeps every token (attention) all windows begin fresh, whatever the size's `carry`, unless `carry` is chosen too.
+    Choices are fields of TrainConfig or of Preset (`steps`, `batch`, `context`, `lr`, `dim`, ...). With a `model` come
+    the values that are its own at this size (`nlcore.models.preset_of`), unless they are chosen too.
     Raises TrainError for a size or a name that is not there, and as TrainConfig does.
     """
     one_of(lambda: PRESETS)("size", size)
@@ -91,14 +91,18 @@ def configure(size: str = "tiny", **choices: Any) -> TrainConfig:
 
 
 def change(config: TrainConfig, **choices: Any) -> TrainConfig:
-    """The same config but for some choices, as in `configure`."""
+    """The same config but for some choices, as in `configure`.
+
+    Another model brings its own values where the config still has those of the model before. If it keeps every token
+    (attention), its windows begin fresh even after a `carry` that was chosen, since its cost would grow without end.
+    """
     chosen = checked({name: value for name, value in choices.items() if value is not None})
     if "steps" in chosen and "seconds" in chosen:
         raise TrainError("Both steps and seconds were given: choose one of them.")
     if "steps" in chosen:
         config = replace(config, seconds=None)
-    if chosen.get("model") in KEEP_ALL:
-        chosen = {"carry": 0} | chosen
+    if "model" in chosen:
+        chosen = _of_model(config, chosen["model"]) | chosen
     if "data" in chosen:
         chosen["data"] = _absolute(chosen["data"])
     sizes = {f.name for f in fields(Preset)}
@@ -108,6 +112,16 @@ def change(config: TrainConfig, **choices: Any) -> TrainConfig:
         raise TrainError(f"There is no choice {unknown!r}: choose among {', '.join(sorted(sizes | own))}.")
     preset = _sized(config.preset, {name: value for name, value in chosen.items() if name in sizes})
     return replace(config, preset=preset, **{name: value for name, value in chosen.items() if name in own})
+
+
+def _of_model(config: TrainConfig, model: str) -> dict[str, Any]:
+    """What changes with the model."""
+    size, found = config.preset.name, {}
+    if size in PRESETS:
+        before, after = vars(preset_of(size, config.model)), vars(preset_of(size, model))
+        found = {name: after[name] for name in after
+                 if before[name] != after[name] and getattr(config.preset, name) == before[name]}
+    return found | ({"carry": 0} if model in KEEP_ALL else {})
 
 
 def _sized(preset: Preset, sizes: dict[str, Any]) -> Preset:

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from nlcore.models import KEEP_ALL, PRESETS, Preset
+from nlcore.models import KEEP_ALL, OWN, PRESETS, Preset, preset_of
 from nlcore.train import TrainConfig, TrainError, change, configure
 from nlcore.train.control import Command
 
@@ -33,6 +33,24 @@ def test_a_model_that_keeps_every_token_begins_each_window_fresh_unless_told_oth
         assert configure(model=model).preset.carry == 0 == change(configure(), model=model).preset.carry
         assert configure(model=model, carry=3).preset.carry == 3
         assert change(configure(model=model, carry=3), steps=5).preset.carry == 3
+
+
+@pytest.mark.parametrize(("size", "model"), OWN)
+def test_a_model_brings_its_own_values_and_takes_them_away_again(size, model):
+    own = OWN[size, model]
+    for config in (configure(size, model=model), change(configure(size), model=model)):
+        assert config.preset == preset_of(size, model) != PRESETS[size]
+        assert {name: getattr(config.preset, name) for name in own} == own
+        assert change(config, model="hope").preset == PRESETS[size]
+        assert change(config, model="retnet").preset == PRESETS[size]
+
+
+def test_what_was_chosen_stays_with_another_model():
+    chosen = dict(lr=0.1, heads=8, dim=64, steps=7)
+    for config in (configure(**chosen, model="transformer"), change(configure(**chosen), model="transformer")):
+        assert {name: getattr(config.preset, name) for name in chosen} == chosen
+    assert change(configure(carry=3), model="transformer").preset.carry == 0
+    assert change(configure(name="mine", lr=0.1), model="transformer").preset.lr == 0.1
 
 
 def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
