@@ -1,6 +1,7 @@
 """Hope, Hope-Attention, Transformer++ and the fast-weight family, at equal numbers of parameters."""
 
 from nlcore.models.build import KEEP_ALL, MODELS, build, parameter_count
+from nlcore.models.in_context import InContext, InContextState, InnerLevel
 from nlcore.models.language_model import Block, LanguageModel, Output
 from nlcore.models.memories import frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.presets import PRESETS, Preset
@@ -10,6 +11,9 @@ __all__ = [
     "MODELS",
     "PRESETS",
     "Block",
+    "InContext",
+    "InContextState",
+    "InnerLevel",
     "LanguageModel",
     "Output",
     "Preset",

@@ -1,0 +1,396 @@
+"""Levels that learn in context: as a plain token loop does it, each sequence for itself, in both orders of gradient."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.func import functional_call
+from torch.utils._pytree import tree_map
+
+from nlcore import probe
+from nlcore.levels import Level
+from nlcore.models import PRESETS, InContext, InnerLevel, build, frozen_memories, set_memory_rate, state_bytes, without
+from nlcore.models.memories import leaves
+from nlcore.train.carried import rebuilt
+
+SMALL = replace(PRESETS["tiny"], dim=16, depth=2, heads=2, hidden=8, chunks=(4, 8), context=32)
+LEVELS = (InnerLevel("cms-3", 4, 0.9), InnerLevel("cms-2", 8, 0.7, clip=0.2), InnerLevel("cms-1", 16, 0.5, clip=0.4))
+KINDS = ("hope-attention", "hope")
+FORMS = [(kind, nested) for kind in KINDS for nested in (False, True)]
+VOCABULARY, LENGTH = 13, 39
+
+
+def make(kind="hope-attention", levels=LEVELS, nested=False, second_order=False, **choices):
+    torch.manual_seed(0)
+    net = build(kind, replace(SMALL, **choices), VOCABULARY).double()
+    for p in net.parameters():
+        p.data.mul_(1.5)  # so that the losses of a fresh model have gradients worth a step
+    return InContext(net, levels, nested, second_order)
+
+
+def tokens(batch=3, length=LENGTH, seed=1):
+    return torch.randint(VOCABULARY, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+def flat(tensors):
+    return torch.cat([x.detach().flatten() for x in tensors])
+
+
+def of_level(net, name):
+    return [p for place in net.places(name) for p in net.get_submodule(place).parameters()]
+
+
+class Loop:
+    """One sequence, token after token, with torch's own descent on the parameters of a copy of the model."""
+
+    def __init__(self, model):
+        self.net, self.nested, self.inner = copy.deepcopy(model.model), model.nested, model.inner
+        self.own = [of_level(self.net, level.name) for level in self.inner]
+        self.starts = [[p.detach().clone().requires_grad_() for p in own] for own in self.own]
+        self.held = [
+            own + (self.starts[i - 1] if self.nested and i else []) for i, own in enumerate(self.own)
+        ]
+        self.descents = [torch.optim.SGD(held, lr=level.rate) for held, level in zip(self.held, self.inner)]
+        self.net.requires_grad_(False)
+        for p in (p for own in self.own for p in own):
+            p.requires_grad_()
+
+    def read(self, text):
+        chunk, found, losses, state = self.inner[0].period, [], [], None
+        for t, token in enumerate(text):
+            if t and t % chunk == 0:
+                self.learn(torch.stack(losses).mean(), t)
+                state, losses = tree_map(lambda x: x.detach() if torch.is_tensor(x) else x, state), []
+            logits, state, _ = self.net(token.view(1, 1), state)
+            found.append(logits[0, 0].detach())
+            if t + 1 < len(text):
+                losses.append(F.cross_entropy(logits[0], text[t + 1 : t + 2]))
+        return torch.stack(found)
+
+    def learn(self, loss, read):
+        before = [[p.grad.clone() if p.grad is not None else 0 for p in own] for own in self.own]
+        loss.backward()
+        if self.nested:  # a start gathers what its level's weights do
+            for own, starts, old in zip(self.own, self.starts, before):
+                for p, start, o in zip(own, starts, old):
+                    start.grad = p.grad - o + (0 if start.grad is None else start.grad)
+        due = [i for i, level in enumerate(self.inner) if read % level.period == 0]
+        for i in due:
+            level = self.inner[i]
+            for p in self.held[i]:
+                p.grad *= self.inner[0].period / level.period
+            torch.nn.utils.clip_grad_norm_(self.held[i], level.clip)
+            self.descents[i].step()
+            self.descents[i].zero_grad()
+        for i in due:
+            if self.nested and i:
+                for p, start in zip(self.own[i - 1], self.starts[i - 1]):
+                    p.data.copy_(start)
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
+    model, x = make(kind, nested=nested), tokens()
+    output = model(x)
+    weights = model._weights(output.state.moved)
+    for row in range(3):
+        loop = Loop(model)
+        torch.testing.assert_close(output.logits[row], loop.read(x[row]), rtol=0, atol=1e-11)
+        for level, own in zip(model.inner, loop.own):
+            ours = flat(w[row] for place in model.model.places(level.name) for w in weights[place].values())
+            torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
+            assert (ours - flat(of_level(model.model, level.name))).abs().max() > 1e-3 or nested
+    assert (output.logits - model.model(x).logits).abs().max() > 0.1  # what is compared is no idle model
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_at_rate_zero_the_logits_are_those_of_the_model(kind, nested):
+    model, x = make(kind, [replace(level, rate=0.0) for level in LEVELS], nested), tokens()
+    torch.testing.assert_close(model(x).logits, model.model(x).logits, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("at", [0, 3, 4, 5, 8, 16, 21])
+def test_causal(at, nested):
+    """Also where a chunk ends: its loss needs the token after it, which its own logits must not know."""
+    model, x = make(nested=nested), tokens(1)
+    changed = x.clone()
+    changed[:, at] = (changed[:, at] + 1) % VOCABULARY
+    moved = (model(x).logits - model(changed).logits).abs().amax((0, 2))
+    assert not moved[:at].any() and moved[at] > 0 and moved[at + 4 :].min() > 0
+
+
+def test_a_chunk_is_read_with_the_weights_it_began_with():
+    fast, x = make(levels=[InnerLevel("cms-3", 8, 5.0)]), tokens()
+    apart = (fast(x).logits - fast.model(x).logits).abs().amax((0, 2))
+    assert apart[:8].max() < 1e-12 and apart[8:].min() > 1e-3
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_two_calls_equal_one_wherever_the_cut_and_through_a_file(kind, nested, tmp_path):
+    model, x = make(kind, nested=nested), tokens()
+    with torch.no_grad():
+        whole = model(x)
+        for cut in range(1, LENGTH, 3):
+            first = model(x[:, :cut])
+            kept = model.detach(first.state)
+            torch.save(leaves(kept), tmp_path / "state")
+            loaded = rebuilt(kept, iter(torch.load(tmp_path / "state", weights_only=True)))
+            second = model(x[:, cut:], model.attach(loaded))
+            again = torch.cat([first.logits, second.logits], 1)
+            torch.testing.assert_close(again, whole.logits, rtol=0, atol=1e-11)
+            for one, other in zip(leaves(second.state), leaves(whole.state), strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+def test_gradients_through_two_calls_are_those_of_one(second_order):
+    gradients = []
+    for cuts in ([LENGTH], [6, LENGTH], [8, 17, LENGTH]):
+        model, x, state, logits = make(second_order=second_order, nested=True), tokens(), None, []
+        for a, b in zip([0, *cuts], cuts):
+            output = model(x[:, a:b], state)
+            state = output.state
+            logits.append(output.logits)
+        loss_of(torch.cat(logits, 1), x).backward()
+        gradients.append(flat(p.grad for p in model.parameters()))
+    for other in gradients[1:]:
+        torch.testing.assert_close(other, gradients[0], rtol=0, atol=1e-10)
+
+
+def loss_of(logits, x):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), x[:, 1:].flatten())
+
+
+def unrolled(model, text, second_order):
+    """The logits of one sequence as a function of the parameters, by `functional_call` on the whole model."""
+    net, nested, inner = model.model, model.nested, model.inner
+    now = dict(net.named_parameters())
+    names = [[f"{place}.{n}" for place, n in own] for own in model.own]
+    starts = dict(now)
+    sums = {("own", n): 0 for own in names for n in own} | {("start", n): 0 for own in names for n in own}
+    chunk, state, found = inner[0].period, None, []
+    for a in range(0, len(text), chunk):
+        logits, after, _ = functional_call(net, now, (text[None, a : a + chunk], state))
+        found.append(logits[0])
+        read = a + chunk
+        if read >= len(text):
+            break
+        flat_names = [n for own in names for n in own]
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            again = functional_call(net, now, (text[None, a : a + chunk], state)).logits[0]
+        # by fresh handles: a level's step follows the loss at its own weights, as those of the others stand
+        loss = F.cross_entropy(again, text[a + 1 : read + 1])
+        gradients = torch.autograd.grad(loss, [now[n] for n in flat_names], create_graph=second_order)
+        for n, g in zip(flat_names, gradients):
+            sums["own", n], sums["start", n] = sums["own", n] + g, sums["start", n] + g
+        now, state = dict(now), after
+        due = [i for i, level in enumerate(inner) if read % level.period == 0]
+        for i in due:
+            level = inner[i]
+            held = [("own", n) for n in names[i]] + [("start", n) for n in names[i - 1] if nested and i]
+            mean = {key: sums[key] * chunk / level.period for key in held}
+            factor = level.rate * (level.clip / (sum(g.square().sum() for g in mean.values()).sqrt() + 1e-6)).clamp(max=1)
+            for (which, n), g in mean.items():
+                into = now if which == "own" else starts
+                into[n] = into[n] - factor * g
+                sums[which, n] = 0
+        for i in due:
+            if nested and i:
+                now |= {n: starts[n] for n in names[i - 1]}
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_outer_gradients_are_those_of_an_unrolled_loop(kind, second_order):
+    model, x = make(kind, second_order=second_order), tokens(2, 22)
+    loss_of(model(x).logits, x).backward()
+    ours = flat(p.grad for p in model.parameters())
+    model.zero_grad()
+    logits = torch.stack([unrolled(model, text, second_order) for text in x])
+    loss_of(logits, x).backward()
+    torch.testing.assert_close(ours, flat(p.grad for p in model.parameters()), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not(kind, nested):
+    x, slopes = tokens(2, 22), {}
+    for second_order in (False, True):
+        model = make(kind, nested=nested, second_order=second_order)
+        loss_of(model(x).logits, x).backward()
+        torch.manual_seed(3)
+        ways = [torch.randn_like(p) for p in model.parameters()]
+        slopes[second_order] = sum((p.grad * way).sum() for p, way in zip(model.parameters(), ways)).item()
+    sides = []
+    for side in (1e-5, -1e-5):
+        with torch.no_grad():
+            moved = copy.deepcopy(model)
+            for p, way in zip(moved.parameters(), ways):
+                p += side * way
+            sides.append(loss_of(moved(x).logits, x).item())
+    slope = (sides[0] - sides[1]) / 2e-5
+    assert slopes[True] == pytest.approx(slope, rel=1e-6) and abs(slopes[False] - slope) > 1e-3 * abs(slope)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("second_order", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_parameter_without_gradient_and_blocks_may_be_checkpointed(kind, second_order, nested):
+    x, gradients = tokens(2, 20), []
+    for checkpoint_blocks in (False, True):
+        model = make(kind, nested=nested, second_order=second_order, checkpoint_blocks=checkpoint_blocks)
+        loss_of(model(x).logits, x).backward()
+        assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
+        gradients.append(flat(p.grad for p in model.parameters()))
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
+
+
+def test_what_moved_goes_along_with_a_start_that_the_outer_step_moves():
+    model, x = make(nested=True), tokens()
+    kept = model.detach(model(x).state)
+    assert not any(leaf.requires_grad for leaf in leaves(kept) if torch.is_tensor(leaf))
+    before = model._weights(kept.moved)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.01)
+    after = model._weights(model.attach(kept).moved)
+    for place, weights in before.items():
+        for name, weight in weights.items():
+            torch.testing.assert_close(after[place][name], weight + 0.01, rtol=0, atol=1e-12)
+
+
+def test_levels_step_at_their_periods_and_the_report_says_so():
+    model, x = make(), tokens()
+    with probe.listen():
+        report = model(x).reports["continuum"]
+    assert model(x).reports == {}
+    shapes = {name: tuple(values.shape) for name, values in report.items()}
+    assert shapes == {"loss": (3, 9), "update/cms-3": (3, 9), "update/cms-2": (3, 4), "update/cms-1": (3, 2)}
+    logits = model(x[:, :4]).logits
+    first = F.cross_entropy(logits.mT, x[:, 1:5], reduction="none").mean(1)
+    torch.testing.assert_close(report["loss"][:, 0], first, rtol=0, atol=1e-12)
+    for level in LEVELS:  # no sequence steps further than its clip lets it, and here all are clipped or all are not
+        assert report[f"update/{level.name}"].max() <= level.rate * level.clip
+
+
+def test_one_sequences_clip_is_not_anothers():
+    model, x = make(levels=[InnerLevel("cms-3", 8, 1.0, clip=0.05)]), tokens()
+    with probe.listen():
+        norms = model(x).reports["continuum"]["update/cms-3"]
+    torch.testing.assert_close(norms, torch.full_like(norms, 0.05), rtol=1e-3, atol=0)
+
+
+def test_it_learns_what_it_reads():
+    """A text that says the same again: at rate zero a fresh model reads it as badly the tenth time as the second."""
+    phrase = tokens(3, 8, seed=5)
+    x, ends = phrase.repeat(1, 12), {}
+    for factor in (0.0, 1.0):
+        levels = [InnerLevel("cms-3", 8, 0.5 * factor), InnerLevel("cms-2", 16, 0.5 * factor)]
+        with probe.listen(), torch.no_grad():
+            ends[factor] = make(levels=levels)(x).reports["continuum"]["loss"][:, -1]
+    assert (ends[1.0] < 0.5 * ends[0.0]).all()
+
+
+def test_rates_are_warmed_up_over_outer_steps():
+    levels = [replace(LEVELS[0], warm_up=9, clip=float("inf"))]
+    model, x = make(levels=levels), tokens(length=6)
+    whole = flat(model(x).state.moved[0])
+    for step, share in ((1, 0.1), (4, 0.4), (10, 1.0), (1000, 1.0), (None, 1.0)):
+        model.at_step(step)
+        torch.testing.assert_close(flat(model(x).state.moved[0]), share * whole, rtol=1e-10, atol=0)
+
+
+def test_rates_are_steered_as_those_of_other_memories():
+    model, x = make("hope"), tokens()
+    whole = model(x).logits
+    with frozen_memories(model), frozen_memories(model.model):
+        still = model(x).logits
+        torch.testing.assert_close(still, model.model(x).logits, rtol=0, atol=1e-12)
+    set_memory_rate(model, 0.5)
+    assert not torch.allclose(model(x).logits, whole)
+    set_memory_rate(model, 1.0)
+    with without(model, "cms-3 in context"):
+        left = model(x)
+        assert not any(way.any() for way in left.state.moved[0]) and any(way.any() for way in left.state.moved[1])
+    assert torch.equal(model(x).logits, whole) and not torch.allclose(left.logits, whole)
+
+
+def test_levels_and_owners():
+    model = make("hope", nested=True)
+    tokens_of = [("cms-3 in context", 4), ("memory", 4), ("cms-2 in context", 8), ("projections", 8), ("cms-1 in context", 16)]
+    steps_of = [("weights", 1), ("cms-3", 1), ("cms-2", 4), ("cms-1", 16)]
+    expected = [Level(n, p, "tokens") for n, p in tokens_of] + [Level(n, p, "steps") for n, p in steps_of]
+    assert list(model.levels()) == expected
+    assert {model.level_of(name) for name, _ in model.named_parameters()} == {"weights", "cms-3", "cms-2", "cms-1"}
+
+
+def test_greedy_generation_is_the_argmax_of_the_whole_text():
+    model, x = make(), tokens(2, 5)
+    made = model.generate(x, 14, temperature=0)
+    assert torch.equal(made[:, :5], x) and torch.equal(made[:, 5:], model(made).logits[:, 4:-1].argmax(-1))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_bytes_of_a_sequence(nested):
+    """Float64: the way and the gradients of each level's weights, and of the starts that it holds; beside them the model's."""
+    model = make(nested=nested)
+    size = 8 * sum(p.numel() for p in of_level(model.model, "cms-3"))
+    lines, held = model.summary().splitlines(), (1, 2, 2) if nested else (1, 1, 1)
+    assert lines[0].startswith("cms-3   learns every 4 tokens, rate 0.9, clip 1: ")
+    assert [line.rpartition(": ")[2] for line in lines] == [f"{2 * size * n:,} bytes a sequence" for n in held]
+    state = model(tokens(length=17)).state  # one token into a chunk: 16 and 17 tokens of keys and values in each block
+    assert state_bytes(model, state) == 2 * size * sum(held) + 2 * 2 * (16 + 17) * 16 * 8 + 8
+
+
+def test_bfloat16_under_autocast_trains():
+    model, x = make("hope").float(), tokens()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = model(x)
+    loss_of(output.logits.float(), x).backward()
+    assert all(way.dtype == torch.float32 and way.isfinite().all() for level in output.state.moved for way in level)
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    exact = model(x).logits
+    assert (output.logits - exact).norm() < 0.1 * exact.norm()
+
+
+@pytest.mark.parametrize(
+    "levels, sentence",
+    [
+        ([], "no level was given: name at least one"),
+        ([LEVELS[0], LEVELS[0]], "the levels are cms-3, cms-3: name each once"),
+        ([InnerLevel("cms-9", 4, 0.1)], "there is no level 'cms-9' that could learn in context: see model.levels"),
+        ([LEVELS[0], InnerLevel("cms-2", 10, 0.1)], "cms-2 learns every 10 tokens and cms-3 every 4: let each period be"),
+    ],
+)
+def test_levels_that_cannot_be_are_one_sentence(levels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make(levels=levels)
+
+
+@pytest.mark.parametrize(
+    "choice, sentence",
+    [
+        (dict(period=0), "the period of cms-3 is 0: give a whole number of tokens"),
+        (dict(period=2.5), "the period of cms-3 is 2.5"),
+        (dict(rate=-1.0), "the rate of cms-3 is -1.0: give a number, 0 or more"),
+        (dict(rate=float("nan")), "the rate of cms-3 is nan"),
+        (dict(clip=0.0), "the clip of cms-3 is 0.0: give a number above 0"),
+        (dict(warm_up=-1), "the warm-up of cms-3 is -1: give a number of outer steps"),
+    ],
+)
+def test_numbers_that_cannot_be_are_one_sentence(choice, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        replace(LEVELS[0], **choice)
+
+
+def test_a_model_without_a_continuum_and_bad_tokens_get_one_sentence():
+    with pytest.raises(ValueError, match="no level 'cms-3' that could learn in context"):
+        make("transformer")
+    model = make()
+    for bad, sentence in ((tokens()[0], "at least one token"), (tokens().double(), "give whole numbers"),
+                          (tokens() + VOCABULARY, "the model knows 0 to 12"), (tokens(length=0), "at least one token")):
+        with pytest.raises(ValueError, match=sentence):
+            model(bad)
