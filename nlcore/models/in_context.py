@@ -106,7 +106,8 @@ class InContext(nn.Module):
         nested: whether levels restart from starts that their parents hold.
         second_order: whether the outer gradient goes through the inner steps.
 
-    Raises ValueError for levels that the model lacks, that are named twice, or whose periods do not fit.
+    Raises ValueError for levels that the model lacks, that are named twice, or whose periods do not fit, and for second
+    order with blocks that are checkpointed.
     """
 
     def __init__(
@@ -119,6 +120,11 @@ class InContext(nn.Module):
         super().__init__()
         inner = tuple(sorted(levels, key=lambda level: level.period))
         _check_levels(inner, model)
+        if second_order and model.preset.checkpoint_blocks:
+            raise ValueError(
+                "second order keeps the graph of every chunk, and checkpointed blocks keep none: "
+                "choose first order, or a preset with checkpoint_blocks=False"
+            )
         self.model, self.inner, self.nested, self.second_order = model, inner, nested, second_order
         self.own = tuple(_parameters(model, model.places(level.name)) for level in inner)
         """Where each level's parameters are, fastest level first: the names of a module, and of a parameter in it."""

@@ -178,13 +178,12 @@ def unrolled(model, text, second_order):
         read = a + chunk
         if read >= len(text):
             break
-        flat_names = [n for own in names for n in own]
+        # Without copies the gradient would go on through the state into chunks that were read with the same tensors.
+        copies = {n: now[n].clone() for own in names for n in own}
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            again = functional_call(net, now, (text[None, a : a + chunk], state)).logits[0]
-        # by fresh handles: a level's step follows the loss at its own weights, as those of the others stand
+            again = functional_call(net, now | copies, (text[None, a : a + chunk], state)).logits[0]
         loss = F.cross_entropy(again, text[a + 1 : read + 1])
-        gradients = torch.autograd.grad(loss, [now[n] for n in flat_names], create_graph=second_order)
-        for n, g in zip(flat_names, gradients):
+        for n, g in zip(copies, torch.autograd.grad(loss, copies.values(), create_graph=second_order)):
             sums["own", n], sums["start", n] = sums["own", n] + g, sums["start", n] + g
         now, state = dict(now), after
         due = [i for i, level in enumerate(inner) if read % level.period == 0]
@@ -212,7 +211,7 @@ def test_outer_gradients_are_those_of_an_unrolled_loop(kind, second_order):
     model.zero_grad()
     logits = torch.stack([unrolled(model, text, second_order) for text in x])
     loss_of(logits, x).backward()
-    torch.testing.assert_close(ours, flat(p.grad for p in model.parameters()), rtol=0, atol=1e-10)
+    torch.testing.assert_close(ours, flat(p.grad for p in model.parameters()), rtol=1e-10, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind, nested", FORMS)
@@ -223,29 +222,39 @@ def test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_i
         loss_of(model(x).logits, x).backward()
         torch.manual_seed(3)
         ways = [torch.randn_like(p) for p in model.parameters()]
+        length = flat(ways).norm()
+        ways = [way / length for way in ways]
         slopes[second_order] = sum((p.grad * way).sum() for p, way in zip(model.parameters(), ways)).item()
     sides = []
-    for side in (1e-5, -1e-5):
+    for side in (1e-6, -1e-6):
         with torch.no_grad():
             moved = copy.deepcopy(model)
             for p, way in zip(moved.parameters(), ways):
                 p += side * way
             sides.append(loss_of(moved(x).logits, x).item())
-    slope = (sides[0] - sides[1]) / 2e-5
-    assert slopes[True] == pytest.approx(slope, rel=1e-6) and abs(slopes[False] - slope) > 1e-3 * abs(slope)
+    slope = (sides[0] - sides[1]) / 2e-6
+    assert slopes[True] == pytest.approx(slope, rel=1e-5) and abs(slopes[False] - slope) > 1e-3 * abs(slope)
 
 
-@pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("second_order", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_parameter_without_gradient_and_blocks_may_be_checkpointed(kind, second_order, nested):
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_no_parameter_without_gradient(kind, nested, second_order):
+    model, x = make(kind, nested=nested, second_order=second_order), tokens(2, 20)
+    loss_of(model(x).logits, x).backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_checkpointed_blocks_give_the_same_gradients(kind, nested):
+    """They compute their forward pass again in the backward pass, when the levels have long moved on."""
     x, gradients = tokens(2, 20), []
     for checkpoint_blocks in (False, True):
-        model = make(kind, nested=nested, second_order=second_order, checkpoint_blocks=checkpoint_blocks)
+        model = make(kind, nested=nested, checkpoint_blocks=checkpoint_blocks)
         loss_of(model(x).logits, x).backward()
-        assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
         gradients.append(flat(p.grad for p in model.parameters()))
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="checkpointed blocks keep none: choose first order"):
+        make(kind, second_order=True, checkpoint_blocks=True)
 
 
 def test_what_moved_goes_along_with_a_start_that_the_outer_step_moves():
@@ -283,15 +292,16 @@ def test_one_sequences_clip_is_not_anothers():
     torch.testing.assert_close(norms, torch.full_like(norms, 0.05), rtol=1e-3, atol=0)
 
 
-def test_it_learns_what_it_reads():
-    """A text that says the same again: at rate zero a fresh model reads it as badly the tenth time as the second."""
-    phrase = tokens(3, 8, seed=5)
-    x, ends = phrase.repeat(1, 12), {}
-    for factor in (0.0, 1.0):
-        levels = [InnerLevel("cms-3", 8, 0.5 * factor), InnerLevel("cms-2", 16, 0.5 * factor)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_learns_what_it_reads(kind):
+    """A text that says the same again: at rate zero a model that was never trained reads it as badly the last time."""
+    x, ends = tokens(3, 8, seed=5).repeat(1, 24), {}
+    for rate in (0.0, 1.0):
+        levels = [InnerLevel("cms-3", 8, rate), InnerLevel("cms-2", 16, rate)]
         with probe.listen(), torch.no_grad():
-            ends[factor] = make(levels=levels)(x).reports["continuum"]["loss"][:, -1]
-    assert (ends[1.0] < 0.5 * ends[0.0]).all()
+            losses = make(kind, levels)(x).reports["continuum"]["loss"]
+        ends[rate] = losses[:, -3:].mean(1)
+    assert (ends[1.0] < ends[0.0] - 0.3).all()  # in nats, of 2.6 at the start
 
 
 def test_rates_are_warmed_up_over_outer_steps():
@@ -346,7 +356,7 @@ def test_bytes_of_a_sequence(nested):
 
 
 def test_bfloat16_under_autocast_trains():
-    model, x = make("hope").float(), tokens()
+    model, x = make("hope", [replace(level, rate=0.05) for level in LEVELS]).float(), tokens()
     with torch.autocast("cpu", torch.bfloat16):
         output = model(x)
     loss_of(output.logits.float(), x).backward()
