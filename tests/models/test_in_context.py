@@ -1,93 +1,17 @@
-"""Levels that learn in context: as a plain token loop does it, each sequence for itself, in both orders of gradient."""
+"""Levels that learn in context: as a plain token loop does it, each sequence for itself, and carried on from call to call."""
 
-import copy
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.func import functional_call
-from torch.utils._pytree import tree_map
 
 from nlcore import probe
 from nlcore.levels import Level
-from nlcore.models import PRESETS, InContext, InnerLevel, build, frozen_memories, set_memory_rate, state_bytes, without
+from nlcore.models import InnerLevel, frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.memories import leaves
 from nlcore.train.carried import rebuilt
-
-SMALL = replace(PRESETS["tiny"], dim=16, depth=2, heads=2, hidden=8, chunks=(4, 8), context=32)
-LEVELS = (InnerLevel("cms-3", 4, 0.9), InnerLevel("cms-2", 8, 0.7, clip=0.2), InnerLevel("cms-1", 16, 0.5, clip=0.4))
-KINDS = ("hope-attention", "hope")
-FORMS = [(kind, nested) for kind in KINDS for nested in (False, True)]
-VOCABULARY, LENGTH = 13, 39
-
-
-def make(kind="hope-attention", levels=LEVELS, nested=False, second_order=False, **choices):
-    torch.manual_seed(0)
-    net = build(kind, replace(SMALL, **choices), VOCABULARY).double()
-    for p in net.parameters():
-        p.data.mul_(1.5)  # so that the losses of a fresh model have gradients worth a step
-    return InContext(net, levels, nested, second_order)
-
-
-def tokens(batch=3, length=LENGTH, seed=1):
-    return torch.randint(VOCABULARY, (batch, length), generator=torch.Generator().manual_seed(seed))
-
-
-def flat(tensors):
-    return torch.cat([x.detach().flatten() for x in tensors])
-
-
-def of_level(net, name):
-    return [p for place in net.places(name) for p in net.get_submodule(place).parameters()]
-
-
-class Loop:
-    """One sequence, token after token, with torch's own descent on the parameters of a copy of the model."""
-
-    def __init__(self, model):
-        self.net, self.nested, self.inner = copy.deepcopy(model.model), model.nested, model.inner
-        self.own = [of_level(self.net, level.name) for level in self.inner]
-        self.starts = [[p.detach().clone().requires_grad_() for p in own] for own in self.own]
-        self.held = [
-            own + (self.starts[i - 1] if self.nested and i else []) for i, own in enumerate(self.own)
-        ]
-        self.descents = [torch.optim.SGD(held, lr=level.rate) for held, level in zip(self.held, self.inner)]
-        self.net.requires_grad_(False)
-        for p in (p for own in self.own for p in own):
-            p.requires_grad_()
-
-    def read(self, text):
-        chunk, found, losses, state = self.inner[0].period, [], [], None
-        for t, token in enumerate(text):
-            if t and t % chunk == 0:
-                self.learn(torch.stack(losses).mean(), t)
-                state, losses = tree_map(lambda x: x.detach() if torch.is_tensor(x) else x, state), []
-            logits, state, _ = self.net(token.view(1, 1), state)
-            found.append(logits[0, 0].detach())
-            if t + 1 < len(text):
-                losses.append(F.cross_entropy(logits[0], text[t + 1 : t + 2]))
-        return torch.stack(found)
-
-    def learn(self, loss, read):
-        before = [[p.grad.clone() if p.grad is not None else 0 for p in own] for own in self.own]
-        loss.backward()
-        if self.nested:  # a start gathers what its level's weights do
-            for own, starts, old in zip(self.own, self.starts, before):
-                for p, start, o in zip(own, starts, old):
-                    start.grad = p.grad - o + (0 if start.grad is None else start.grad)
-        due = [i for i, level in enumerate(self.inner) if read % level.period == 0]
-        for i in due:
-            level = self.inner[i]
-            for p in self.held[i]:
-                p.grad *= self.inner[0].period / level.period
-            torch.nn.utils.clip_grad_norm_(self.held[i], level.clip)
-            self.descents[i].step()
-            self.descents[i].zero_grad()
-        for i in due:
-            if self.nested and i:
-                for p, start in zip(self.own[i - 1], self.starts[i - 1]):
-                    p.data.copy_(start)
+from tests.models.reading import FORMS, KINDS, LENGTH, LEVELS, VOCABULARY, Loop, flat, loss_of, make, of_level, tokens
 
 
 @pytest.mark.parametrize("kind, nested", FORMS)
@@ -143,118 +67,6 @@ def test_two_calls_equal_one_wherever_the_cut_and_through_a_file(kind, nested, t
             torch.testing.assert_close(again, whole.logits, rtol=0, atol=1e-11)
             for one, other in zip(leaves(second.state), leaves(whole.state), strict=True):
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
-
-
-@pytest.mark.parametrize("second_order", [False, True])
-def test_gradients_through_two_calls_are_those_of_one(second_order):
-    gradients = []
-    for cuts in ([LENGTH], [6, LENGTH], [8, 17, LENGTH]):
-        model, x, state, logits = make(second_order=second_order, nested=True), tokens(), None, []
-        for a, b in zip([0, *cuts], cuts):
-            output = model(x[:, a:b], state)
-            state = output.state
-            logits.append(output.logits)
-        loss_of(torch.cat(logits, 1), x).backward()
-        gradients.append(flat(p.grad for p in model.parameters()))
-    for other in gradients[1:]:
-        torch.testing.assert_close(other, gradients[0], rtol=0, atol=1e-10)
-
-
-def loss_of(logits, x):
-    return F.cross_entropy(logits[:, :-1].flatten(0, 1), x[:, 1:].flatten())
-
-
-def unrolled(model, text, second_order):
-    """The logits of one sequence as a function of the parameters, by `functional_call` on the whole model."""
-    net, nested, inner = model.model, model.nested, model.inner
-    now = dict(net.named_parameters())
-    names = [[f"{place}.{n}" for place, n in own] for own in model.own]
-    starts = dict(now)
-    sums = {("own", n): 0 for own in names for n in own} | {("start", n): 0 for own in names for n in own}
-    chunk, state, found = inner[0].period, None, []
-    for a in range(0, len(text), chunk):
-        logits, after, _ = functional_call(net, now, (text[None, a : a + chunk], state))
-        found.append(logits[0])
-        read = a + chunk
-        if read >= len(text):
-            break
-        # Without copies the gradient would go on through the state into chunks that were read with the same tensors.
-        copies = {n: now[n].clone() for own in names for n in own}
-        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            again = functional_call(net, now | copies, (text[None, a : a + chunk], state)).logits[0]
-        loss = F.cross_entropy(again, text[a + 1 : read + 1])
-        for n, g in zip(copies, torch.autograd.grad(loss, copies.values(), create_graph=second_order)):
-            sums["own", n], sums["start", n] = sums["own", n] + g, sums["start", n] + g
-        now, state = dict(now), after
-        due = [i for i, level in enumerate(inner) if read % level.period == 0]
-        for i in due:
-            level = inner[i]
-            held = [("own", n) for n in names[i]] + [("start", n) for n in names[i - 1] if nested and i]
-            mean = {key: sums[key] * chunk / level.period for key in held}
-            factor = level.rate * (level.clip / (sum(g.square().sum() for g in mean.values()).sqrt() + 1e-6)).clamp(max=1)
-            for (which, n), g in mean.items():
-                into = now if which == "own" else starts
-                into[n] = into[n] - factor * g
-                sums[which, n] = 0
-        for i in due:
-            if nested and i:
-                now |= {n: starts[n] for n in names[i - 1]}
-    return torch.cat(found)
-
-
-@pytest.mark.parametrize("second_order", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
-def test_outer_gradients_are_those_of_an_unrolled_loop(kind, second_order):
-    model, x = make(kind, second_order=second_order), tokens(2, 22)
-    loss_of(model(x).logits, x).backward()
-    ours = flat(p.grad for p in model.parameters())
-    model.zero_grad()
-    logits = torch.stack([unrolled(model, text, second_order) for text in x])
-    loss_of(logits, x).backward()
-    torch.testing.assert_close(ours, flat(p.grad for p in model.parameters()), rtol=1e-10, atol=1e-9)
-
-
-@pytest.mark.parametrize("kind, nested", FORMS)
-def test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not(kind, nested):
-    x, slopes = tokens(2, 22), {}
-    for second_order in (False, True):
-        model = make(kind, nested=nested, second_order=second_order)
-        loss_of(model(x).logits, x).backward()
-        torch.manual_seed(3)
-        ways = [torch.randn_like(p) for p in model.parameters()]
-        length = flat(ways).norm()
-        ways = [way / length for way in ways]
-        slopes[second_order] = sum((p.grad * way).sum() for p, way in zip(model.parameters(), ways)).item()
-    sides = []
-    for side in (1e-6, -1e-6):
-        with torch.no_grad():
-            moved = copy.deepcopy(model)
-            for p, way in zip(moved.parameters(), ways):
-                p += side * way
-            sides.append(loss_of(moved(x).logits, x).item())
-    slope = (sides[0] - sides[1]) / 2e-6
-    assert slopes[True] == pytest.approx(slope, rel=1e-5) and abs(slopes[False] - slope) > 1e-3 * abs(slope)
-
-
-@pytest.mark.parametrize("second_order", [False, True])
-@pytest.mark.parametrize("kind, nested", FORMS)
-def test_no_parameter_without_gradient(kind, nested, second_order):
-    model, x = make(kind, nested=nested, second_order=second_order), tokens(2, 20)
-    loss_of(model(x).logits, x).backward()
-    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
-
-
-@pytest.mark.parametrize("kind, nested", FORMS)
-def test_checkpointed_blocks_give_the_same_gradients(kind, nested):
-    """They compute their forward pass again in the backward pass, when the levels have long moved on."""
-    x, gradients = tokens(2, 20), []
-    for checkpoint_blocks in (False, True):
-        model = make(kind, nested=nested, checkpoint_blocks=checkpoint_blocks)
-        loss_of(model(x).logits, x).backward()
-        gradients.append(flat(p.grad for p in model.parameters()))
-    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
-    with pytest.raises(ValueError, match="checkpointed blocks keep none: choose first order"):
-        make(kind, second_order=True, checkpoint_blocks=True)
 
 
 def test_what_moved_goes_along_with_a_start_that_the_outer_step_moves():
