@@ -5,6 +5,7 @@ from nlcore.models.in_context import InContext, InContextState, InnerLevel
 from nlcore.models.language_model import Block, LanguageModel, Output
 from nlcore.models.memories import frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.presets import PRESETS, Preset
+from nlcore.models.stacked import Stacked, blocks_named, load_causal_lm
 
 __all__ = [
     "KEEP_ALL",
@@ -17,8 +18,11 @@ __all__ = [
     "LanguageModel",
     "Output",
     "Preset",
+    "Stacked",
+    "blocks_named",
     "build",
     "frozen_memories",
+    "load_causal_lm",
     "parameter_count",
     "set_memory_rate",
     "state_bytes",

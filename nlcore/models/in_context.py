@@ -14,6 +14,7 @@ from nlcore import probe
 from nlcore.levels import Level, every
 from nlcore.layers.continuum import Weights
 from nlcore.models.language_model import LanguageModel, Output, check_tokens
+from nlcore.models.stacked import Stacked
 
 COLDEST = 0.1
 """Of its rate a level takes this part at the first outer step of its warm-up."""
@@ -101,7 +102,7 @@ class InContext(nn.Module):
     read once more when it is learnt from.
 
     Args:
-        model: with a continuum memory as the channel layer of its blocks.
+        model: one with a continuum memory as the channel layer of its blocks, or one that levels are `Stacked` on.
         levels: of the model's levels those that learn in context; each period a multiple of the next shorter.
         nested: whether levels restart from starts that their parents hold.
         second_order: whether the outer gradient goes through the inner steps.
@@ -112,7 +113,7 @@ class InContext(nn.Module):
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: LanguageModel | Stacked,
         levels: Sequence[InnerLevel],
         nested: bool = False,
         second_order: bool = False,
@@ -120,10 +121,10 @@ class InContext(nn.Module):
         super().__init__()
         inner = tuple(sorted(levels, key=lambda level: level.period))
         _check_levels(inner, model)
-        if second_order and model.preset.checkpoint_blocks:
+        if second_order and model.checkpointed:
             raise ValueError(
                 "second order keeps the graph of every chunk, and checkpointed blocks keep none: "
-                "choose first order, or a preset with checkpoint_blocks=False"
+                "choose first order, or a model whose blocks are not checkpointed"
             )
         self.model, self.inner, self.nested, self.second_order = model, inner, nested, second_order
         self.own = tuple(_parameters(model, model.places(level.name)) for level in inner)
@@ -296,7 +297,7 @@ def _joined(seen: list[dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
     return {"continuum": {name: torch.stack([r[name] for r in seen if name in r], 1) for name in names}} if seen else {}
 
 
-def _check_levels(inner: tuple[InnerLevel, ...], model: LanguageModel) -> None:
+def _check_levels(inner: tuple[InnerLevel, ...], model: LanguageModel | Stacked) -> None:
     if not inner:
         raise ValueError("no level was given: name at least one of the continuum memory, as InnerLevel('cms-3', 16, 0.1)")
     names = [level.name for level in inner]

@@ -149,6 +149,11 @@ class LanguageModel(nn.Module):
             found += [Level(name, period, "steps") for name, period in zip(block.channel.levels, self.preset.periods)]
         return tuple(found)
 
+    @property
+    def checkpointed(self) -> bool:
+        """Whether blocks are computed again in the backward pass."""
+        return self.preset.checkpoint_blocks
+
     def places(self, level: str) -> tuple[str, ...]:
         """The names of the modules that make a level of the continuum memory, one a block; none for another level."""
         return tuple(name for name, _ in self.named_modules() if name.endswith(f".levels.{level}"))

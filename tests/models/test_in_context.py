@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from nlcore import probe
 from nlcore.levels import Level
 from nlcore.models import InnerLevel, frozen_memories, set_memory_rate, state_bytes, without
-from nlcore.models.memories import leaves
-from nlcore.train.carried import rebuilt
+from nlcore.models.memories import leaves, rebuilt
 from tests.models.reading import FORMS, KINDS, LENGTH, LEVELS, VOCABULARY, Loop, flat, loss_of, make, of_level, tokens
 
 
