@@ -301,7 +301,7 @@ LEDGER: tuple[Row, ...] = (
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
     ),
     Row(
-        8, "70-71, in tokens", "periods in tokens: a level that is due steps on the next-token loss of what was read",
+        8, "70-72, in tokens", "periods in tokens, nested or not: a due level steps on the next-token loss of what was read",
         "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
     ),
     Row(
@@ -311,10 +311,6 @@ LEDGER: tuple[Row, ...] = (
     Row(
         8, "72", "nested: each level restarts, at its parent's period, from a start that the parent learns",
         "nlcore.optim.NestedLevelOptimizer", "tests/optim/test_nested.py::test_it_is_the_plain_loop",
-    ),
-    Row(
-        8, "72, in tokens", "nested within a text: a level restarts from its parent's start, each sequence for itself",
-        "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
     ),
     Row(
         8, "73", "sequential: all starts learnt by the slowest level",
@@ -330,6 +326,10 @@ LEDGER: tuple[Row, ...] = (
         8, "74", "head-wise: levels side by side, their aggregate a learnt weighted sum",
         "nlcore.layers.HeadwiseContinuumMemory",
         _CONTINUUM + "test_levels_side_by_side_are_a_weighted_sum_of_what_each_adds",
+    ),
+    Row(
+        8, "7.3, text", "levels stacked on the MLP blocks of a model that was trained before",
+        "nlcore.models.Stacked", "tests/models/test_stacked.py::test_at_rate_zero_the_logits_are_those_of_the_model",
     ),
     Row(
         9, "76-78", "a memory layer with eta and alpha made from the data",

@@ -31,7 +31,7 @@ def causal_lm(model: nn.Module, tokens: Tensor, state: tuple[tuple[Tensor, Tenso
     for index, (k, v) in enumerate(state or ()):
         cache.update(k, v, index)
     output = model(input_ids=tokens, past_key_values=cache, use_cache=True)
-    layers = getattr(output.past_key_values, "layers", [None])
+    layers = getattr(getattr(output, "past_key_values", None), "layers", [None])
     if not all(type(layer) is DynamicLayer for layer in layers):
         raise ValueError(
             f"{type(model).__name__} keeps more than keys and values of its tokens: give a `read` that knows its state"
@@ -100,7 +100,7 @@ class Stacked(nn.Module):
     @property
     def checkpointed(self) -> bool:
         """Whether blocks are computed again in the backward pass."""
-        return getattr(self.model, "is_gradient_checkpointing", False)
+        return any(getattr(module, "gradient_checkpointing", False) for module in self.model.modules())
 
     def places(self, level: str) -> tuple[str, ...]:
         """The names, here, of the blocks that make a level; none for another level."""
