@@ -301,7 +301,7 @@ LEDGER: tuple[Row, ...] = (
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
     ),
     Row(
-        8, "70-72, in tokens", "periods in tokens, nested or not: a due level steps on the next-token loss of what was read",
+        8, "70-72, in tokens", "periods in tokens, nested or not: a level steps on the next-token loss of what was read",
         "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
     ),
     Row(

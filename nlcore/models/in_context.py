@@ -81,12 +81,13 @@ class InContext(nn.Module):
     A text is cut into chunks as long as the shortest period. All tokens of a chunk are read with the weights that the
     chunk began with. Once the token after it is known, and before that token is read, the chunk's next-token loss gives
     its gradient with respect to those weights. A level gathers these gradients, and where a period of its own is
-    over it takes one step along their mean (eq. 71, with gradient descent for the optimizer). So a token's logits
-    never depend on its own loss, nor on that of any later token.
+    over it takes one step along their mean: eq. 71 with gradient descent for the optimizer, where eta_t is the rate
+    over C(l), and the sum is over the C(l) tokens that have passed (print counts one more, as `LevelOptimizer` says).
+    So a token's logits never depend on its own loss, nor on that of any later token.
 
-    Each sequence of a batch has weights of its own: they begin as the model's parameters and are never averaged. What is
-    kept is how far they have moved, so the parameters are the levels' learnt starts: the outer training learns
-    them, as the slowest level of all (eq. 73), and a state that is carried over an outer step moves along with them.
+    Each sequence of a batch has weights of its own: they begin as the model's parameters and are never averaged. What
+    is kept is how far they have moved, so the parameters are the levels' learnt starts: the outer training learns them,
+    as the slowest level of all (eq. 73), and a state that is carried over an outer step moves along with them.
 
     Nested (eq. 72), the start of each level but the slowest given is held by the next slower one: it is the
     parameters, and what the text has added to them. Print says that the level "will be re-initialized" to it after
@@ -94,9 +95,9 @@ class InContext(nn.Module):
     it is found. Here the slower level takes its own step on the start too, along what the faster one has gathered
     since: the gradient to first order, and part of what its clip measures. Starts are not restarted.
 
-    To first order the outer gradient takes the inner steps as given numbers, and each chunk's own graph is gone once it
-    was learnt from. To second order it goes through them and keeps all those graphs, so it is for small sizes. Both give
-    the same logits.
+    To first order the outer gradient takes the inner steps as given numbers, and each chunk's own graph is gone once
+    it was learnt from. To second order it goes through them and keeps all those graphs, so it is for small sizes. Both
+    give the same logits.
 
     Two calls with the state carried between them equal one, wherever the cut: the state keeps the open chunk, which is
     read once more when it is learnt from.
@@ -181,13 +182,16 @@ class InContext(nn.Module):
         return [tuple(parameters[f"{place}.{name}"] for place, name in own) for own in self.own]
 
     def forward(self, tokens: Tensor, state: InContextState | None = None) -> Output:
-        """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call, or None for a fresh one.
+        """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call; None is a fresh one.
 
         While `probe` listens, the report "continuum" has the losses of the chunks learnt from, "loss" (B, chunks), and
-        of each level the norms of its steps, "update/cms-3" (B, steps). Raises ValueError as the model does.
+        of each level the norms of its steps, "update/cms-3" (B, steps). Raises ValueError as the model does, and under
+        `torch.inference_mode`; `torch.no_grad` is welcome.
         """
         check_tokens(tokens, self.embedding.num_embeddings)
-        state, tokens = state or self.start(len(tokens)), tokens.long()
+        if torch.is_inference_mode_enabled():
+            raise ValueError("levels that learn take gradients, and torch.inference_mode has none: use torch.no_grad")
+        state, tokens = self.start(len(tokens)) if state is None else state, tokens.long()
         logits, seen = [], []
         while tokens.shape[1]:
             if state.tokens.shape[1] == self.chunk:
@@ -200,7 +204,7 @@ class InContext(nn.Module):
         return Output(torch.cat(logits, 1), state, _joined(seen) if probe.listening() else {})
 
     def _weights(self, moved: tuple[Tensors, ...], handles: Sequence[Tensors] = ()) -> dict[str, Weights]:
-        """Each sequence's own weights, by place and name: the start, its way from there, and a handle to take gradients by."""
+        """Each sequence's own weights, by place and name: start, way from there, and a handle to take gradients by."""
         found: dict[str, dict[str, Tensor]] = {}
         for i, weights in enumerate(self._starts()):
             ways = [moved[i][: len(weights)], *handles[i : i + 1]]
@@ -211,7 +215,7 @@ class InContext(nn.Module):
         return found
 
     def _learn(self, state: InContextState, following: Tensor) -> tuple[InContextState, dict[str, Tensor]]:
-        """Closes the open chunk, whose last target is `following` (B, 1): gathers its gradient; levels that are due step."""
+        """Closes the open chunk, whose last target is `following` (B, 1): its gradient is gathered, due levels step."""
         loss, gradients = self._gradients(state, following)
         if self.nested:
             gradients = (gradients[0], *(own + child for child, own in zip(gradients, gradients[1:])))
@@ -230,7 +234,7 @@ class InContext(nn.Module):
         return InContextState(tuple(moved), tuple(gathered), state.now, state.now, state.tokens[:, :0], closed), report
 
     def _gradients(self, state: InContextState, following: Tensor) -> tuple[Tensor, tuple[Tensors, ...]]:
-        """Each sequence's mean loss over its open chunk, (B,), and its gradients at the weights the chunk was read with."""
+        """Each sequence's mean loss over its open chunk, (B,), and the gradients at the weights that read the chunk."""
         through = self.second_order and torch.is_grad_enabled()
         # Fused attention has no second derivative.
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH) if through else nullcontext():
@@ -266,7 +270,7 @@ class InContext(nn.Module):
         return InContextState(*levels, *model, state.tokens.clone(), state.closed)
 
     def attach(self, detached: InContextState) -> InContextState:
-        """The state to hand to the next call. Levels have moved from the starts of now as they had from those of then."""
+        """The state to hand to the next call: levels have moved from the starts of now as from those of then."""
         model = (None if part is None else self.model.attach(part) for part in (detached.opened, detached.now))
         return detached._replace(**dict(zip(("opened", "now"), model)))
 
@@ -299,7 +303,7 @@ def _joined(seen: list[dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
 
 def _check_levels(inner: tuple[InnerLevel, ...], model: LanguageModel | Stacked) -> None:
     if not inner:
-        raise ValueError("no level was given: name at least one of the continuum memory, as InnerLevel('cms-3', 16, 0.1)")
+        raise ValueError("no level was given: name at least one of the model's, as InnerLevel('cms-3', 16, 0.1)")
     names = [level.name for level in inner]
     if len(set(names)) < len(names):
         raise ValueError(f"the levels are {', '.join(names)}: name each once")

@@ -92,7 +92,7 @@ class LanguageModel(nn.Module):
         states, reports = [], {}
         for index, block in enumerate(self.blocks):
             before = None if state is None else state[index]
-            own = {place.rpartition(".")[2]: w for place, w in (weights or {}).items() if int(place.split(".")[1]) == index}
+            own = _of_block(index, weights or {})
             if self.preset.checkpoint_blocks and torch.is_grad_enabled():
                 x, after, report = checkpoint(block, x, before, own, use_reentrant=False)
             else:
@@ -161,6 +161,11 @@ class LanguageModel(nn.Module):
     def level_of(self, parameter: str) -> str:
         """The level that owns a parameter of `named_parameters()`: "weights", or "cms-k"."""
         return next((part for part in parameter.split(".") if part.startswith("cms-")), "weights")
+
+
+def _of_block(index: int, weights: Mapping[str, Weights]) -> dict[str, Weights]:
+    """By level, what `weights` holds for one block."""
+    return {place.rpartition(".")[2]: own for place, own in weights.items() if place.startswith(f"blocks.{index}.")}
 
 
 def check_tokens(tokens: Tensor, vocabulary: int) -> None:

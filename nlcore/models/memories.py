@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-Leaf = Tensor | int
+Leaf = Tensor | int | None
 """Of a state: nested tuples of these."""
 
 
@@ -67,7 +67,7 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
 
 
 def leaves(state: Any) -> list[Leaf]:
-    """The tensors and numbers in a state's nested tuples, in order."""
+    """What a state's nested tuples hold, in order."""
     return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
 
 

@@ -52,7 +52,7 @@ def load_causal_lm(name: str | Path) -> nn.Module:
         return AutoModelForCausalLM.from_pretrained(name, dtype="float32").eval()
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
-        raise ValueError(f"{str(name)!r} is no model that can be loaded ({reason}): name a folder or another model") from error
+        raise ValueError(f"{str(name)!r} cannot be loaded ({reason}): name another folder or model") from error
 
 
 def blocks_named(model: nn.Module, ending: str = "mlp") -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class Stacked(nn.Module):
         self.blocks = {level: tuple(names) for level, names in blocks.items()}
         self.embedded = next((name for name, m in model.named_modules() if isinstance(m, nn.Embedding)), None)
         if self.embedded is None:
-            raise ValueError(f"{type(model).__name__} has no nn.Embedding, so it reads no tokens: give a language model")
+            raise ValueError(f"{type(model).__name__} has no nn.Embedding to read tokens with: give a language model")
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -111,7 +111,7 @@ class Stacked(nn.Module):
         return (Level("weights", 1, "steps"),)
 
     def forward(self, tokens: Tensor, state: Any = None, weights: Mapping[str, Weights] | None = None) -> Output:
-        """As of `LanguageModel`. Raises ValueError if blocks are checkpointed: they would be computed again too late."""
+        """As of `LanguageModel`. Raises ValueError for blocks that are checkpointed, which run again too late."""
         if weights and self.checkpointed:
             raise ValueError(
                 "checkpointed blocks would be computed again with the model's weights, not with those of a text: "

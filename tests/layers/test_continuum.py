@@ -84,14 +84,16 @@ def test_levels_side_by_side_do_not_read_each_other():
             memory.levels["cms-1"].w_out.weight.data.copy_(kept)
         return found
 
-    for memory, apart in ((HeadwiseContinuumMemory(8, 12, 2).double(), True), (ContinuumMemory(8, 12, 2).double(), False)):
-        before, after = added(memory)
+    for kind, apart in ((HeadwiseContinuumMemory, True), (ContinuumMemory, False)):
+        before, after = added(kind(8, 12, 2).double())
         assert torch.allclose(before, after, atol=1e-12) == apart
 
 
 def rows_own(module, rows):
     """Weights that differ from row to row, each parameter (rows, ...)."""
-    return {name: p.detach() + 0.3 * torch.randn(rows, *p.shape, dtype=p.dtype) for name, p in module.named_parameters()}
+    return {
+        name: p.detach() + 0.3 * torch.randn(rows, *p.shape, dtype=p.dtype) for name, p in module.named_parameters()
+    }
 
 
 @pytest.mark.parametrize("links", LINKS)

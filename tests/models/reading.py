@@ -44,9 +44,7 @@ class Loop:
         self.net, self.nested, self.inner = copy.deepcopy(model.model), model.nested, model.inner
         self.own = [of_level(self.net, level.name) for level in self.inner]
         self.starts = [[p.detach().clone().requires_grad_() for p in own] for own in self.own]
-        self.held = [
-            own + (self.starts[i - 1] if self.nested and i else []) for i, own in enumerate(self.own)
-        ]
+        self.held = [own + (self.starts[i - 1] if self.nested and i else []) for i, own in enumerate(self.own)]
         self.descents = [torch.optim.SGD(held, lr=level.rate) for held, level in zip(self.held, self.inner)]
         self.net.requires_grad_(False)
         for p in (p for own in self.own for p in own):
@@ -116,7 +114,8 @@ def unrolled(model, text, second_order):
             level = inner[i]
             held = [("own", n) for n in names[i]] + [("start", n) for n in names[i - 1] if nested and i]
             mean = {key: sums[key] * chunk / level.period for key in held}
-            factor = level.rate * (level.clip / (sum(g.square().sum() for g in mean.values()).sqrt() + 1e-6)).clamp(max=1)
+            norm = sum(g.square().sum() for g in mean.values()).sqrt()
+            factor = level.rate * (level.clip / (norm + 1e-6)).clamp(max=1)
             for (which, n), g in mean.items():
                 into = now if which == "own" else starts
                 into[n] = into[n] - factor * g

@@ -1,4 +1,4 @@
-"""Levels that learn in context: as a plain token loop does it, each sequence for itself, and carried on from call to call."""
+"""Levels that learn in context: as a plain token loop does it, each sequence for itself, and carried from call to call."""
 
 from dataclasses import replace
 
@@ -26,6 +26,27 @@ def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
             torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
             assert (ours - flat(of_level(model.model, level.name))).abs().max() > 1e-3 or nested
     assert (output.logits - model.model(x).logits).abs().max() > 0.1  # what is compared is no idle model
+
+
+@pytest.mark.parametrize("choices", [dict(order="slow first"), dict(continuum="head-wise"), dict(links="plain")])
+def test_so_it_is_in_the_other_order_side_by_side_and_with_plain_links(choices):
+    model, x = make(**choices), tokens(2)
+    found = model(x).logits
+    for row in range(2):
+        torch.testing.assert_close(found[row], Loop(model).read(x[row]), rtol=0, atol=1e-11)
+    assert (found - make()(x).logits).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("kind, nested", FORMS)
+def test_a_model_that_is_frozen_learns_in_context_all_the_same(kind, nested):
+    model, x = make(kind, nested=nested), tokens()
+    found = model(x).logits
+    model.requires_grad_(False)
+    torch.testing.assert_close(model(x).logits, found, rtol=0, atol=1e-11)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x).logits, found, rtol=0, atol=1e-11)
+    with torch.inference_mode(), pytest.raises(ValueError, match="torch.inference_mode has none: use torch.no_grad"):
+        model(x)
 
 
 @pytest.mark.parametrize("kind, nested", FORMS)
@@ -141,7 +162,8 @@ def test_rates_are_steered_as_those_of_other_memories():
 
 def test_levels_and_owners():
     model = make("hope", nested=True)
-    tokens_of = [("cms-3 in context", 4), ("memory", 4), ("cms-2 in context", 8), ("projections", 8), ("cms-1 in context", 16)]
+    tokens_of = [("cms-3 in context", 4), ("memory", 4), ("cms-2 in context", 8), ("projections", 8)]
+    tokens_of += [("cms-1 in context", 16)]
     steps_of = [("weights", 1), ("cms-3", 1), ("cms-2", 4), ("cms-1", 16)]
     expected = [Level(n, p, "tokens") for n, p in tokens_of] + [Level(n, p, "steps") for n, p in steps_of]
     assert list(model.levels()) == expected
@@ -156,7 +178,7 @@ def test_greedy_generation_is_the_argmax_of_the_whole_text():
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_bytes_of_a_sequence(nested):
-    """Float64: the way and the gradients of each level's weights, and of the starts that it holds; beside them the model's."""
+    """Float64: way and gradients of each level's weights, and of the starts that it holds; beside them the model's."""
     model = make(nested=nested)
     size = 8 * sum(p.numel() for p in of_level(model.model, "cms-3"))
     lines, held = model.summary().splitlines(), (1, 2, 2) if nested else (1, 1, 1)
@@ -183,7 +205,7 @@ def test_bfloat16_under_autocast_trains():
         ([], "no level was given: name at least one"),
         ([LEVELS[0], LEVELS[0]], "the levels are cms-3, cms-3: name each once"),
         ([InnerLevel("cms-9", 4, 0.1)], "there is no level 'cms-9' that could learn in context: see model.levels"),
-        ([LEVELS[0], InnerLevel("cms-2", 10, 0.1)], "cms-2 learns every 10 tokens and cms-3 every 4: let each period be"),
+        ([LEVELS[0], InnerLevel("cms-2", 10, 0.1)], "cms-2 learns every 10 tokens and cms-3 every 4: let each period"),
     ],
 )
 def test_levels_that_cannot_be_are_one_sentence(levels, sentence):

@@ -204,9 +204,9 @@ def test_blocks_that_cannot_be_are_one_sentence(blocks, sentence):
 
 
 def test_what_cannot_be_stacked_on_is_one_sentence():
-    with pytest.raises(ValueError, match="no module here is called 'ffn': its modules are called embed, layers, mixer, mlp, head"):
+    with pytest.raises(ValueError, match="is called 'ffn': its modules are called embed, layers, mixer, mlp, head"):
         blocks_named(Recurrent(), "ffn")
-    with pytest.raises(ValueError, match="Sequential has no nn.Embedding, so it reads no tokens"):
+    with pytest.raises(ValueError, match="Sequential has no nn.Embedding to read tokens with"):
         Stacked(nn.Sequential(nn.Linear(2, 2)), {"fast": ["0"]}, read)
 
 
@@ -228,7 +228,7 @@ def test_a_model_that_keeps_something_else_is_one_sentence():
 def test_a_name_that_is_none_is_one_sentence(tmp_path, monkeypatch):
     pytest.importorskip("transformers")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ValueError, match="is no model that can be loaded .*: name a folder or another model$") as caught:
+    with pytest.raises(ValueError, match="cannot be loaded .*: name another folder or model$") as caught:
         load_causal_lm(tmp_path / "nothing")
     assert "\n" not in str(caught.value)
 

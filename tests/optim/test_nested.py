@@ -96,7 +96,8 @@ def test_it_is_the_plain_loop(periods, clip):
         backward(theirs, step)
         plain.step(step)
         for name in NAMES:
-            torch.testing.assert_close(flat(ours[name].parameters()), flat(theirs[name].parameters()), rtol=0, atol=1e-12)
+            one, other = (flat(net[name].parameters()) for net in (ours, theirs))
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
 def test_a_level_restarts_exactly_at_its_parents_period_and_its_start_moves_there_alone():

@@ -1,4 +1,4 @@
-"""Training with the other forms of the continuum memory: resumed bitwise, starts included, and old configs unchanged."""
+"""Training with the other forms of the continuum memory: resumed bitwise, starts included; old configs unchanged."""
 
 import pytest
 import torch
