@@ -28,6 +28,21 @@ def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
     assert (output.logits - model.model(x).logits).abs().max() > 0.1  # what is compared is no idle model
 
 
+def test_a_nested_level_restarts_exactly_at_its_parents_period_and_its_start_moves_there_alone():
+    """Periods 4, 8 and 16: a level learns when the token after its chunk is read, so one token is read at a time."""
+    model, x, state, starts = make(nested=True), tokens(), None, {0: [], 1: []}
+    for t in range(LENGTH):
+        with torch.no_grad():
+            state = model(x[:, t : t + 1], state).state
+        for child, (own, parents) in enumerate(((4, 8), (8, 16))):
+            way = flat(state.moved[child][: len(model.own[child])])
+            assert bool(way.any()) == (t % parents >= own), (child, t)
+            starts[child].append(flat(state.moved[child + 1][len(model.own[child + 1]) :]))
+    for child, parents in ((0, 8), (1, 16)):
+        changes = [t for t in range(1, LENGTH) if not torch.equal(starts[child][t], starts[child][t - 1])]
+        assert changes == list(range(parents, LENGTH, parents)) and not starts[child][0].any()
+
+
 @pytest.mark.parametrize("choices", [dict(order="slow first"), dict(continuum="head-wise"), dict(links="plain")])
 def test_so_it_is_in_the_other_order_side_by_side_and_with_plain_links(choices):
     model, x = make(**choices), tokens(2)
