@@ -1,10 +1,15 @@
 """Levels that learn in context: the outer gradient to first and to second order."""
 
 import copy
+import math
+from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from nlcore.layers import ContinuumMemory, SlidingWindow
+from nlcore.models import PRESETS, InContext, InnerLevel, LanguageModel, frozen_memories
 from tests.models.reading import FORMS, KINDS, LENGTH, flat, loss_of, make, tokens, unrolled
 
 
@@ -76,3 +81,28 @@ def test_checkpointed_blocks_give_the_same_gradients(kind, nested):
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="checkpointed blocks keep none: choose first order"):
         make(kind, second_order=True, checkpoint_blocks=True)
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+def test_a_model_trained_to_learn_recalls_what_its_window_no_longer_shows(second_order):
+    """24 random tokens, four times over, by windows of 4: only what the levels have learnt can tell what comes next."""
+    torch.manual_seed(0)
+    preset = replace(PRESETS["tiny"], dim=32, depth=2, heads=2, context=96)
+    net = LanguageModel(preset, 16, lambda: SlidingWindow(32, 2, 4), lambda: ContinuumMemory(32, 64, 1))
+    model = InContext(net, [InnerLevel("cms-1", 8, 1.0, warm_up=30)], second_order=second_order)
+    adam, generator = torch.optim.Adam(model.parameters(), 3e-3), torch.Generator().manual_seed(1)
+
+    def losses():
+        x = torch.randint(16, (8, 24), generator=generator).repeat(1, 4)
+        return F.cross_entropy(model(x).logits[:, :-1].mT, x[:, 1:], reduction="none")
+
+    for step in range(1, 61):
+        model.at_step(step)
+        adam.zero_grad()
+        losses().mean().backward()
+        adam.step()
+    with torch.no_grad():
+        learnt = losses()[:, 72:].mean()
+        with frozen_memories(model):
+            still = losses()[:, 72:].mean()
+    assert learnt < 1.5 and still > 0.95 * math.log(16)
