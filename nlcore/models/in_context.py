@@ -192,6 +192,8 @@ class InContext(nn.Module):
         if torch.is_inference_mode_enabled():
             raise ValueError("levels that learn take gradients, and torch.inference_mode has none: use torch.no_grad")
         state, tokens = self.start(len(tokens)) if state is None else state, tokens.long()
+        if len(state.tokens) != len(tokens):
+            raise ValueError(f"the state is that of {len(state.tokens)} sequences, and {len(tokens)} came: give the same")
         logits, seen = [], []
         while tokens.shape[1]:
             if state.tokens.shape[1] == self.chunk:

@@ -252,3 +252,5 @@ def test_a_model_without_a_continuum_and_bad_tokens_get_one_sentence():
                           (tokens() + VOCABULARY, "the model knows 0 to 12"), (tokens(length=0), "at least one token")):
         with pytest.raises(ValueError, match=sentence):
             model(bad)
+    with pytest.raises(ValueError, match="the state is that of 3 sequences, and 2 came"):
+        model(tokens(2), model(tokens()).state)

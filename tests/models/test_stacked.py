@@ -9,6 +9,7 @@ from torch import nn
 
 from nlcore.models import InContext, InnerLevel, Stacked, blocks_named, load_causal_lm, state_bytes
 from nlcore.models.memories import leaves, rebuilt
+from tests.models import reading
 from tests.models.reading import LENGTH, VOCABULARY, Loop, flat, loss_of, of_level, tokens, unrolled
 
 LEVELS = (InnerLevel("fast", 4, 0.5), InnerLevel("slow", 8, 0.3, clip=0.5))
@@ -96,6 +97,20 @@ def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
         for level, own in zip(model.inner, loop.own):
             ours = flat(w[row] for place in model.model.places(level.name) for w in weights[place].values())
             torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_stacked_on_a_model_of_this_course_it_is_that_model_in_context(nested):
+    ours, x = reading.make(nested=nested), tokens()
+    blocks = {level.name: ours.model.places(level.name) for level in ours.inner}
+    stacked = Stacked(ours.model, blocks, read=lambda model, x, state: model(x, state)[:2])
+    found = []
+    for model in (ours, InContext(stacked, ours.inner, nested)):
+        model.zero_grad()
+        logits = model(x).logits
+        loss_of(logits, x).backward()
+        found.append((logits, flat(p.grad for p in model.parameters())))
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("kind", MAKES)
