@@ -34,6 +34,8 @@ _BACK = "tests/memory/test_backpropagation.py::"
 _TITANS = "tests/layers/test_self_modifying.py::"
 _DELTA = "tests/ops/test_delta_rule.py::"
 _DGD = "tests/optim/test_delta_gradient_descent.py::"
+_CONTINUUM = "tests/layers/test_continuum.py::"
+_IN_CONTEXT = "tests/models/test_in_context.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
 _DELTA_MOMENTUM = "tests/optim/test_delta_momentum.py::"
 _EXPLORERS = "tests/viz/explorers/"
@@ -298,13 +300,37 @@ LEDGER: tuple[Row, ...] = (
         "nlcore.optim.LevelOptimizer",
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
     ),
-    Row(8, "72", "nested: each level restarts from a start that the slower one learns"),
+    Row(
+        8, "70-72, in tokens", "periods in tokens, nested or not: a level steps on the next-token loss of what was read",
+        "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
+    ),
+    Row(
+        8, "70, order", "eq. 70 applies level 1 first, 7.1 calls it the slowest: the order is an argument",
+        "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_both_readings_of_the_order_run_and_differ",
+    ),
+    Row(
+        8, "72", "nested: each level restarts, at its parent's period, from a start that the parent learns",
+        "nlcore.optim.NestedLevelOptimizer", "tests/optim/test_nested.py::test_it_is_the_plain_loop",
+    ),
     Row(
         8, "73", "sequential: all starts learnt by the slowest level",
-        "nlcore.layers.ContinuumMemory",
-        "tests/layers/test_continuum.py::test_a_chain_of_levels_fastest_first",
+        "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_a_chain_of_levels_fastest_first",
     ),
-    Row(8, "74", "head-wise: a learnt weighted sum"),
+    Row(
+        8, "73, in tokens", "the starts are learnt through the steps that each text takes from them, to second order",
+        "nlcore.models.InContext",
+        "tests/models/test_in_context_gradients.py::"
+        "test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not",
+    ),
+    Row(
+        8, "74", "head-wise: levels side by side, their aggregate a learnt weighted sum",
+        "nlcore.layers.HeadwiseContinuumMemory",
+        _CONTINUUM + "test_levels_side_by_side_are_a_weighted_sum_of_what_each_adds",
+    ),
+    Row(
+        8, "7.3, text", "levels stacked on the MLP blocks of a model that was trained before",
+        "nlcore.models.Stacked", "tests/models/test_stacked.py::test_at_rate_zero_the_logits_are_those_of_the_model",
+    ),
     Row(
         9, "76-78", "a memory layer with eta and alpha made from the data",
         "nlcore.memory.GradientDescent", _MEMORY + "test_gradient_descent_is_torch_sgd",

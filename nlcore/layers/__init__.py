@@ -1,7 +1,7 @@
 """Sequence layers and channel layers: PyTorch modules built from memories."""
 
 from nlcore.layers.attention import Attention, AttentionState, SlidingWindow
-from nlcore.layers.continuum import ContinuumMemory
+from nlcore.layers.continuum import ContinuumMemory, HeadwiseContinuumMemory
 from nlcore.layers.family import FAMILY, FastWeightSetting
 from nlcore.layers.fast_weight import FastWeight, FastWeightState
 from nlcore.layers.self_modifying import SelfModifyingState, SelfModifyingTitans
@@ -15,6 +15,7 @@ __all__ = [
     "FastWeight",
     "FastWeightSetting",
     "FastWeightState",
+    "HeadwiseContinuumMemory",
     "SelfModifyingState",
     "SelfModifyingTitans",
     "SlidingWindow",

@@ -12,6 +12,7 @@ from nlcore.layers import (
     ContinuumMemory,
     FastWeight,
     FastWeightSetting,
+    HeadwiseContinuumMemory,
     SelfModifyingTitans,
     SlidingWindow,
     SwiGLU,
@@ -94,7 +95,9 @@ def _gated(preset: Preset, vocabulary: int, mixer: Factory) -> LanguageModel:
 def _continuum(preset: Preset, mixer: Factory) -> Factory:
     count = len(preset.periods)
     hidden = channel_width(preset, mixer, matrices=MATRICES[preset.links] * count)
-    return lambda: ContinuumMemory(preset.dim, hidden, count, links=preset.links)
+    if preset.continuum == "head-wise":
+        return lambda: HeadwiseContinuumMemory(preset.dim, hidden, count, preset.links)
+    return lambda: ContinuumMemory(preset.dim, hidden, count, preset.order, preset.links)
 
 
 def channel_width(preset: Preset, mixer: Factory, matrices: int) -> int:

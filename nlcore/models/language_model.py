@@ -1,6 +1,6 @@
 """A language model: embedding, blocks of a sequence layer and a channel layer, tied head."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from nlcore.layers import ContinuumMemory
+from nlcore.layers.continuum import Weights
 from nlcore.layers.norm import rms_norm
 from nlcore.levels import Level
 from nlcore.models.presets import Preset
@@ -37,9 +38,13 @@ class Block(nn.Module):
         super().__init__()
         self.norm, self.mixer, self.channel = rms_norm(dim), mixer, channel
 
-    def forward(self, x: Tensor, state: Any) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
+    def forward(
+        self, x: Tensor, state: Any, weights: Mapping[str, Weights] | None = None
+    ) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
+        """`weights`: see `ContinuumMemory.answer`."""
         mixed, state, report = self.mixer(self.norm(x), state)
-        return self.channel(x + mixed), state, report
+        x = x + mixed
+        return self.channel(x, weights) if weights else self.channel(x), state, report
 
 
 class LanguageModel(nn.Module):
@@ -67,22 +72,31 @@ class LanguageModel(nn.Module):
                 std = module.in_features**-0.5
                 nn.init.normal_(module.weight, std=std / (2 * self.preset.depth) ** 0.5 if "w_out" in name else std)
 
-    def forward(self, tokens: Tensor, state: tuple[Any, ...] | None = None) -> Output:
+    def forward(
+        self,
+        tokens: Tensor,
+        state: tuple[Any, ...] | None = None,
+        weights: Mapping[str, Weights] | None = None,
+    ) -> Output:
         """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call, or None for a fresh one.
+
+        `weights`: what stands, for each row of the batch, in the place of a continuum level's parameters, by the
+        level's place (see `places`) and a parameter's name; each (B, ...).
 
         Raises ValueError for another shape or dtype and, on the CPU, for tokens outside the
         vocabulary; on a GPU that check would make every call wait for the one before, and
         under `torch.func` transforms, `compile` and `export` there are no values to look at.
         """
-        _check(tokens, self.embedding.num_embeddings)
+        check_tokens(tokens, self.embedding.num_embeddings)
         x = self.embedding(tokens.long())
         states, reports = [], {}
         for index, block in enumerate(self.blocks):
             before = None if state is None else state[index]
+            own = _of_block(index, weights or {})
             if self.preset.checkpoint_blocks and torch.is_grad_enabled():
-                x, after, report = checkpoint(block, x, before, use_reentrant=False)
+                x, after, report = checkpoint(block, x, before, own, use_reentrant=False)
             else:
-                x, after, report = block(x, before)
+                x, after, report = block(x, before, own)
             states.append(after)
             if report is not None:
                 reports[f"block-{index}"] = report
@@ -113,7 +127,7 @@ class LanguageModel(nn.Module):
         """
         if temperature < 0:
             raise ValueError(f"the temperature is {temperature}: choose 0 (the likeliest token) or more")
-        _check(tokens, self.embedding.num_embeddings)
+        check_tokens(tokens, self.embedding.num_embeddings)
         tokens = new = tokens.long()
         state = None
         for _ in range(length):
@@ -135,12 +149,26 @@ class LanguageModel(nn.Module):
             found += [Level(name, period, "steps") for name, period in zip(block.channel.levels, self.preset.periods)]
         return tuple(found)
 
+    @property
+    def checkpointed(self) -> bool:
+        """Whether blocks are computed again in the backward pass."""
+        return self.preset.checkpoint_blocks
+
+    def places(self, level: str) -> tuple[str, ...]:
+        """The names of the modules that make a level of the continuum memory, one a block; none for another level."""
+        return tuple(name for name, _ in self.named_modules() if name.endswith(f".levels.{level}"))
+
     def level_of(self, parameter: str) -> str:
         """The level that owns a parameter of `named_parameters()`: "weights", or "cms-k"."""
         return next((part for part in parameter.split(".") if part.startswith("cms-")), "weights")
 
 
-def _check(tokens: Tensor, vocabulary: int) -> None:
+def _of_block(index: int, weights: Mapping[str, Weights]) -> dict[str, Weights]:
+    """By level, what `weights` holds for one block."""
+    return {place.rpartition(".")[2]: own for place, own in weights.items() if place.startswith(f"blocks.{index}.")}
+
+
+def check_tokens(tokens: Tensor, vocabulary: int) -> None:
     """Raises ValueError, in one sentence, for what a model of this vocabulary cannot read."""
     if tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool:
         raise ValueError(f"tokens are {tokens.dtype}: give whole numbers, of any integer dtype")

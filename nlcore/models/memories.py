@@ -6,6 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+Leaf = Tensor | int | None
+"""Of a state: nested tuples of these."""
+
 
 def _in_context(model: nn.Module) -> list[nn.Module]:
     """The layers that write in context: see `Block`."""
@@ -63,9 +66,17 @@ def without(model: nn.Module, level: str) -> Iterator[None]:
         yield
 
 
-def leaves(state: Any) -> list[Tensor | int]:
-    """The tensors and numbers in a state's nested tuples, in order."""
+def leaves(state: Any) -> list[Leaf]:
+    """What a state's nested tuples hold, in order."""
     return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
+
+
+def rebuilt(like: Any, given: Iterator[Leaf]) -> Any:
+    """Nested tuples of the kinds of `like`, with the leaves given, in order."""
+    if not isinstance(like, tuple):
+        return next(given)
+    parts = [rebuilt(part, given) for part in like]
+    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
 
 
 def state_bytes(model: nn.Module, state: Any) -> int:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from nlcore.layers.continuum import LINKS
+from nlcore.layers.continuum import LINKS, ORDERS
 from nlcore.layers.self_modifying import READS
+
+FORMS = ("sequential", "nested", "head-wise")
+"""Of the continuum memory: a chain (eq. 73), a chain whose levels restart (eq. 72), levels side by side (eq. 74)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,10 @@ class Preset:
     """Of the continuum memory: see `ContinuumMemory`."""
     rate_power: float = 0.0
     """A level's learning rate is multiplied by its period to this power, from -1 to 1."""
+    continuum: str = "sequential"
+    """How the levels of the continuum memory are joined: one of FORMS."""
+    order: str = "fast first"
+    """In which order the levels of a chain read: see `ContinuumMemory`."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):
@@ -57,6 +64,12 @@ class Preset:
             raise ValueError(f"reads is {self.reads!r}: choose one of {', '.join(READS)}")
         if self.links not in LINKS:
             raise ValueError(f"links is {self.links!r}: choose one of {', '.join(LINKS)}")
+        if self.continuum not in FORMS:
+            raise ValueError(f"continuum is {self.continuum!r}: choose one of {', '.join(FORMS)}")
+        if self.order not in ORDERS:
+            raise ValueError(f"order is {self.order!r}: choose one of {', '.join(map(repr, ORDERS))}")
+        if self.continuum == "head-wise" and self.order != ORDERS[0]:
+            raise ValueError("a head-wise continuum has its levels side by side, in no order: leave out the order")
 
 
 _TINY = Preset(

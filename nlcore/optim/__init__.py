@@ -12,6 +12,7 @@ from nlcore.optim.leveled import LevelOptimizer, LevelReport
 from nlcore.optim.m3 import MultiscaleMomentumMuon
 from nlcore.optim.momentum import Momentum
 from nlcore.optim.muon import Muon
+from nlcore.optim.nested import NestedLevelOptimizer
 
 __all__ = [
     "AMSGrad",
@@ -30,6 +31,7 @@ __all__ = [
     "MultiscaleMomentumMuon",
     "Muon",
     "NAdam",
+    "NestedLevelOptimizer",
     "RAdam",
     "RMSProp",
     "SignedPower",

@@ -3,26 +3,15 @@
 The gradient ends where a window does, so the state is carried without one, and whole in a checkpoint.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nlcore.models import LanguageModel
-from nlcore.models.memories import leaves
+from nlcore.models.memories import Leaf, leaves, rebuilt
 from nlcore.train.device import Choice
 from nlcore.train.parallel import Team
-
-Leaf = Tensor | int
-
-
-def rebuilt(like: Any, given: Iterator[Leaf]) -> Any:
-    """Nested tuples of the kinds of `like`, with the leaves given, in order."""
-    if not isinstance(like, tuple):
-        return next(given)
-    parts = [rebuilt(part, given) for part in like]
-    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
 
 
 @torch.no_grad()

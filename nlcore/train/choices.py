@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nlcore.models import MODELS
-from nlcore.models.presets import LINKS, READS
+from nlcore.models.presets import FORMS, LINKS, ORDERS, READS
 from nlcore.optim.settings import plain
 from nlcore.tasks.tokenizers import KINDS
 from nlcore.train.words import shown
@@ -137,6 +137,8 @@ CHECKS: dict[str, Check] = {
     "projections_share": _number(0, 1),
     "links": one_of(lambda: LINKS),
     "rate_power": _number(-1, 1),
+    "continuum": one_of(lambda: FORMS),
+    "order": one_of(lambda: ORDERS),
     # A run's own.
     "model": one_of(lambda: MODELS),
     "data": _data,

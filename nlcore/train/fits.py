@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlcore.optim import LevelOptimizer
+from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.train import carried
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.parallel import ALONE
@@ -74,6 +74,14 @@ def _optimizer(state: dict[str, Any], own: LevelOptimizer, step: int) -> bool:
         and all(_is_number(rates) and rates >= 0 for rates in state["rates"].values())
         and all(len(since) == 3 and all(map(_is_number, since)) for since in state["since"].values())
         and all(_level(state["optimizers"][name], state["gathered"][name], own, name) for name in levels)
+        and (not isinstance(own, NestedLevelOptimizer) or _starts(state["starts"], own.starts))
+    )
+
+
+def _starts(given: dict[str, list[Tensor]], own: dict[str, list[nn.Parameter]]) -> bool:
+    """What the levels of a nested system restart from."""
+    return given.keys() == own.keys() and all(
+        _is_like(one, other) for name, starts in own.items() for one, other in zip(given[name], starts, strict=True)
     )
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from nlcore import tasks
 from nlcore.clock import Clock
 from nlcore.models import LanguageModel, build, parameter_count
-from nlcore.optim import LevelOptimizer
+from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.tasks import Batches, Corpus, sequential, tokenizers
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.device import Choice
@@ -112,4 +112,8 @@ def optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
     }
     for name, parameter in model.named_parameters():
         groups[model.level_of(name)][id(parameter) not in matrices]["params"].append(parameter)
-    return LevelOptimizer(groups, Clock(periods), lr, BETAS, CLIP, model.preset.rate_power)
+    settings = (groups, Clock(periods), lr, BETAS, CLIP, model.preset.rate_power)
+    if model.preset.continuum != "nested":
+        return LevelOptimizer(*settings)
+    chain = [name for name in periods if name.startswith("cms-")]  # fastest first: each one's parent comes next
+    return NestedLevelOptimizer(*settings, parents=dict(zip(chain, chain[1:])))
