@@ -46,23 +46,29 @@ def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, float
     figure, axes = plt.subplots(figsize=(1.1 * (wide * 2.4 + 1), 0.95 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
     for transfer in dict.fromkeys((t.kind, *_ends(t.kind, t.source, t.target)) for t in system.transfers):
         _line(axes, transfer[0], places[transfer[1]], places[transfer[2]])
-    for level, look in zip(levels, looks([str(level) for level in levels]).values()):
-        for component in level:
-            _box(axes, component, places[component.name], look, None if filled is None else filled[component.name])
+    drawn = _looks(system)
+    for component in system.components:
+        name = component.name
+        _box(axes, component, places[name], drawn[name], None if filled is None else filled[name])
     _scale(axes, [level[0].frequency for level in levels], heights, unit, wide)
     _key(axes, {transfer.kind for transfer in system.transfers})
     return figure
 
 
-def updates(records: list[Record]) -> Figure:
-    """The level score of an X-ray's records, fastest on top: a notch marks each update."""
-    found = score.level_score(records)
+def updates(system: NestedSystem, records: list[Record]) -> Figure:
+    """The level score of an X-ray's records, fastest on top, in the colours of its diagram: a notch marks each update."""
+    found, drawn = score.level_score(records), _looks(system)
     figure, axes = plt.subplots(figsize=(10, 0.3 * len(found.levels) + 1.3), layout="constrained")
-    named = looks(found.levels)
-    rows = [Row(level, every(*found.periods[level]), named[level].colour) for level in found.levels]
+    rows = [Row(name, every(*found.periods[name]), drawn[name].colour) for name in found.levels]
     roll(axes, rows, found.steps - 1, found.steps, found.size, found.writes)
     axes.set_xlim(0, found.steps[-1])
     return figure
+
+
+def _looks(system: NestedSystem) -> dict[str, Look]:
+    """Of each component, by name: that of its level."""
+    numbered = looks([str(number) for number in range(len(system.levels))]).values()
+    return {component.name: look for level, look in zip(system.levels, numbered) for component in level}
 
 
 def _heights(frequencies: list[float]) -> list[float]:
@@ -121,11 +127,11 @@ def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str
     axes.set_yticks(*zip(*ticks))
     axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.85), xticks=[], ylabel=f"updates per {unit} (logarithmic)")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.set_title("Who hands knowledge to whom", loc="left", fontsize=11)
 
 
 def _key(axes: Axes, kinds: set[str]) -> None:
-    """Tells the lines that there are; none is told where no knowledge is handed on."""
+    """Title, and the kinds of line that there are."""
     key = [Line2D([], [], color="#444444", linestyle=LINES[kind][0], label=kind) for kind in KINDS if kind in kinds]
+    axes.set_title("Who hands knowledge to whom" if key else "Fastest on top", loc="left", fontsize=11)
     if key:
         axes.legend(handles=key, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False, fontsize=9, handlelength=3.2)

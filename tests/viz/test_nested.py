@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.levels import KINDS, Component, NestedSystem, Transfer
-from nlcore.viz.nested import BOX, LINES, diagram
+from nlcore.viz.nested import BOX, LINES, diagram, updates
 
 SYSTEM = NestedSystem(
     (Component("m", 1), Component("W", 1), Component("memory", 16), Component("slow", Fraction(1, 100)), Component("frozen", 0)),
@@ -47,4 +47,16 @@ def test_only_kinds_that_there_are_are_told():
     alone = diagram(NestedSystem(SYSTEM.components, SYSTEM.needs, SYSTEM.transfers[:1])).axes[0]
     assert [text.get_text() for text in alone.get_legend().get_texts()] == ["parametric"]
     assert diagram(NestedSystem(SYSTEM.components, SYSTEM.needs)).axes[0].get_legend() is None
+    plt.close("all")
+
+
+def test_the_score_has_a_row_for_each_record_in_its_levels_colour():
+    names = ("m", "W")
+    records = [{"level": name, "step": step, "unit": "steps", "period": 1, "fired": True, "writes": 1, "update_norm": 0.1, "weight_norm": 1.0}
+               for name in names for step in (1, 2, 3)]
+    system = NestedSystem(SYSTEM.components[:2], SYSTEM.needs)
+    score, picture = updates(system, records).axes[0], diagram(system).axes[0]
+    assert [tick.get_text() for tick in score.get_yticklabels()] == ["m   every step", "W   every step"]
+    assert [mark.get_color() for mark in score.lines] == [mark.get_color() for mark in picture.lines]
+    assert score.lines[0].get_color() != score.lines[1].get_color() and score.get_xlim() == (0, 3)
     plt.close("all")
