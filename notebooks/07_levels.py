@@ -203,7 +203,7 @@ print(*(f"{', '.join(s)}: off by {off[s]:.0e}" for s in off if kept[s]), sep="\n
 
 # %%
 import matplotlib.pyplot as plt
-from nlcore.viz.theme import Look, looks, tidy
+from nlcore.viz.theme import looks, tidy
 
 late = lambda first, then: lambda s: s.index(first) < s.index(then)
 why = {"none, as Def. 2 sorts": lambda s: kept[s], "average before weights": late("average", "weights"),
@@ -217,7 +217,7 @@ for (name, look), test in zip(looks(tuple(why)).items(), why.values()):
     axes.plot(places, [off[s] for s in here], look.marker, color=look.colour, label=f"{name}: {len(here)}")
 axes.set(yscale="log", ylim=(1e-17, 1e10), xticks=[])
 tidy(axes, "24 orders of computing AdamW and an average, after 20 steps", "", "largest error")
-axes.legend(frameon=False, fontsize=8, loc="center right", title="first mistake in an order", title_fontsize=8)
+axes.legend(frameon=False, fontsize=8, loc="lower right", title="first mistake in an order", title_fontsize=8)
 show(figure, alt="Twenty-four dots. Two lie at 1e-15; all others lie far above, most of them between 0.04 and 0.15, "
      "and four, in which the weights come before the squares but after the momentum, above ten million.")
 
@@ -253,8 +253,8 @@ assert equal(c_, m_) and equal(c_, w_) and faster(m_, w_)
 print("our choice:", [[part.name for part in level] for level in order(trio.values(), [("w", "m")])])
 
 # %% [markdown]
-# The second gap is stranger. Momentum can be kept in two ways: as a mean of gradients from which the step is taken, or
-# as the last step itself, which is how Polyak wrote his heavy ball. The weights run through the same numbers. But in
+# The second gap is stranger. Momentum can be kept in two ways: as a fading sum of gradients that the step is made of,
+# or as the last step itself, which is how Polyak wrote his heavy ball. The weights run through the same numbers. But in
 # the second way the step is known only when the new weights are, so the need points the other way.
 
 # %%
@@ -350,13 +350,13 @@ assert abs(y.item() - 7) < 1e-6 and abs(W_q.grad.item() - 1.5 * keys[1].item()) 
 
 # %%
 slow, fast = (torch.tensor(number, requires_grad=True) for number in (2.0, 3.0))
-for step in (1, 2):
+for turn in (1, 2):
     (((fast * (slow * 1.0) ** 2) - 10) ** 2 / 2).backward()
-    print(f"step {step}: gradient of fast {fast.grad.item():g}, gathered by slow {slow.grad.item():.4g}")
+    print(f"step {turn}: gradient of fast {fast.grad.item():g}, gathered by slow {slow.grad.item():.4g}")
     with torch.no_grad():
         fast -= 0.01 * fast.grad
         fast.grad = None
-        if step % 2 == 0:
+        if turn % 2 == 0:
             slow -= 0.001 * slow.grad
             slow.grad = None
 
@@ -422,14 +422,14 @@ assert abs(start.item() - 2) < 1e-4
 # By hand: one step leaves $1 - \tfrac12 \cdot 1 = \tfrac12$ of the distance in the first context, and
 # $1 - \tfrac12 \cdot 2 = 0$ in the second. The second arrives at 6 from anywhere. It needs no help, and so the start
 # belongs to the first alone: 2, which is not a compromise at all. **A learnt start holds what the fast level cannot
-# find out by itself in its few steps.** That sentence explains much of what a pre-trained model knows, and what it
-# leaves to context.
+# find out by itself in its few steps.** It is a good question to ask of any pre-trained model: what could its context
+# not have told it in time?
 
 # %% [markdown]
 # **5. Weights that are made, or a context that is made.** A slow matrix $G$ may generate the fast block's weight from a
-# code $z$ of the context: $\Theta^{(1)} = G z$. With $G = 3$, $z = 2$ the weight is 6, and for $x = \tfrac12$ the
-# answer is
-# 3. If 5 is right, the gradient of $G$ is $(3 - 5) \cdot x \cdot z = -2$. Such a network is called a hypernetwork.
+# code $z$ of the context: $\Theta^{(1)} = G z$. With $G = 3$ and $z = 2$ the weight is 6, and for $x = \tfrac12$ the
+# answer is $3$. If 5 is right, the gradient of $G$ is $(3 - 5) \cdot x \cdot z = -2$. Such a network is called a
+# hypernetwork.
 
 # %% [markdown]
 # Or one block makes what the other learns *from*. An optimizer's context is gradients, and it is the model that makes
@@ -537,10 +537,11 @@ def ask(differ, seed, count=2000, d=8, pairs=4):
 
 def told(k, v, q, eta, asks_first):
     """What the writes answer, and what they leave of the question for the start to answer: (count, d) each."""
-    M, left = (torch.zeros(len(q), q.shape[1], q.shape[1], dtype=q.dtype) for _ in range(2))
-    left = left + torch.eye(q.shape[1], dtype=q.dtype)
-    for key, value in zip(k.transpose(0, 1)[..., None], v.transpose(0, 1)[..., None]):
-        M, left = (state + eta * (new - asks_first * state @ key) @ key.mT for state, new in ((M, value), (left, 0)))
+    left = torch.eye(q.shape[1], dtype=q.dtype).expand(len(q), -1, -1)
+    M = torch.zeros_like(left)
+    for key, value in zip(k.transpose(0, 1)[..., None], v.transpose(0, 1)[..., None]):  # columns
+        M = M + eta * (value - asks_first * M @ key) @ key.mT
+        left = left - eta * asks_first * left @ key @ key.mT
     return (M @ q[..., None])[..., 0], (left @ q[..., None])[..., 0]
 
 
@@ -557,7 +558,7 @@ for differ, (name, asks_first) in itertools.product((0.0, 1.0), RULES.items()):
         answer, left = told(*new[:3], eta, asks_first)
         for whose, start in {"its own start": best, "the MLP as start": mlp}.items():
             error = (answer + left @ start - new[3]).square().sum(-1).mean().item()
-            errors.setdefault((differ, name, whose), []).append(error)
+            errors.setdefault((differ, name, whose), []).append(round(error, 6))
 for (differ, name, whose), row in errors.items():
     low = min(row)
     print(f"s {differ:g}, {name:5}, {whose:16}: eta 0 {row[0]:.3f}, best {low:.3f} at eta {ETAS[row.index(low)]:.2f}")
@@ -674,8 +675,9 @@ show(figure, alt="Left, operations in the backward graph against the horizon: fl
 # %% [markdown]
 # *It grows where knowledge has to pass the writes.* A learnt start lies before all writes, and a made context enters
 # through them, so the graph is six operations a write longer. Attention has no writes; it keeps its whole context, so
-# its bytes grow and its operations do not. A state that is read as it is costs nothing at all, and for that price the
-# slow level learns nothing about *how* the fast one writes.
+# its bytes grow and its operations do not. In one flow the error of each token goes back at once, and its graph is gone
+# before the next token comes: the horizon only says how many gradients are added up. A state that is read as it is
+# costs nothing at all, and for that price the slow level learns nothing about *how* the fast one writes.
 
 # %% [markdown]
 # Can one cut the graph short? For a start the cheap way out is to pretend that the writes are not there, and to give it
@@ -743,17 +745,17 @@ seen
 
 # %%
 moments = sum(loop.bytes for loop in seen.loops if loop.name.startswith("exp_avg"))
-weights = next(loop.bytes for loop in seen.loops if loop.name == "weights")
-print(f"weights {weights:,} bytes; the moments that learn beside them {moments:,}")
+weight_bytes = next(loop.bytes for loop in seen.loops if loop.name == "weights")
+print(f"weights {weight_bytes:,} bytes; the moments that learn beside them {moments:,}")
 used = xray(lambda: transformer(tokens), transformer, [])
 print("only used:", {loop.name: loop.period for loop in used.loops})
-assert moments == 2 * weights and {loop.frequency for loop in used.loops} == {0, float("inf")}
+assert moments == 2 * weight_bytes and {loop.frequency for loop in used.loops} == {0, float("inf")}
 
 # %% [markdown]
-# Section 6 draws its conclusions from this view, and the numbers above are two of them. *Models have more parameters
-# than we knew*: of what learns in that training run, two thirds are not weights. And *pre-training is in-context
-# learning*, with the whole corpus as its context: its level differs from the others in nothing but its frequency. So
-# there is no border between training and use, either. There are levels, and some of them have been switched off.
+# Section 6 of the paper draws its conclusions from this view. *Models have more parameters than we knew*: of what
+# learns step by step in that training run, two thirds are not weights. *Pre-training is in-context learning*, with the
+# whole corpus as its context: what sets its level apart from the others is how often it changes, and from what. And so
+# there is no border between training and use. There are levels, and some of them have been switched off.
 
 # %% [markdown]
 # ### Your own model
