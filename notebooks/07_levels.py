@@ -5,7 +5,7 @@
 # hands its knowledge to another, and what each costs; turn an MLP into a memory by one number; and read the X-ray of a
 # model, your own among them.
 #
-# **You need** chapters 00 and 03, and of 06 its first three sections. **Time:** 55 minutes, exercises apart; all cells
+# **You need** chapters 00 and 03, and of 06 its first three sections. **Time:** 50 minutes, exercises apart; all cells
 # together take about half a minute on a laptop.
 
 # %% [markdown]
