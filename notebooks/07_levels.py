@@ -852,7 +852,7 @@ bench
 # Now the controls that belong to it. Move the retention to 1, and the fast one alone has 0.87, more than the nest:
 # eight names fit into eight dimensions, so nothing has to be forgotten, and nobody need remember it. And let the facts
 # change: what the slow one hands down is then yesterday's news, and the nest has 0.33 where the fast one alone has
-# 0.40. **A slower level pays where the faster one has to forget, and the world does not.**
+# 0.40. **A slower level pays where the faster one has to forget, while the world stays as it is.**
 
 # %% [markdown]
 # What stands on the bench can be shared: `snippet` writes the Python that rebuilds it, wherever its controls stand. In
@@ -868,21 +868,22 @@ three = Nest((
 ))
 for name in STREAMS:
     forgets, keeps = (Nest((Block("fast", alpha=alpha),)).run(*stream(name)).recall.mean() for alpha in (0.8, 1.0))
-    print(f"{name}: {three.run(*stream(name)).recall.mean():.2f}; alone, keeping 0.8: {forgets:.2f}, keeping all: {keeps:.2f}")
+    nested = three.run(*stream(name)).recall.mean()
+    print(f"{name}: {nested:.2f}; fast alone, keeping 0.8: {forgets:.2f}, keeping all: {keeps:.2f}")
 show(diagram(three.system, unit="token"), alt="Three boxes, one above the other: fast, at one update per token; "
      "middle, at one in 12; slow, at one in 48. A line of generation leads from slow to middle, and one from middle "
      "to fast.")
 
 # %% [markdown]
 # *Three levels, a chain of corrections.* On all three streams it is better than its own fast level alone, and on none
-# is it better than one memory that keeps everything. A reader who finds a nest that is, on a stream of their own, has
-# found what the paper is looking for.
+# is it better than one memory that keeps everything. Such a memory is the control that any claim for more levels needs
+# beside it, here as in chapter 08.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# Everywhere, for once. This is the level score of the run that was just X-rayed: eight steps, its rows from fastest to
-# slowest.
+# Everywhere, for once. This is the level score of the Hope that was X-rayed above: eight steps, its rows from fastest
+# to slowest.
 
 # %%
 from nlcore.viz.nested import updates
