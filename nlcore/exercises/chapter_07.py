@@ -10,6 +10,7 @@ from nlcore.exercises.checking import RIGHT, compare, never_raises
 from nlcore.levels import NestedSystem
 
 Needs = Iterable[tuple[str, str]]
+Test = Callable[[str, str], bool]
 Program = Callable[[float, float, float, float, float], tuple[float, float]]
 
 _FREQUENCY = {"a": 2, "b": 2, "c": 2, "d": 1, "e": 2, "f": 1}
@@ -17,51 +18,50 @@ _NEEDS = (("b", "a"), ("c", "b"), ("a", "d"), ("f", "c"))
 """c needs a through b, and f needs d through parts that are faster; e has to do with nobody."""
 
 
-def _reached(b: str, needs: Needs, by: Callable[[str], bool] = lambda name: True) -> set[str]:
-    """All that b needs, itself included, through others that `by` admits."""
+def _needed(b: str, at: int | None = None) -> set[str]:
+    """All that b needs, itself included; only through parts of the frequency `at`, if one is given."""
     found, before = {b}, set()
     while found != before:
         before = set(found)
-        found |= {needed for part, needed in needs if part in before and (part == b or by(part))}
+        found |= {needed for part, needed in _NEEDS if part in before and at in (None, _FREQUENCY[part])}
     return found
 
 
 @never_raises
 def check_faster(is_faster: Callable[[str, str, Mapping[str, int], Needs], bool]) -> str:
     """Checks `is_faster(a, b, frequency, needs)`: Def. 2's order of two parts."""
-    pairs = [(a, b) for a in _FREQUENCY for b in _FREQUENCY]
-    found = [is_faster(a, b, dict(_FREQUENCY), list(_NEEDS)) for a, b in pairs]
+    f, pairs = _FREQUENCY, [(a, b) for a in _FREQUENCY for b in _FREQUENCY]
+    found = [is_faster(a, b, dict(f), list(_NEEDS)) for a, b in pairs]
     if any(one is None for one in found):
         return "It returns nothing yet."
 
-    def table(rule: Callable[[str, str], bool]) -> Tensor:
-        return torch.tensor([float(rule(a, b)) for a, b in pairs])
+    def more(a: str, b: str) -> bool:
+        return f[a] > f[b]
 
-    def by(reached: Callable[[str], set[str]], same: bool = True) -> Tensor:
-        """More updates, or as many and needed; or needed whatever the frequency."""
-        f = _FREQUENCY
-        return table(lambda a, b: f[a] > f[b] or (f[a] == f[b] or not same) and a != b and a in reached(b))
+    def needs(a: str, b: str) -> bool:
+        return a != b and a in _needed(b)
 
-    direct = {part: {n for b, n in _NEEDS if b == part} for part in _FREQUENCY}
-    right = by(lambda b: _reached(b, _NEEDS))
+    def table(at_equal: Test, faster: Test = more) -> Tensor:
+        """What is answered for all pairs, if one of these decides where both are updated equally often."""
+        return torch.tensor([float(faster(a, b) or f[a] == f[b] and at_equal(a, b)) for a, b in pairs])
+
     mistakes = {
         "Frequency alone: where two parts are updated equally often, who is needed at that instant is the faster.":
-            table(lambda a, b: _FREQUENCY[a] > _FREQUENCY[b]),
+            table(lambda a, b: False),
         "The frequencies are compared the wrong way round: more updates are faster.":
-            table(lambda a, b: _FREQUENCY[a] < _FREQUENCY[b] or (_FREQUENCY[a] == _FREQUENCY[b] and a != b and a in _reached(b, _NEEDS))),
-        "The need points the other way: if b needs a, then a is the faster.":
-            table(lambda a, b: _FREQUENCY[a] > _FREQUENCY[b] or (_FREQUENCY[a] == _FREQUENCY[b] and a != b and b in _reached(a, _NEEDS))),
-        "It looks at direct needs only: c needs b, which needs a, so c needs a too.": by(lambda b: direct[b]),
+            table(needs, lambda a, b: f[a] < f[b]),
+        "The need points the other way: if b needs a, then a is the faster.": table(lambda a, b: needs(b, a)),
+        "It looks at direct needs only: c needs b, which needs a, so c needs a too.":
+            table(lambda a, b: (b, a) in _NEEDS),
         "A need may lead through parts of another frequency: f needs d through c, b and a.":
-            by(lambda b: _reached(b, _NEEDS, lambda part: _FREQUENCY[part] == _FREQUENCY[b])),
+            table(lambda a, b: a != b and a in _needed(b, at=f[b])),
         "A need counts only where both are updated equally often: d is slower than a, though a needs it.":
-            by(lambda b: _reached(b, _NEEDS), same=False),
-        "A part is said to be faster than itself.":
-            table(lambda a, b: _FREQUENCY[a] > _FREQUENCY[b] or (_FREQUENCY[a] == _FREQUENCY[b] and a in _reached(b, _NEEDS))),
+            table(needs, lambda a, b: more(a, b) or needs(a, b)),
+        "A part is said to be faster than itself.": table(lambda a, b: a in _needed(b)),
         "Parts of equal frequency that do not need each other are said to be faster than each other.":
-            table(lambda a, b: _FREQUENCY[a] >= _FREQUENCY[b]),
+            table(lambda a, b: True),
     }  # fmt: skip
-    return compare(torch.tensor([float(one) for one in found]), right, mistakes)
+    return compare(torch.tensor([float(one) for one in found]), table(needs), mistakes)
 
 
 def _neither(w: float, m: float, g: float, nudge_w: float, nudge_m: float) -> tuple[float, float]:
@@ -121,9 +121,9 @@ def check_lookahead(build: Callable[[], NestedSystem]) -> str:
         return "The need points the other way: a need (b, a) says that b needs a."
     handed = {(t.source, t.target): t.kind for t in system.transfers}
     if handed.get(("slow", "fast")) != "initialisation":
-        return "Nothing, or not the right thing, leads from slow to fast: the fast weights begin again from the slow ones."
+        return "What leads from slow to fast is missing or another: the fast weights begin again from the slow ones."
     if handed.get(("fast", "slow")) not in ("parametric", "generation"):
-        return "The slow weights move towards the fast ones as they are, without any gradient: say so with a transfer from fast to slow."
+        return "The slow weights move towards the fast ones as they are: say so with a transfer from fast to slow."
     return RIGHT
 
 
@@ -140,12 +140,16 @@ def check_start(best_start: Callable[[Tensor, Tensor, float, int], Tensor]) -> s
         return torch.stack([(weight(eta, steps) * c).sum() / weight(eta, steps).sum() for eta, steps in settings])
 
     mistakes = {
-        "This is the plain mean of the goals: contexts that pull weakly and strongly count alike.": table(lambda e, n: torch.ones(3)),
+        "This is the plain mean of the goals: contexts that pull weakly and strongly count alike.":
+            table(lambda e, n: torch.ones(3)),
         "This is the best number without any step: the contexts adapt before they are judged.": table(lambda e, n: a),
-        "The loss is a square: what a step leaves of the distance counts twice.": table(lambda e, n: a * (1 - e * a) ** n),
+        "The loss is a square: what a step leaves of the distance counts twice.":
+            table(lambda e, n: a * (1 - e * a) ** n),
         "This is one step's: each further step leaves the same share again.": table(lambda e, n: a * (1 - e * a) ** 2),
-        "The strength is missing: a context's loss is a_i times half the squared distance.": table(lambda e, n: (1 - e * a) ** (2 * n)),
-        "A step leaves 1 - eta a of the distance: here it is taken as eta a.": table(lambda e, n: a * (e * a) ** (2 * n)),
+        "The strength is missing: a context's loss is a_i times half the squared distance.":
+            table(lambda e, n: (1 - e * a) ** (2 * n)),
+        "A step leaves 1 - eta a of the distance: here it is taken as eta a.":
+            table(lambda e, n: a * (e * a) ** (2 * n)),
     }  # fmt: skip
     found = torch.stack([torch.as_tensor(one, dtype=torch.float64) for one in answers])
     return compare(found, table(lambda e, n: a * (1 - e * a) ** (2 * n)), mistakes)

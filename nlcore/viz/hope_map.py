@@ -30,13 +30,15 @@ _TRAINED = {"weights": Fraction(1), "cms-3": Fraction(1), "cms-2": Fraction(1, 4
 
 def _hope() -> NestedSystem:
     """In the words of the X-ray, whose `exp_avg` is a momentum here, and `exp_avg_sq` squares."""
-    components = [Component(name, rate, "L2 to its own value (eq. 86)", "DGD (eq. 88)", "tokens") for name, rate in _IN_CONTEXT.items()]
+    itself = "L2 to its own value (eq. 86)", "DGD (eq. 88)", "tokens"
+    components = [Component(name, rate, *itself) for name, rate in _IN_CONTEXT.items()]
     needs, transfers = [], [Transfer("projections", "memory", "generation")]
     for name in _IN_CONTEXT:
         transfers += [Transfer("weights", name, "initialisation"), Transfer(name, "weights", "parametric")]
     for name, rate in _TRAINED.items():
         moments = [f"momentum of {name}", f"squares of {name}"]
-        components += [Component(moment, rate, "L2 to the gradients", "running mean", "gradients") for moment in moments]
+        gathers = "L2 to the gradients", "running mean", "gradients"
+        components += [Component(moment, rate, *gathers) for moment in moments]
         components.append(Component(name, rate, "the loss", "Adam", "batches"))
         needs += [(name, moment) for moment in moments]
         transfers += [Transfer(*ends, "generation") for moment in moments for ends in ((name, moment), (moment, name))]
@@ -66,18 +68,20 @@ class HopeMap:
 
     def __post_init__(self) -> None:
         if not isinstance(self.built, int) or not 0 <= self.built <= 13:
-            raise ValueError(f"{self.built!r} is no chapter: give the number of the last one that is done, from 0 to 13")
+            raise ValueError(f"{self.built!r} is no chapter: give the number of the last one that is done, 0 to 13")
 
     def filled(self) -> dict[str, float]:
         """Component -> the share of the chapters that build it which are done."""
-        return {c.name: sum(n <= self.built for n in by) / len(by) for c in HOPE.components for by in [builders(c.name)]}
+        by = {component.name: builders(component.name) for component in HOPE.components}
+        return {name: sum(n <= self.built for n in chapters) / len(chapters) for name, chapters in by.items()}
 
     def picture(self) -> Figure:
         """Each box filled as far as it is built, under its name the chapters that do; lines from chapter 07 on."""
         said = tuple(replace(c, context=f"{c.context} · {_numbers(builders(c.name))}") for c in HOPE.components)
         lines = HOPE.transfers if self.built >= TRANSFERS else ()
         figure = diagram(NestedSystem(said, HOPE.needs, lines), filled=self.filled())
-        figure.axes[0].set_title(f"Hope, as far as chapter {self.built:02d} has come; numbers are the chapters that build a part", loc="left", fontsize=11)
+        title = f"Hope, as far as chapter {self.built:02d} has come; numbers are the chapters that build a part"
+        figure.axes[0].set_title(title, loc="left", fontsize=11)
         return figure
 
     def alt(self) -> str:
@@ -92,7 +96,8 @@ class HopeMap:
     def links(self, folder: Path) -> str:
         """In Markdown, what each chapter has built; a link where its notebook lies in `folder`."""
         found = {n: next(folder.glob(f"{n:02d}_*.ipynb"), None) for n in CHAPTERS if n <= self.built}
-        return " · ".join(f"[{n:02d}]({at.name}) {CHAPTERS[n]}" if at else f"{n:02d} {CHAPTERS[n]}" for n, at in found.items())
+        told = (f"[{n:02d}]({at.name}) {CHAPTERS[n]}" if at else f"{n:02d} {CHAPTERS[n]}" for n, at in found.items())
+        return " · ".join(told)
 
     def show(self) -> None:
         """Shows it; a script, which has no display, shows nothing."""

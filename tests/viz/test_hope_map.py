@@ -36,7 +36,8 @@ def test_it_is_the_xray_of_a_real_hope_but_for_what_goes_on_inside_a_layer():
     seen = [{named(loop.name) for loop in level} for level in found.levels]
     assert seen == [{c.name for c in level} for level in HOPE.levels]
     handed = {Transfer(named(t.source), named(t.target), t.kind) for t in found.transfers}
-    assert set(HOPE.transfers) - handed == {Transfer("projections", "memory", "generation")} and handed <= set(HOPE.transfers)
+    assert set(HOPE.transfers) - handed == {Transfer("projections", "memory", "generation")}
+    assert handed <= set(HOPE.transfers)
 
 
 def test_its_frequencies_are_those_of_size_laptop():
@@ -49,7 +50,8 @@ def test_its_frequencies_are_those_of_size_laptop():
 def test_every_chapter_adds_something_and_at_ten_all_is_there():
     seen = [(hope_map(n).filled(), n >= TRANSFERS) for n in range(10)]
     assert all(before != after for before, after in zip(seen, seen[1:]))
-    assert set(seen[0][0].values()) == {0} and set(seen[9][0].values()) == {1} and seen[9] == (hope_map(13).filled(), True)
+    assert set(seen[0][0].values()) == {0} and set(seen[9][0].values()) == {1}
+    assert seen[9] == (hope_map(13).filled(), True)
     assert {n for c in HOPE.components for n in builders(c.name)} | {TRANSFERS, 10} == set(CHAPTERS)
 
 
@@ -59,7 +61,8 @@ def test_a_picture_is_filled_as_far_as_it_says():
     bars = [bar for bar in figure.axes[0].patches if bar.get_alpha() == 0.25]
     shares = sorted(round(bar.get_width() / boxes[bar.get_xy()].get_width(), 6) for bar in bars)
     assert shares == sorted(round(share, 6) for share in hope_map(3).filled().values())
-    assert figure.axes[0].get_legend() is None and not any(hasattr(text, "arrow_patch") for text in figure.axes[0].texts)
+    assert figure.axes[0].get_legend() is None
+    assert not any(hasattr(text, "arrow_patch") for text in figure.axes[0].texts)
     plt.close(figure)
     assert "built: momentum of weights, weights; begun: memory" in hope_map(3).alt() and "no lines" in hope_map(3).alt()
     assert "lines between them are drawn" in hope_map(7).alt()
@@ -67,7 +70,8 @@ def test_a_picture_is_filled_as_far_as_it_says():
 
 def test_it_links_to_notebooks_that_are_there(tmp_path, root):
     assert hope_map(2).links(tmp_path) == "01 a memory · 02 the weights"
-    assert hope_map(2).links(root / "notebooks") == "[01](01_associative_memory.ipynb) a memory · [02](02_backpropagation.ipynb) the weights"
+    linked = "[01](01_associative_memory.ipynb) a memory · [02](02_backpropagation.ipynb) the weights"
+    assert hope_map(2).links(root / "notebooks") == linked
     assert hope_map(0).links(tmp_path) == ""
 
 

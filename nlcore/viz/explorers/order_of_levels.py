@@ -46,7 +46,8 @@ def compute(memory: int, momentum: int, weights: int, average: int, needs: str) 
     """
     periods = dict(zip(NAMES, (memory, momentum, weights, average)))
     if needs not in NEEDS or min(periods.values()) < 0:
-        raise ValueError(f"{needs!r}, periods {list(periods.values())}: take one of {', '.join(NEEDS)}, and periods of 0 or more")
+        given = f"{needs!r}, periods {list(periods.values())}"
+        raise ValueError(f"{given}: take one of {', '.join(NEEDS)}, and periods of 0 or more")
     components = [Component(name, Fraction(1, period) if period else 0) for name, period in periods.items()]
     alone = _numbered(order(components))
     try:
@@ -71,14 +72,16 @@ def chart(found: Sorted) -> Chart:
         updates.append(Line(name, when, np.full(TOKENS, -float(rows.index(name))), LOOKS[name], style="points"))
         level = np.array([found.levels.get(name, np.nan)], dtype=float)
         points.append(Line(name, columns[at : at + 1], level, LOOKS[name], style="points", size=11.0))
-    alone = Line("", columns, np.array([found.alone[name] for name in NAMES], dtype=float), REFERENCE, style="points", size=17.0)
+    crosses = np.array([found.alone[name] for name in NAMES], dtype=float)
+    alone = Line("", columns, crosses, REFERENCE, style="points", size=17.0)
     many, few = (len(set(levels.values())) for levels in (found.levels, found.alone))
     return (
         Plot(f"Updates while {TOKENS} tokens are read", "tokens read", "", tuple(updates), x_range=(0, TOKENS + 2),
              y_range=(0.5 - len(NAMES), 0.5), y_ticks={-float(at): name for at, name in enumerate(rows)}),
-        Plot(f"Levels: {many or 'none'} (crosses, by frequency alone: {few})", "", "level (1: slowest)", (alone, *points),
-             x_range=(-0.5, len(NAMES) - 0.5), y_range=(0.5, len(NAMES) + 0.5), x_ticks=dict(enumerate(NAMES)),
-             y_ticks={float(n): str(n) for n in range(1, len(NAMES) + 1)}, note=found.trouble),
+        Plot(f"Levels: {many or 'none'} (crosses, by frequency alone: {few})", "", "level (1: slowest)",
+             (alone, *points), x_range=(-0.5, len(NAMES) - 0.5), y_range=(0.5, len(NAMES) + 0.5),
+             x_ticks=dict(enumerate(NAMES)), y_ticks={float(n): str(n) for n in range(1, len(NAMES) + 1)},
+             note=found.trouble),
     )  # fmt: skip
 
 
@@ -91,10 +94,10 @@ def order_of_levels() -> Explorer[Sorted]:
         {name: stops(name.capitalize(), first[name], periods) for name in NAMES}
         | {"needs": choice("At one instant", "nobody needs anybody", list(NEEDS))},
         chart,
-        alt="Left, a row of marks for each part over 64 tokens: the memory is updated at every token; momentum, weights and "
-        "average at every sixteenth. Right, their levels: the memory stands on level 2, the other three together on level 1, "
-        "by Def. 2 and by frequency alone.",
-        try_this="Let the weights need the momentum: which part moves? Then let the momentum wait for 64 tokens, and see whether "
-        "the need still counts. What becomes of the order when everybody needs somebody?",
+        alt="Left, a row of marks for each part over 64 tokens: the memory is updated at every token; momentum, "
+        "weights and average at every sixteenth. Right, their levels: the memory stands on level 2, the other three together "
+        "on level 1, by Def. 2 and by frequency alone.",
+        try_this="Let the weights need the momentum: which part moves? Then let the momentum wait for 64 tokens, and "
+        "see whether the need still counts. What becomes of the order when everybody needs somebody?",
         name="order_of_levels",
     )

@@ -1,4 +1,4 @@
-"""The workbench: a nested system composed of memories, fed a stream, watched by its level score, shared as a snippet."""
+"""The workbench: a nested system made of memories, fed a stream, watched by its level score, shared as a snippet."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +13,9 @@ from nlcore.viz.controls import choice, slider, stops
 from nlcore.viz.theme import REFERENCE, Look
 
 Gets = Literal["nothing", "answer", "context", "start"]
-GETS: dict[Gets, Kind | None] = {"nothing": None, "answer": "parametric", "context": "generation", "start": "initialisation"}
+GETS: dict[Gets, Kind | None] = {
+    "nothing": None, "answer": "parametric", "context": "generation", "start": "initialisation",
+}  # fmt: skip
 """What a block gets of the next slower one -> the way of section 3.3 that it is."""
 WORDS: dict[str, Gets] = {
     "nothing: it is alone": "nothing",
@@ -41,7 +43,7 @@ class Block:
     rule: str = "delta"
     """One of `RULES`, which is to say an objective and how to descend on it."""
     period: int = 1
-    """Tokens between two updates; at each it writes, one after the other, the tokens that have waited. `NEVER`: none."""
+    """Tokens between two updates; at each it writes in turn the tokens that have waited. `NEVER`: none."""
     alpha: float = 1.0
     """How much an update keeps of what was there."""
     gets: Gets = "nothing"
@@ -49,9 +51,11 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES or self.gets not in GETS:
-            raise ValueError(f"{self.name} has the rule {self.rule!r} and gets {self.gets!r}: take one of {', '.join(RULES)}, and of {', '.join(GETS)}")
+            known = f"take one of {', '.join(RULES)}, and of {', '.join(GETS)}"
+            raise ValueError(f"{self.name} has the rule {self.rule!r} and gets {self.gets!r}: {known}")
         if not isinstance(self.period, int) or self.period < 0 or not 0 <= self.alpha <= 1:
-            raise ValueError(f"{self.name} has the period {self.period!r} and alpha {self.alpha!r}: give a whole number of tokens, and 0 to 1")
+            given = f"{self.name} has the period {self.period!r} and alpha {self.alpha!r}"
+            raise ValueError(f"{given}: give a whole number of tokens, and 0 to 1")
 
     def due(self, t: int) -> bool:
         """Whether it is updated at token `t`, counted from 1."""
@@ -72,8 +76,9 @@ class Run:
 class Nest:
     """Memories, fastest first, each of which may get something of the next slower one.
 
-    A learnt start, here, is one that is handed over: each time the slower block is updated, the faster begins again from its
-    state. Raises ValueError for blocks that are not fastest first, or a slowest one that gets something.
+    A start, here, is handed over: each time the slower block is updated, the faster begins again from its state.
+
+    Raises ValueError for blocks that are not fastest first, or a slowest one that gets something.
     """
 
     blocks: tuple[Block, ...]
@@ -81,16 +86,20 @@ class Nest:
     def __post_init__(self) -> None:
         periods = [block.period or np.inf for block in self.blocks]
         if not periods or periods != sorted(periods):
-            raise ValueError(f"the periods are {[block.period for block in self.blocks]}: give at least one block, the fastest first")
+            given = [block.period for block in self.blocks]
+            raise ValueError(f"the periods are {given}: give at least one block, the fastest first")
         if self.blocks[-1].gets != "nothing":
-            raise ValueError(f"{self.blocks[-1].name} is the slowest, and there is nobody to get its {self.blocks[-1].gets} of")
+            last = self.blocks[-1]
+            raise ValueError(f"{last.name} is the slowest, and there is nobody to get its {last.gets} of")
 
     @property
     def system(self) -> NestedSystem:
         """As data, frequencies in updates per token."""
-        parts = tuple(Component(b.name, Fraction(1, b.period) if b.period else 0, rule=b.rule, context="tokens") for b in self.blocks)
+        rates = [Fraction(1, block.period) if block.period else 0 for block in self.blocks]
+        parts = (Component(b.name, rate, rule=b.rule, context="tokens") for b, rate in zip(self.blocks, rates))
         pairs = zip(self.blocks[1:], self.blocks)
-        return NestedSystem(parts, (), tuple(Transfer(slow.name, fast.name, kind) for slow, fast in pairs if (kind := GETS[fast.gets])))
+        handed = (Transfer(slow.name, fast.name, kind) for slow, fast in pairs if (kind := GETS[fast.gets]))
+        return NestedSystem(tuple(parts), (), tuple(handed))
 
     def run(self, keys: np.ndarray, values: np.ndarray) -> Run:
         """Reads a stream, (draws, T, d) each: answers each token's key, then writes. All begins at zero."""
@@ -102,7 +111,8 @@ class Nest:
             due = [block.due(t + 1) for block in self.blocks]
             for i, block in enumerate(self.blocks):  # the fastest first
                 if due[i]:
-                    memories[i] = self._update(i, memories, keys[:, t + 1 - block.period : t + 1], values[:, t + 1 - block.period : t + 1])
+                    waited = slice(t + 1 - block.period, t + 1)
+                    memories[i] = self._update(i, memories, keys[:, waited], values[:, waited])
             for i in reversed(range(len(self.blocks) - 1)):
                 if self.blocks[i].gets == "start" and due[i + 1]:
                     memories[i] = memories[i + 1]
@@ -132,8 +142,8 @@ class Nest:
 def stream(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Keys and values, (DRAWS, TOKENS, WIDTH) each, of statements who is where: random vectors of length one.
 
-    Two towns in turn: half of the names, then the other half, `TURN` tokens each. Facts that change: every `TURN` tokens
-    all move. Raises ValueError for a stream that there is not.
+    Two towns in turn: half of the names, then the other half, `TURN` tokens each. Facts that change: all move every
+    `TURN` tokens. Raises ValueError for a stream that there is not.
     """
     if name not in STREAMS:
         raise ValueError(f"there is no stream {name!r}: take one of {', '.join(STREAMS)}")
@@ -141,7 +151,8 @@ def stream(name: str) -> tuple[np.ndarray, np.ndarray]:
     who = draw.integers(0, NAMES // 2 if name == STREAMS[0] else NAMES, (DRAWS, TOKENS))
     if name == STREAMS[0]:
         who = who + NAMES // 2 * (turn % 2)
-    keys, values = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in draw.standard_normal((2, DRAWS, TOKENS // TURN, NAMES, WIDTH)))
+    drawn = draw.standard_normal((2, DRAWS, TOKENS // TURN, NAMES, WIDTH))
+    keys, values = drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
     row, moved = np.arange(DRAWS)[:, None], turn if name == STREAMS[2] else 0 * turn
     return keys[row, 0, who], values[row, moved, who]
 
@@ -167,8 +178,13 @@ class Found:
     alone: Run
 
 
-def compute(stream_of: str, fast_rule: str, fast_period: int, alpha: float, slow_rule: str, slow_period: int, gets: str) -> Found:
-    """Composes two blocks, and lets them read. Raises ValueError where `Block`, `Nest` and `stream` do, or for other words."""
+def compute(
+    stream_of: str, fast_rule: str, fast_period: int, alpha: float, slow_rule: str, slow_period: int, gets: str
+) -> Found:
+    """Composes two blocks, and lets them read.
+
+    Raises ValueError where `Block`, `Nest` and `stream` do, and for what is none of `WORDS`.
+    """
     if gets not in WORDS:
         raise ValueError(f"the fast one gets {gets!r}: take one of {', '.join(WORDS)}")
     fast = Block("fast", fast_rule, fast_period, alpha, WORDS[gets])
@@ -198,14 +214,18 @@ def chart(found: Found) -> Chart:
     tokens, window = np.arange(1, TOKENS + 1), np.ones(RECENT) / RECENT
     curves = [np.convolve(run.recall, window, "valid") for run in (found.run, found.alone)]
     means = [run.recall.mean() for run in (found.run, found.alone)]
+    title = f"Recall {means[0]:.2f} on average; the fast one alone {means[1]:.2f}".replace("-", "−")
+    places = {"x": tokens.astype(float), "y": np.array([1.0, 0.0])}
+    score = Heat(found.run.change, "update ÷ norm", **places, range=(0, 1))
+    lines = (
+        Line("fast alone", tokens[RECENT - 1 :], curves[1], REFERENCE),
+        Line("the nest", tokens[RECENT - 1 :], curves[0], Look("#000000", "solid", "o"), strong=True),
+    )
     return (
-        Plot("Level score: bright where an update was large", "tokens read", "", x_range=(0.5, TOKENS + 0.5),
-             heat=Heat(found.run.change, "update ÷ norm", x=tokens.astype(float), y=np.array([1.0, 0.0]), range=(0, 1)),
-             y_ticks={1.0: "fast", 0.0: "slow"}),
-        Plot(f"Recall {means[0]:.2f} on average; the fast one alone {means[1]:.2f}".replace("-", "−"), "tokens read", f"cosine, mean of {RECENT} tokens",
-             (Line("fast alone", tokens[RECENT - 1 :], curves[1], REFERENCE),
-              Line("the nest", tokens[RECENT - 1 :], curves[0], Look("#000000", "solid", "o"), strong=True)),
-             x_range=(0, TOKENS + 1), y_range=(-0.3, 1.05), references={0.0: "0: knows nothing"}),
+        Plot("Level score: bright where an update was large", "tokens read", "", heat=score,
+             x_range=(0.5, TOKENS + 0.5), y_ticks={1.0: "fast", 0.0: "slow"}),
+        Plot(title, "tokens read", f"cosine, mean of {RECENT} tokens", lines, x_range=(0, TOKENS + 1),
+             y_range=(-0.3, 1.05), references={0.0: "0: knows nothing"}),
     )  # fmt: skip
 
 
@@ -224,10 +244,10 @@ def workbench() -> Explorer[Found]:
             "gets": choice("The fast one gets", "its context: what the slow one gets wrong", list(WORDS)),
         },
         chart,
-        alt="Left, a level score of two rows: the fast block changes at every token, the slow one at every 24th. Right, recall of "
-        "each statement before it is written: alone, the fast block falls at each change of town and climbs again; with what the "
-        "slow block knows it falls less and less.",
-        try_this="Which of the four ways serves two towns best? Then let the facts change: who is a hindrance now, and what helps "
-        "against it? Find a nest that beats the fast one alone on all three streams.",
+        alt="Left, a level score of two rows: the fast block changes at every token, the slow one at every 24th. "
+        "Right, recall of each statement before it is written: alone, the fast block falls at each change of town and climbs "
+        "again; with what the slow block knows it falls less and less.",
+        try_this="Which of the four ways serves two towns best? Then let the facts change: who is a hindrance now, and "
+        "what helps against it? Last, keep everything, α = 1: is the slow one still of use?",
         name="workbench",
     )

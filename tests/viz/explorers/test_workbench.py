@@ -1,4 +1,4 @@
-"""The workbench: rules against the course's memories, nests against a plain loop over them, and snippets that rebuild."""
+"""The workbench: rules against the course's memories, nests against a loop over them, snippets that rebuild."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ ONE = torch.ones((), dtype=torch.float64)
 
 def by_memories(blocks, k, v):
     """Recall of each token before it is written: two blocks, one draw, written with `AssociativeMemory`."""
-    kinds = [AssociativeMemory(Linear(WIDTH, WIDTH), OBJECTIVES[block.rule], GradientDescent(), Decay()) for block in blocks]
-    fast, slow = states = [kind.start((), (torch.zeros(WIDTH, WIDTH, dtype=torch.float64),)) for kind in kinds]
+    kinds = [AssociativeMemory(Linear(WIDTH, WIDTH), OBJECTIVES[b.rule], GradientDescent(), Decay()) for b in blocks]
+    states = [kind.start((), (torch.zeros(WIDTH, WIDTH, dtype=torch.float64),)) for kind in kinds]
     gets, recall = blocks[0].gets, []
 
     def reads(i, q):
@@ -25,7 +25,8 @@ def by_memories(blocks, k, v):
 
     for t, (key, value) in enumerate(zip(k, v)):
         shares = {"nothing": (1, 0), "start": (1, 0), "answer": (0.5, 0.5), "context": (1, 1)}[gets]
-        recall.append(F.cosine_similarity(shares[0] * reads(0, key) + shares[1] * reads(1, key), value, dim=0, eps=1e-12).item())
+        answer = shares[0] * reads(0, key) + shares[1] * reads(1, key)
+        recall.append(F.cosine_similarity(answer, value, dim=0, eps=1e-12).item())
         due = [block.period != NEVER and (t + 1) % block.period == 0 for block in blocks]
         for i, block in enumerate(blocks):
             for n, s in enumerate(range(t + 1 - block.period, t + 1) if due[i] else ()):
@@ -38,7 +39,9 @@ def by_memories(blocks, k, v):
 
 
 @pytest.mark.parametrize("gets", GETS)
-@pytest.mark.parametrize("rules, periods", [(("delta", "delta"), (1, 12)), (("sum", "delta"), (2, 24)), (("delta", "sum"), (4, NEVER))])
+@pytest.mark.parametrize("rules, periods", [
+    (("delta", "delta"), (1, 12)), (("sum", "delta"), (2, 24)), (("delta", "sum"), (4, NEVER)),
+])
 def test_a_nest_is_the_plain_loop_over_memories(gets, rules, periods):
     blocks = tuple(Block(name, rule, period, alpha, get) for name, rule, period, alpha, get in
                    zip(("fast", "slow"), rules, periods, (0.8, 1.0), (gets, "nothing")))
@@ -86,7 +89,8 @@ def test_a_snippet_rebuilds_what_stands_on_the_bench():
 def test_a_nest_of_three_is_a_nested_system_of_three_levels():
     nest = Nest((Block("a", gets="answer"), Block("b", period=6, gets="context"), Block("c", period=24)))
     assert [[part.name for part in level] for level in nest.system.levels] == [["a"], ["b"], ["c"]]
-    assert [(t.source, t.target, t.kind) for t in nest.system.transfers] == [("b", "a", "parametric"), ("c", "b", "generation")]
+    handed = [(t.source, t.target, t.kind) for t in nest.system.transfers]
+    assert handed == [("b", "a", "parametric"), ("c", "b", "generation")]
     run = nest.run(*stream(STREAMS[1]))
     assert run.change.shape[0] == 3 and run.recall[-20:].mean() > 0.6
 
