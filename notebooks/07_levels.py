@@ -846,7 +846,8 @@ bench
 
 # %% [markdown]
 # *As it opens, the fast one keeps 0.8 at each token, and learns only what the slow one gets wrong.* Alone it falls at
-# each change of town; together they fall less and less, and recall is 0.73 on average instead of 0.65.
+# each change of town; together they fall less and less, and recall is 0.73 on average instead of 0.65. Only in the
+# second stretch is the slow one a hindrance, since all it knows then is the other town.
 
 # %% [markdown]
 # Now the controls that belong to it. Move the retention to 1, and the fast one alone has 0.87, more than the nest:

@@ -94,9 +94,9 @@ class HopeMap:
         return f"Hope as a nested system, fastest part on top, after chapter {self.built:02d}. {told}; {lines}."
 
     def links(self, folder: Path) -> str:
-        """In Markdown, what each chapter has built; a link where its notebook lies in `folder`."""
-        found = {n: next(folder.glob(f"{n:02d}_*.ipynb"), None) for n in CHAPTERS if n <= self.built}
-        told = (f"[{n:02d}]({at.name}) {CHAPTERS[n]}" if at else f"{n:02d} {CHAPTERS[n]}" for n, at in found.items())
+        """In Markdown, what each chapter has built; a link where its source, and so its notebook, lies in `folder`."""
+        found = {n: next(folder.glob(f"{n:02d}_*.py"), None) for n in CHAPTERS if n <= self.built}
+        told = (f"[{n:02d}]({at.stem}.ipynb) {CHAPTERS[n]}" if at else f"{n:02d} {CHAPTERS[n]}" for n, at in found.items())
         return " · ".join(told)
 
     def show(self) -> None:
