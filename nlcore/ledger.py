@@ -41,6 +41,8 @@ _DELTA_MOMENTUM = "tests/optim/test_delta_momentum.py::"
 _EXPLORERS = "tests/viz/explorers/"
 _FAST = "tests/layers/test_fast_weight.py::"
 _ATTENTION = "tests/layers/test_attention.py::"
+_LEVELS = "tests/test_levels.py::"
+_TRANSFERS = "tests/test_transfers.py::"
 _MODELS = "tests/models/test_models.py::"
 _REGRESSION = "tests/optim/test_regression.py::"
 _SCHULZ = "tests/ops/test_newton_schulz.py::"
@@ -293,8 +295,26 @@ LEDGER: tuple[Row, ...] = (
         _EXPLORERS + "test_transitions.py::test_it_counts_at_one_alternates_at_minus_one_and_settles_in_between",
         "Can a matrix count?",
     ),
-    Row(7, "24-28", "knowledge transfer between levels"),
-    Row(7, "21, 69", "an MLP is linear attention with one level less"),
+    Row(7, "Def. 2", "update frequency; at equal frequency, who is needed at the instant is faster", "nlcore.levels.order",
+        _LEVELS + "test_every_level_is_faster_than_the_next_by_definition_2", "What does Def. 2 count?"),
+    Row(7, "Def. 2, control", "inside a level order does not matter: 2 of 24 orders compute AdamW (ours)", "nlcore.levels.order",
+        _LEVELS + "test_of_all_orders_only_those_by_level_compute_adamw", "Does the order matter?"),
+    Row(7, "24-26", "knowledge transfer: a state is read as it is", "nlcore.memory.AssociativeMemory.read",
+        _TRANSFERS + "test_a_state_is_read_as_it_is", "**1. A state, read as it is.**"),
+    Row(7, "27", "knowledge transfer: an answer is solved from a context", "nlcore.layers.Attention",
+        _TRANSFERS + "test_an_answer_is_solved_from_a_context", "**2. An answer, solved from a context.**"),
+    Row(7, "3.3, erratum", "one flow of gradient: print takes the new weights, and not transposed", "nlcore.memory.DeepMLP",
+        _TRANSFERS + "test_one_flow_of_gradient_takes_the_old_weights_transposed", "**Erratum, section 3.3, the backward pass.**"),
+    Row(7, "28", "knowledge transfer: a start is learnt, through the writes", "nlcore.memory.AssociativeMemory.start",
+        _TRANSFERS + "test_a_learnt_start_receives_what_the_writes_have_left_of_it", "**4. A start that is learnt.**"),
+    Row(7, "3.3, generation", "knowledge transfer: weights or a context are made", "nlcore.memory.AssociativeMemory.write",
+        _TRANSFERS + "test_a_generated_weight_and_a_generated_context_teach_their_generator", "**5. Weights that are made"),
+    Row(7, "21, 69", "an MLP is linear attention with one level less; 69's write is transposed (erratum)", "nlcore.memory.AssociativeMemory",
+        _TRANSFERS + "test_linear_attention_with_a_learnt_start_is_the_mlp_at_eta_0", "**Erratum, eq. 69.**"),
+    Row(7, "3.3, horizon", "the backward graph grows where the writes lie between (ours)", "nlcore.memory.AssociativeMemory.write",
+        _TRANSFERS + "test_the_backward_graph_grows_just_where_the_writes_lie_between", "What does a transfer cost?"),
+    Row(7, "Def. 3-4", "a training step as a nested system: Hope as the course draws it (ours)", "nlcore.xray.xray.xray",
+        "tests/viz/test_hope_map.py::test_it_is_the_xray_of_a_real_hope_but_for_what_goes_on_inside_a_layer", "And Hope?"),
     Row(
         8, "70-71", "a chain of MLPs, each updated on its own period with its gathered error",
         "nlcore.optim.LevelOptimizer",

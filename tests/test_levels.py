@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 
 import pytest
+import torch
 
 from nlcore.levels import KINDS, Component, NestedSystem, Transfer, every, order
 
@@ -28,6 +29,37 @@ def test_the_faster_comes_first_whatever_it_needs():
 
 def test_the_two_moments_of_adamw_share_a_level_and_the_weights_come_after_both():
     assert names(order(ADAMW, ADAMW_NEEDS)) == [["first_moment", "second_moment"], ["weights"]]
+
+
+def test_of_all_orders_only_those_by_level_compute_adamw():
+    """What would kill Def. 2's tie-break: 20 steps of AdamW and an average, its four parts computed in every order."""
+    data = torch.randn(20, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    new = {
+        "first_moment": lambda s, g, t: 0.9 * s["first_moment"] + 0.1 * g,
+        "second_moment": lambda s, g, t: 0.99 * s["second_moment"] + 0.01 * g * g,
+        "weights": lambda s, g, t: 0.999 * s["weights"]
+        - 0.1 * s["first_moment"] / (1 - 0.9**t) / ((s["second_moment"] / (1 - 0.99**t)).sqrt() + 1e-8),
+        "average": lambda s, g, t: 0.9 * s["average"] + 0.1 * s["weights"],
+    }
+    zero, one = torch.zeros(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    found, weights, average = {}, torch.nn.Parameter(one.clone()), one
+    for sequence in itertools.permutations(new):
+        state = {"first_moment": zero, "second_moment": zero, "weights": one, "average": one}
+        for t, (x, y) in enumerate(data, 1):
+            g = (state["weights"] * x - y) * x
+            for part in sequence:
+                state[part] = new[part](state, g, t)
+        found[sequence] = torch.cat([state["weights"], state["average"]])
+    adamw = torch.optim.AdamW([weights], 0.1, (0.9, 0.99), weight_decay=0.01)
+    for x, y in data:
+        adamw.zero_grad()
+        ((weights * x - y) ** 2 / 2).sum().backward()
+        adamw.step()
+        average = 0.9 * average + 0.1 * weights.detach()
+    truth = torch.cat([weights.detach(), average])
+    levels = names(order(components(**dict.fromkeys(new, 1)), [*ADAMW_NEEDS, ("average", "weights")]))
+    allowed = {tuple(itertools.chain(*parts)) for parts in itertools.product(*map(itertools.permutations, levels))}
+    assert {s for s, at in found.items() if torch.allclose(at, truth, rtol=0, atol=1e-12)} == allowed and len(allowed) == 2
 
 
 def test_without_a_need_equal_frequencies_are_one_level():

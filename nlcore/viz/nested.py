@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -13,7 +14,7 @@ from nlcore.levels import KINDS, Component, NestedSystem, every
 from nlcore.train.records import Record
 from nlcore.viz import score
 from nlcore.viz.roll import Row, roll
-from nlcore.viz.theme import Look, looks
+from nlcore.viz.theme import GREY, Look, looks
 
 LINES = {
     "parametric": ("solid", "-|>"),
@@ -23,15 +24,20 @@ LINES = {
     "generation": ((0, (3, 2)), "->"),
 }
 """Each kind of transfer as a kind of line, in ink: colours belong to levels."""
+UNBUILT = "#c4c8cf"
+"""Of a box of which nothing is filled."""
 BOX, ROOM, DECADE = (1.9, 0.56), 1.15, 0.9
 """A component's width and height; the least distance of two levels; the distance of two frequencies, a decade apart."""
 
 
-def diagram(system: NestedSystem, unit: str = "step") -> Figure:
+def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, float] | None = None) -> Figure:
     """Fastest on top, on a logarithmic scale of updates per `unit`; equally fast levels share a band, who is needed above.
 
     A band has to be as high as its levels are many, so the scale is logarithmic from band to band. Levels updated
     never, or anew at every read, have no place on it and stand at its ends.
+
+    filled: by component, the share of its box that is filled with its level's colour, from 0, where it is grey, to 1;
+        by default none is filled, and none is grey.
     """
     levels = system.levels
     heights = _heights([level[0].frequency for level in levels])
@@ -40,22 +46,29 @@ def diagram(system: NestedSystem, unit: str = "step") -> Figure:
     figure, axes = plt.subplots(figsize=(1.1 * (wide * 2.4 + 1), 0.95 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
     for transfer in dict.fromkeys((t.kind, *_ends(t.kind, t.source, t.target)) for t in system.transfers):
         _line(axes, transfer[0], places[transfer[1]], places[transfer[2]])
-    for level, look in zip(levels, looks([str(level) for level in levels]).values()):
-        for component in level:
-            _box(axes, component, places[component.name], look)
+    drawn = _looks(system)
+    for component in system.components:
+        name = component.name
+        _box(axes, component, places[name], drawn[name], None if filled is None else filled[name])
     _scale(axes, [level[0].frequency for level in levels], heights, unit, wide)
+    _key(axes, {transfer.kind for transfer in system.transfers})
     return figure
 
 
-def updates(records: list[Record]) -> Figure:
-    """The level score of an X-ray's records, fastest on top: a notch marks each update."""
-    found = score.level_score(records)
+def updates(system: NestedSystem, records: list[Record]) -> Figure:
+    """The level score of an X-ray's records, fastest on top, in the colours of its diagram: a notch marks each update."""
+    found, drawn = score.level_score(records), _looks(system)
     figure, axes = plt.subplots(figsize=(10, 0.3 * len(found.levels) + 1.3), layout="constrained")
-    named = looks(found.levels)
-    rows = [Row(level, every(*found.periods[level]), named[level].colour) for level in found.levels]
+    rows = [Row(name, every(*found.periods[name]), drawn[name].colour) for name in found.levels]
     roll(axes, rows, found.steps - 1, found.steps, found.size, found.writes)
     axes.set_xlim(0, found.steps[-1])
     return figure
+
+
+def _looks(system: NestedSystem) -> dict[str, Look]:
+    """Of each component, by name: that of its level."""
+    numbered = looks([str(number) for number in range(len(system.levels))]).values()
+    return {component.name: look for level, look in zip(system.levels, numbered) for component in level}
 
 
 def _heights(frequencies: list[float]) -> list[float]:
@@ -91,17 +104,19 @@ def _line(axes: Axes, kind: str, start: tuple[float, float], end: tuple[float, f
         "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11})
 
 
-def _box(axes: Axes, component: Component, place: tuple[float, float], look: Look) -> None:
+def _box(axes: Axes, component: Component, place: tuple[float, float], look: Look, share: float | None) -> None:
     x, y = place
     width, height = BOX
-    axes.add_patch(plt.Rectangle((x - width / 2, y - height / 2), width, height, facecolor="white", edgecolor=look.colour, linewidth=2, zorder=2))
-    axes.plot(x - width / 2 + 0.13, y + 0.1, look.marker, color=look.colour, markersize=6, zorder=3)
-    axes.text(x + 0.08, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", zorder=3)
+    corner, (colour, ink) = (x - width / 2, y - height / 2), (look.colour, "#000000") if share != 0 else (UNBUILT, GREY)
+    axes.add_patch(plt.Rectangle(corner, width, height, facecolor="white", edgecolor=colour, linewidth=2, zorder=2))
+    axes.add_patch(plt.Rectangle(corner, width * (share or 0), height, facecolor=colour, alpha=0.25, zorder=2))
+    axes.plot(x - width / 2 + 0.13, y + 0.1, look.marker, color=colour, markersize=6, zorder=3)
+    axes.text(x + 0.08, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", color=ink, zorder=3)
     axes.text(x, y - 0.13, f"from {component.context}", ha="center", va="center", fontsize=8, color="#444444", zorder=3)
 
 
 def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str, wide: int) -> None:
-    """Bands and ticks, one a frequency, and the key to the lines."""
+    """Bands and ticks, one a frequency."""
     half = wide * (BOX[0] + 0.5) / 2
     counts, ticks = Counter(frequencies), []
     for frequency, count in counts.items():
@@ -112,6 +127,11 @@ def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str
     axes.set_yticks(*zip(*ticks))
     axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.85), xticks=[], ylabel=f"updates per {unit} (logarithmic)")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    key = [Line2D([], [], color="#444444", linestyle=LINES[kind][0], label=kind) for kind in KINDS]
-    axes.legend(handles=key, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False, fontsize=9, handlelength=3.2)
-    axes.set_title("Who hands knowledge to whom", loc="left", fontsize=11)
+
+
+def _key(axes: Axes, kinds: set[str]) -> None:
+    """Title, and the kinds of line that there are."""
+    key = [Line2D([], [], color="#444444", linestyle=LINES[kind][0], label=kind) for kind in KINDS if kind in kinds]
+    axes.set_title("Who hands knowledge to whom" if key else "Fastest on top", loc="left", fontsize=11)
+    if key:
+        axes.legend(handles=key, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False, fontsize=9, handlelength=3.2)

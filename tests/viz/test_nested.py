@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from nlcore.levels import KINDS, Component, NestedSystem, Transfer
-from nlcore.viz.nested import LINES, diagram
+from nlcore.viz.nested import BOX, LINES, diagram, updates
 
 SYSTEM = NestedSystem(
     (Component("m", 1), Component("W", 1), Component("memory", 16), Component("slow", Fraction(1, 100)), Component("frozen", 0)),
@@ -32,3 +32,31 @@ def test_each_kind_of_transfer_has_a_line_and_a_word(axes):
     assert len({str(line) for line in LINES.values()}) == len(KINDS)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(KINDS)
     assert sum(text.arrow_patch is not None for text in axes.texts if hasattr(text, "arrow_patch")) == len(KINDS)
+
+
+def test_a_share_fills_a_box_and_nothing_makes_it_grey():
+    part = dict.fromkeys(["m", "W", "memory", "slow", "frozen"], 0.0) | {"memory": 0.5, "m": 1.0}
+    drawn = diagram(SYSTEM, filled=part).axes[0]
+    inks = {text.get_text(): text.get_color() for text in drawn.texts}
+    assert inks["memory"] == inks["m"] == "#000000" != inks["W"] == inks["frozen"]
+    assert sorted(bar.get_width() / BOX[0] for bar in drawn.patches if bar.get_alpha()) == [0, 0, 0, 0.5, 1]
+    plt.close("all")
+
+
+def test_only_kinds_that_there_are_are_told():
+    alone = diagram(NestedSystem(SYSTEM.components, SYSTEM.needs, SYSTEM.transfers[:1])).axes[0]
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == ["parametric"]
+    assert diagram(NestedSystem(SYSTEM.components, SYSTEM.needs)).axes[0].get_legend() is None
+    plt.close("all")
+
+
+def test_the_score_has_a_row_for_each_record_in_its_levels_colour():
+    names = ("m", "W")
+    records = [{"level": name, "step": step, "unit": "steps", "period": 1, "fired": True, "writes": 1, "update_norm": 0.1, "weight_norm": 1.0}
+               for name in names for step in (1, 2, 3)]
+    system = NestedSystem(SYSTEM.components[:2], SYSTEM.needs)
+    score, picture = updates(system, records).axes[0], diagram(system).axes[0]
+    assert [tick.get_text() for tick in score.get_yticklabels()] == ["m   every step", "W   every step"]
+    assert [mark.get_color() for mark in score.lines] == [mark.get_color() for mark in picture.lines]
+    assert score.lines[0].get_color() != score.lines[1].get_color() and score.get_xlim() == (0, 3)
+    plt.close("all")
