@@ -4,12 +4,12 @@
 
 A text is so many key-value pairs, and then the same keys in another order; at each the model has to name the value. One
 block reads it, whose sequence layer is all that differs between arms. The fast weights begin with a short convolution,
-which shows a token the three before it: without it no single layer could join a key and its value, which are two tokens.
-So attention gets the same convolution here (see `baselines.convolved`), and what is compared is the memory behind it.
+which shows a token the three before it: without it no single layer could join a key and its value, two tokens. So
+attention gets the same convolution here (see `baselines.convolved`), and what is compared is the memory behind it.
 
 All states of one size have about the same bytes, measured on the state itself: the window keeps as many tokens as have
 the bytes of the matrices, and Titans' layers are so narrow that their weights, their momentum and their copy of the
-chunk's start fit. Omega's window comes on top. Attention, which keeps everything, is the reference, and a Titans of six
+chunk's start fit, give or take an eighth. Omega's window comes on top. Attention, which keeps everything, is the reference, and a Titans of six
 times the bytes shows what its small one lacks. The control for what erasing does is DeltaNet without it.
 """
 
@@ -38,6 +38,8 @@ QUESTIONS = 8192
 """Of each load, in texts that no training draws."""
 HELD_OUT = 1_000_000
 """Their seed."""
+FORMAT = 1
+"""Of a run's configuration: it changes with the way in which `train` and `measure` go about it."""
 
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[
 def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str, Any]:
     """All that decides a run."""
     held_out = {"loads": LOADS, "load": LOAD, "questions": QUESTIONS, "seed": HELD_OUT}
-    return {"settings": settings, "rate": rate, "seed": seed, "held_out": held_out}
+    return {"format": FORMAT, "settings": settings, "rate": rate, "seed": seed, "held_out": held_out}
 
 
 def train(model: LanguageModel, settings: dict[str, Any], rate: float, seed: int) -> list[float]:
@@ -93,7 +95,8 @@ def train(model: LanguageModel, settings: dict[str, Any], rate: float, seed: int
 
 def load_at(done: float, draw: torch.Generator) -> int:
     """The load of a step, when a share `done` of training is over: the easiest at first, and any of LOADS from two
-    thirds on. Shown all loads from the start, DeltaNet names a third of four values after 900 steps; so, all of them."""
+    thirds on. Shown all loads from the start, DeltaNet names a third of four values after 900 steps, and so all of
+    them."""
     known = min(len(LOADS), 1 + int(1.5 * len(LOADS) * done))
     return LOADS[torch.randint(known, (), generator=draw)]
 
@@ -122,8 +125,8 @@ def _texts(pairs: int, symbols: int, questions: int, draw: torch.Generator) -> t
 
 
 def _model(settings: dict[str, Any]) -> LanguageModel:
-    """The model, with symbols as long as what they are compared with: at a language model's 0.02, DeltaNet needs several
-    times as many steps before it first joins a key with its value."""
+    """The model, whose symbols begin as long as what they are compared with: at a language model's 0.02, DeltaNet needs
+    several times as many steps before it first joins a key with its value."""
     baselines.register()
     sizes = {name: settings[name] for name in ("dim", "depth", "heads", "hidden")}
     preset = replace(PRESETS["tiny"], **sizes, chunks=(settings["chunk"], settings["window"]))

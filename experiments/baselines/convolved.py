@@ -1,8 +1,8 @@
 """Attention behind the short convolution that recurrent layers begin with, so that memories alone are compared.
 
 Where a text is `key value key value ...`, a pair is spread over two tokens, and a layer that is to write it has to see
-both at once. The convolution of `FastWeight` shows it the three tokens before; attention without one needs a whole layer
-more for that.
+both at once. The convolution of `FastWeight` shows it the three tokens before; attention without one needs a whole
+layer more for that.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Multi-query recall: key-value pairs, a gap, then the keys again in another order (after Arora et al., 2023, Zoology)."""
+"""Multi-query recall (after Arora et al., 2023): key-value pairs, a gap, then the keys again in another order."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Recall:
     def __post_init__(self) -> None:
         if not 1 <= self.pairs <= self.symbols:
             raise ValueError(
-                f"{self.pairs} pairs of {self.symbols} symbols: give at least 1, and no more than there are different keys"
+                f"{self.pairs} pairs of {self.symbols} symbols: give at least 1, and no more than there are keys"
             )
         if self.gap < 0:
             raise ValueError(f"the gap is {self.gap} tokens: give 0 or more")

@@ -69,7 +69,8 @@ def test_without_erasing_deltanet_is_a_sum_under_keys_of_length_one():
     """A loop that only adds, fed with what the layer feeds its memory."""
     layer, x = make("deltanet-without-erasing", depth=1).blocks[0].mixer, torch.randn(2, 9, 32, dtype=torch.float64)
     same = make("deltanet", depth=1).blocks[0].mixer
-    assert {name: p.shape for name, p in layer.named_parameters()} == {name: p.shape for name, p in same.named_parameters()}
+    shapes, its_shapes = ({name: p.shape for name, p in each.named_parameters()} for each in (same, layer))
+    assert shapes == its_shapes
     mixed = torch.nn.functional.conv1d(
         torch.cat([x.new_zeros(2, 3, 32), x], 1).mT, layer.convolution, groups=32
     ).mT
