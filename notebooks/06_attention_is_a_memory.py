@@ -519,13 +519,13 @@ show(figure, name="recall_in_equal_bytes",
 # The rules no longer tie. At 16 pairs DeltaNet is ahead of its twin that erases nothing, because a clean write leaves
 # less noise. At 64, twice as many as its matrices are wide, it is behind: there is no free direction left, and what one
 # write adds it takes from others.
-#
+
+# %% [markdown]
 # Linear attention is ahead of both where it is full, and so erasing cannot be all that counts. Its keys are positive
 # and of any length, and its answers are means, which gives training other choices. And do not read this as a verdict:
 # here nothing is ever corrected. Where facts change, the first picture of this chapter speaks, and it speaks for
 # erasing.
-
-# %% [markdown]
+#
 # `python -m experiments.mqar` runs it again, in about twenty minutes on two cores; `--table` only prints what is
 # stored, the rates included.
 
