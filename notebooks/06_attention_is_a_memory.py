@@ -37,9 +37,9 @@ seven_memories().predict("06-corrected")
 # <details><summary>What you just saw</summary>
 #
 # *Left, recall of each statement at width 24, mean of 32 draws; right, what the answer to "Ann" is made of.* The sum
-# answers with both places, and with noise of everybody else. Delta answers with the new one. Attention answers with
-# half of each and no noise at all, because it keeps all pairs; its window forgets whoever came before the last twelve.
-# Oja has forgotten Dan, and knows only Mia in Cairo.
+# answers with both places, and with noise of everybody else. Delta answers with the new one, and with less noise.
+# Attention answers with half of each and no noise at all, because it keeps all pairs; its window forgets whoever came
+# before the last twelve. Oja has forgotten Dan, and knows only Mia in Cairo.
 #
 # </details>
 
@@ -202,8 +202,8 @@ print("after three tokens\n", M.numpy())
 
 # %% [markdown]
 # The half in 17 matters: with $\lVert \mathcal{M} - \mathcal{M}_t \rVert^2$ alone, the answer would be half a step, as
-# the last line asserts. The print has it, and 17 gives exactly 18. (64 and 65 leave such factors of two to the rate;
-# see below.)
+# the second assertion says. The paper prints the half, and so 17 gives exactly 18. (64 and 65 leave such factors of two
+# to the rate, as we shall see.)
 #
 # So a linear Transformer that reads is an optimizer that trains: its data are the pairs, its weights are $\mathcal{M}$,
 # and it takes one step per token. All that the earlier chapters found out about steps applies.
@@ -230,8 +230,8 @@ assert torch.allclose(learn(L2(), descent, k, v) @ ann, v[2])
 # %% [markdown]
 # ## Does anything learn at test time?
 #
-# It is the first question in the forum of every such project. The cleanest test is to switch the inner rate off: the
-# same trained matrices, the same text, $\eta = 0$.
+# Everybody who meets such a layer asks this first. The cleanest test is to switch the inner rate off, and to leave all
+# else as it is: the same keys, the same values, $\eta = 0$.
 
 # %%
 for eta in (0.0, 0.5, 1.0):
@@ -242,7 +242,8 @@ assert not learn(L2(), descent, k, v, eta=0.0).any()
 # %% [markdown]
 # With $\eta = 0$ the memory stays where it started, at zero, and is silent; with $\eta = 0.5$ it goes half of the way
 # at each write. Half of the way by hand: before the correction Ann is at $(0.59,\ 0.24)$, and half of the error
-# $(-0.59,\ 0.76)$ brings her to $(0.295,\ 0.62)$. So yes: what differs between these lines was learnt while reading.
+# $(-0.59,\ 0.76)$ brings her to $(0.295,\ 0.62)$, which is printed as 0.29. So yes: what differs between these lines
+# was learnt while reading.
 
 # %% [markdown]
 # ## Can all tokens be read at once?
@@ -252,7 +253,8 @@ assert not learn(L2(), descent, k, v, eta=0.0).any()
 #
 # $$Y = \left( Q K^\top \odot L \right) V \qquad L_{ts} = 1 \text{ if } s \le t, \text{ else } 0$$
 #
-# This is attention without its softmax: the weights are plain products, and the mask $L$ keeps the future out.
+# where $\odot$ multiplies entry by entry. This is attention without its softmax: the weights are plain products, and
+# the mask $L$ keeps the future out.
 
 # %%
 scores = (k @ k.T).tril()  # here the queries are the keys
@@ -300,7 +302,8 @@ print(f"100 tokens, chunks of 16: answers differ by at most {(slow - fast).abs()
 # with this $\mathrm{s}$ it is softmax attention. There are no weights that a step could change: the problem is solved
 # anew, and exactly, at each query. Hence *non-parametric*.
 #
-# For Ann with $\tau = 0.2$: her two pairs weigh the same, and Ben's less by $e^{-0.4 / 0.2} = e^{-2} = 0.135$.
+# For Ann with $\tau = 0.2$: her two pairs weigh the same, and Ben's weighs $e^{-0.4 / 0.2} = e^{-2} = 0.135$ of either,
+# because his key's product with the query is lower by 0.4.
 
 # %%
 import torch.nn.functional as F
@@ -329,11 +332,11 @@ from nlcore.viz.explorers.bandwidth import bandwidth
 bandwidth().predict("06-wide")
 
 # %% [markdown]
-# *Attention at a bandwidth of 0.03; each pair is drawn as large as its weight at the query.* The curve follows the rule
-# and not each point, because neighbours' noise averages out. Too narrow, and it repeats the nearest value, noise
-# included; too wide, and it says the same to everybody. It is chapter 01's question, learn or memorise, in another
-# dress. On the right stands the problem of 62 itself: whatever you move, the least point of that parabola is
-# attention's answer.
+# *Attention at a bandwidth of 0.03; each pair is drawn as large as its weight at the query.* The curve follows the
+# sine, the *rule* in the legend, and not each point, because neighbours' noise averages out. Too narrow, and it repeats
+# the nearest value, noise included; too wide, and it says the same to everybody. It is chapter 01's question, learn or
+# memorise, in another dress. On the right stands the problem of 62 itself: whatever you move, the least point of that
+# parabola is attention's answer.
 
 # %%
 from nlcore.viz.explorers.bandwidth import BANDWIDTHS, compute
@@ -378,8 +381,8 @@ for name, asked in {"Ann": ann, "Ben": ben}.items():
 # kept as they are**.
 #
 # Below, random pairs are written once, to four matrices and to a window of the same bytes. Each rule has its own best
-# rate of nine, at each number of pairs. (Nothing is corrected here, so the best retention is 1, and decay and gated
-# drop out.)
+# rate of nine, at each number of pairs. (Nothing is corrected here, so a retention below 1 gains nothing, and decay and
+# gated drop out.)
 
 # %%
 from nlcore.viz.explorers.same_bytes import same_bytes
@@ -397,9 +400,10 @@ same_bytes().predict("06-bytes")
 
 # %% [markdown]
 # So the claim lives, with a condition: a matrix pays where a blurred answer is good enough to choose by. And look at
-# the four rules on the left: their intervals overlap. For pairs that come once and never change, **it hardly matters
-# how you write**. What sets rules apart is correction, as in the first picture. The gain grows with the width, as the
-# cell counts.
+# the four rules on the left: up to 48 pairs their intervals overlap, and only at 64, four times the width, does the sum
+# name fewer than Omega. For random pairs that come once and never change, **it hardly matters how you write**. What
+# sets rules apart is correction, as in the first picture. The gain over the window grows with the width, as the cell
+# counts.
 
 # %%
 from nlcore.viz.explorers.same_bytes import EXACT, NEAREST, RULES, compute as same
@@ -431,6 +435,50 @@ print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolis
 # | gated delta | $\mathcal{M}(\alpha I - \eta k k^\top) + \eta v k^\top$ | both | Gated DeltaNet, RWKV-7 |
 # | Oja (66-67) | $(I - \eta v v^\top)\mathcal{M} + \eta v k^\top$ | the value's old key | OjaNet |
 # | Omega (68) | $\mathcal{M} - \eta \sum_i \gamma_i \nabla \tilde{\mathcal{L}}_i$ | as delta, for $c$ keys | Atlas |
+#
+# ($\gamma_i$ says how much each of the newest $c$ pairs counts, and $\tilde{\mathcal{L}}_i$ is that pair's loss.)
+
+# %% [markdown]
+# None of this stays on paper. Each row is a layer that can be trained, `make train SIZE=tiny MODEL=oja` for example,
+# and such a layer is a few choices, written down as data. The cell first checks that three of them do what the table
+# says, and then lists them all.
+
+# %%
+from dataclasses import replace
+
+from nlcore.layers import FAMILY, FastWeight
+
+identity = torch.eye(2, dtype=double)
+table = {
+    "linear-attention": lambda M, k, v: M + torch.outer(v, k),
+    "deltanet": lambda M, k, v: M @ (identity - torch.outer(k, k)) + torch.outer(v, k),
+    "oja": lambda M, k, v: (identity - torch.outer(v, v)) @ M + torch.outer(v, k),
+}
+for name, write in table.items():
+    M = torch.zeros(2, 2, dtype=double)
+    for key, value in zip(k, v):
+        M = write(M, key, value)
+    assert torch.allclose(M, learn(FAMILY[name].objective, FAMILY[name].rule, k, v), atol=1e-12)
+
+members = FAMILY | {"titans, asked at each token": replace(FAMILY["titans"], at="token")}
+print(f"{'layer':29}{'objective':12}{'rule':17}{'gradient at':13}{'alpha':8}{'eta':8}run by")
+for name, member in members.items():
+    objective, rule = type(member.objective).__name__, type(member.rule).__name__
+    alpha = {"all": "1", "head": "fixed", "token": "0 to 1"}[member.alpha]
+    eta = "1" if member.eta_max is None else f"0 to {member.eta_max:g}"
+    print(f"{name:29}{objective:12}{rule:17}{member.at:13}{alpha:8}{eta:8}{FastWeight(16, 2, member).form.__name__}")
+
+# %% [markdown]
+# *Gradient at* tells the orders apart. With `token` a write asks the memory as it finds it, as in the table. With
+# `retained` it asks what retention has left of it, and this is Gated DeltaNet as published,
+# $\alpha \mathcal{M}(I - \eta k k^\top) + \eta v k^\top$. With `chunk` it asks the memory that the chunk began with.
+#
+# Where $\alpha$ or $\eta$ has a range, the layer makes it of each token; RetNet fixes one $\alpha$ a head. Titans alone
+# writes a small network, and with momentum.
+
+# %% [markdown]
+# `chunked` is a closed form that reads many tokens at once, as above. The last row has none, because what a network
+# answers is not linear in what was written to it: there, a loop writes token by token.
 
 # %% [markdown]
 # **Erratum, eq. 64.** The long version states the objective
@@ -439,9 +487,10 @@ print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolis
 # $$\mathcal{M}_t = \alpha_t \mathcal{M}_{t-1} - \eta \underbrace{\nabla_{\mathcal{M}_{t-1}} \tilde{\mathcal{L}}(\mathcal{M}_{t-1}; \phi(k_t), v_t)}_{-v_t \phi(k_t^\top)}
 #   = \alpha_t \mathcal{M}_{t-1} + \eta_t v_t \phi(k_t^\top)$$
 #
-# The gradient of that objective is $-2 v_t \phi(k_t)^\top$, and $\eta$ gains its index on the way. Neither does harm:
-# the factor belongs to the rate. It is only that $\eta$ in the middle and $\eta_t$ on the right differ by two. (65's
-# objective, $\lVert \mathcal{M}_t k_t - v_t \rVert^2$, has the same spare factor.)
+# ($\phi$ may change a key before it is used; here it does nothing.) The gradient of that objective is
+# $-2 v_t \phi(k_t)^\top$, and $\eta$ gains its index on the way. Neither does harm: the factor belongs to the rate. It is
+# only that $\eta$ in the middle and $\eta_t$ on the right differ by two. (65's objective,
+# $\lVert \mathcal{M}_t k_t - v_t \rVert^2$, has the same spare factor.)
 
 # %%
 M = torch.tensor([[1.0, 0.0], [0.48, 0.64]], dtype=double, requires_grad=True)  # delta's matrix after two tokens
@@ -523,18 +572,21 @@ for name, answer in {"empty": empty, "gate": by_gate, "start": empty + q @ W_sta
     print(f"{name:6} squared error: never told {off[0]:.2f}, told {off[1]:.2f}   (silence: 1)")
 
 # %% [markdown]
-# By hand: a told fact hears three others, a quarter of each, so it is off by 0.75; a gate that turns all answers down
-# to $0.57$ makes that $0.57^2 \cdot 0.75 + 0.43^2 = 0.43$. So the two help in different ways. The start knows what was
-# never told, and leaves the rest as it was; the gate stays silent there, and instead learns how far to trust the
-# context. Here, then, a gate is *not* a persistent memory. In a deep network it sees more than a query, and may do more
-# than the formula alone.
+# By hand: the answer to a told fact holds three others as well, each as loudly as its key is like the query. Keys of
+# four numbers have a squared product of $1/4$ on average, and so the squared error is $3/4$. A gate that turns all
+# answers down to $0.57$ makes that $0.57^2 \cdot 0.75 + 0.43^2 = 0.43$.
+
+# %% [markdown]
+# So the two help in different ways. The start knows what was never told, and leaves the rest as it was; the gate stays
+# silent there, and instead learns how far to trust the context. Here, then, a gate is *not* a persistent memory. In a
+# deep network it sees more than a query, and may do more than the formula alone.
 
 # %% [markdown]
 # ## Can a matrix count?
 #
 # Everything so far was about *recall*. There is a second thing that a state can do: keep track. Is the number of ones
-# so far odd? Attention must look at all of them again; a state could simply flip. Look at what a write does to the
-# answer under its own key, of length one:
+# so far odd? (This is called their *parity*.) Attention must look at all of them again; a state could simply flip. Look
+# at what a write does to the answer under its own key, of length one:
 #
 # | rule | the old answer is multiplied by $\mu$ | for $\alpha$ and $\eta$ from 0 to 1 |
 # |---|---|---|
@@ -542,7 +594,8 @@ for name, answer in {"empty": empty, "gate": by_gate, "start": empty + q @ W_sta
 # | delta | $\alpha - \eta$ | $-1$ to 1, but with $\alpha = 1$: 0 to 1 |
 # | Delta GD (chapter 05) | $\alpha - 2\eta$ | $-2$ to 1 |
 #
-# $\mu$ is the eigenvalue of the transition along the key. Below, each 1 multiplies a state by $\mu$ and adds 1.
+# The matrix that a write multiplies $\mathcal{M}$ by, such as $\alpha I - \eta k k^\top$, is called its *transition*,
+# and $\mu$ is the eigenvalue of that matrix along the key. Below, each 1 multiplies a state by $\mu$ and adds 1.
 
 # %%
 from nlcore.viz.explorers.transitions import transitions
@@ -564,9 +617,11 @@ transitions().predict("06-parity")
 # can. For $\mu = -1$ the steps change sign for ever and keep their size.
 
 # %% [markdown]
-# Grazzi et al. (2024) prove the same of matrices: finite precision and eigenvalues in $[0, 1]$, no parity.
+# Grazzi et al. (2024) prove the same for matrices: in numbers of finite precision, a linear layer whose transitions
+# have all their eigenvalues in $[0, 1]$ cannot tell the parity of a text of any length.
 #
-# So build it. The write is Delta GD of nothing, $v = 0$, at $\eta = 1$ for a 1 and $\eta = 0$ for a 0; the start is 1.
+# With $-1$ it can, so let us build it. The write is Delta GD of nothing, $v = 0$, at $\eta = 1$ for a 1 and $\eta = 0$
+# for a 0; the start is 1.
 
 # %%
 from nlcore.memory import DeltaGradientDescent
@@ -589,9 +644,10 @@ for mu in (0.5, 0.9, 0.99):
 
 # %% [markdown]
 # The flip is exact at any length, since multiplying by $-1$ rounds nothing. The fading memories end at one number for
-# both answers, soon. A plain delta rule flips as well if its rate may reach 2, and one line of a layer decides that:
-# $2\,\sigma(\cdot)$ in place of $\sigma(\cdot)$. Chapter 05 left a question open: why would anybody want Delta GD,
-# which halves what it stores? This is one answer: its factor reaches $-1$ with rates up to 1.
+# both answers, soon. A plain delta rule flips as well if its rate may reach 2. Layers make their rate with a sigmoid,
+# and twice the sigmoid is all it takes: in the list above this is `gated-deltanet-negative`. Chapter 05 left a question
+# open: why would anybody want Delta GD, which halves what it stores? This is one answer: its factor reaches $-1$ with
+# rates up to 1.
 
 # %% [markdown]
 # ## What does a long text cost?

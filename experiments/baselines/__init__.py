@@ -1,10 +1,25 @@
 """Models that only experiments need. They are trained, stored and loaded as `nlcore.models` are."""
 
-from nlcore.models import MODELS
+from dataclasses import replace
+from functools import partial
 
+from nlcore import memory
+from nlcore.layers import FAMILY
+from nlcore.models import MODELS
+from nlcore.models.build import fast_weight
+
+from experiments.baselines.convolved import convolved_attention, convolved_window
 from experiments.baselines.lstm import lstm
 
-BASELINES = {"lstm": lstm}
+DELTA_WITHOUT_ERASING = replace(FAMILY["deltanet"], objective=memory.DotProduct())
+"""DeltaNet's layer to the last parameter, its keys of length one and its eta of each token included; only the objective
+is linear attention's, so that a write adds and erases nothing."""
+BASELINES = {
+    "lstm": lstm,
+    "convolved-attention": convolved_attention,
+    "convolved-window": convolved_window,
+    "deltanet-without-erasing": partial(fast_weight, DELTA_WITHOUT_ERASING),
+}
 
 
 def register() -> None:

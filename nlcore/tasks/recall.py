@@ -1,4 +1,4 @@
-"""Recall across chunks: key-value pairs, a gap, then the keys again in another order."""
+"""Multi-query recall (after Arora et al., 2023): key-value pairs, a gap, then the keys again in another order."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,22 @@ class Recall:
         pairs: how many pairs to store.
         symbols: how many different keys, and how many different values.
         gap: filler tokens between pairs and questions; at least a chunk makes the
-            answer cross a chunk's boundary.
+            answer cross a chunk's boundary; 0 for none.
+
+    Raises ValueError for numbers of which no such text can be made.
     """
 
     pairs: int = 6
     symbols: int = 16
     gap: int = 16
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.pairs <= self.symbols:
+            raise ValueError(
+                f"{self.pairs} pairs of {self.symbols} symbols: give at least 1, and no more than there are keys"
+            )
+        if self.gap < 0:
+            raise ValueError(f"the gap is {self.gap} tokens: give 0 or more")
 
     @property
     def vocabulary(self) -> int:
@@ -35,7 +45,7 @@ class Recall:
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Tokens and targets, each (size, 4 * pairs + gap); targets are IGNORE but at questions."""
 
-        def draw(among: int) -> Tensor:
+        def draw(among: int) -> Tensor:  # `pairs` different numbers for each sequence, in random order
             return torch.rand(size, among, generator=generator).argsort(1)[:, : self.pairs]
 
         keys, values = draw(self.symbols), draw(self.symbols) + self.symbols

@@ -21,6 +21,45 @@ def test_every_question_has_its_answer_earlier():
         assert all(asked[t] == stored[sequence[t]] == sequence[t + 1] for t in questions)
 
 
+@pytest.mark.parametrize(("pairs", "symbols", "gap"), [(1, 1, 0), (4, 64, 0), (64, 64, 0), (7, 9, 5)])
+def test_a_lookup_that_reads_from_left_to_right_answers_everything(pairs, symbols, gap):
+    """A dictionary of who came before whom: an answer needs what was read by then, and nothing else."""
+    task = Recall(pairs, symbols, gap)
+    tokens, targets = task.batch(16, torch.Generator().manual_seed(3))
+    assert tokens.shape == (16, 4 * pairs + gap)
+    logits = torch.zeros(*tokens.shape, task.vocabulary)
+    for row, sequence in enumerate(tokens.tolist()):
+        after: dict[int, int] = {}
+        for t, token in enumerate(sequence):
+            if token in after:
+                logits[row, t, after[token]] = 1
+            if t and sequence[t - 1] < symbols <= token < 2 * symbols:
+                after[sequence[t - 1]] = token
+    assert task.accuracy(logits, targets) == 1
+    assert (targets != IGNORE).sum() == 16 * pairs
+    assert all(len(set(sequence[: 2 * pairs])) == 2 * pairs for sequence in tokens.tolist())
+
+
+def test_texts_are_those_of_their_seed_and_the_order_of_questions_is_not_that_of_the_pairs():
+    task = Recall(pairs=16, symbols=16, gap=0)
+    one, same, other = (task.batch(32, torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not (one == other).all(1).any()
+    stored, asked = one[:, 0:32:2], one[:, 32::2]
+    places = (asked[:, :, None] == stored[:, None]).int().argmax(-1)
+    share = (places == torch.arange(16)).float().mean()
+    assert 0.03 < share < 0.1  # 1/16 by chance
+
+
+@pytest.mark.parametrize(("sizes", "sentence"), [
+    (dict(pairs=17, symbols=16), "17 pairs of 16 symbols: give at least 1, and no more"),
+    (dict(pairs=0), "0 pairs of 16 symbols"),
+    (dict(gap=-1), "the gap is -1 tokens: give 0 or more"),
+])  # fmt: skip
+def test_what_makes_no_text_gets_one_sentence(sizes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Recall(**sizes)
+
+
 class Net(nn.Module):
     def __init__(self, vocabulary: int, dim: int = 64) -> None:
         super().__init__()
