@@ -1,6 +1,7 @@
 """Sphinx renderer: equations as MathML, which browsers draw without a script or a network."""
 
 import html
+import re
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -9,11 +10,14 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.writers.html5 import HTML5Translator
 
+SHORT = re.compile(r"\\([dt]?frac)\s*(\w)\s*(\w)")
+"""A fraction without braces, which TeX and Jupyter know and docutils does not."""
+
 
 def to_mathml(latex: str, block: bool) -> str:
     """MathML for one formula; raises ExtensionError naming a formula that cannot be drawn."""
     try:
-        return tex2mathml(latex, as_block=block)
+        return tex2mathml(SHORT.sub(r"\\\1{\2}{\3}", latex), as_block=block)
     except MathError as error:
         raise ExtensionError(f"This formula cannot be drawn: {latex!r} ({error})") from error
 

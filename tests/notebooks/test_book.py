@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from book import chapters, execute, html, live, source
+from book.mathml import to_mathml
 from nlcore.viz import explorers
 from nlcore.viz.chart import Explorer
 from nlcore.viz.chart.table import settings, unpacked
@@ -96,6 +97,12 @@ def test_a_new_cell_leaves_the_other_ids_alone(tmp_path):
 def test_named_pictures_are_handed_out(built):
     pictures = execute.named_pictures(built[1])
     assert pictures["rising"].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("short", [r"\tfrac14", r"\frac12", r"\frac ab", r"\dfrac 1 2"])
+def test_a_fraction_needs_no_braces_as_in_jupyter(short):
+    name, above, below = re.fullmatch(r"(\\\w?frac) ?(\w) ?(\w)", short).groups()
+    assert to_mathml(short, block=False) == to_mathml(f"{name}{{{above}}}{{{below}}}", block=False)
 
 
 def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, tmp_path):
