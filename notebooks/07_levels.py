@@ -5,8 +5,8 @@
 # hands its knowledge to another, and what each costs; turn an MLP into a memory by one number; and read the X-ray of a
 # model, your own among them.
 #
-# **You need** chapters 00 and 03, and of 06 its first three sections. **Time:** 55 minutes, exercises apart; all cells
-# together take about half a minute on a laptop.
+# **You need** chapters 00 and 03, and of 06 the first three sections and *What if nothing is compressed?* **Time:** 55
+# minutes, exercises apart; all cells together take about half a minute on a laptop.
 
 # %% [markdown]
 # The chapter follows sections 3.2, 3.3 and 6 of *Nested Learning: The Illusion of Deep Learning Architectures*
@@ -34,7 +34,8 @@ order_of_levels().predict("07-levels")
 # %% [markdown]
 # *Nobody needs anybody: two levels.* As long as that is so, frequency decides alone, and momentum, weights and average
 # share a level. Let the weights need the momentum, and they part, although not one mark on the left has moved. Let the
-# momentum wait for 64 tokens, and the need no longer counts, because the slower one comes later anyway.
+# momentum wait for 64 tokens, and the need no longer counts: the weights are now updated more often, and frequency is
+# asked first. (A grey cross marks the level by frequency alone.)
 
 # %% [markdown]
 # | letter | here | elsewhere in the paper |
@@ -48,8 +49,8 @@ order_of_levels().predict("07-levels")
 # %% [markdown]
 # ## What does Def. 2 count?
 #
-# On the island of chapter 06, a thermometer is read four times a day. A memory $M$ follows the readings: it starts at 0
-# every morning, and each reading moves it half of the way. At night one weight $w$ learns to predict the coming noon as
+# On the island of chapter 06, a thermometer is read four times a day. A memory $M$ starts at 0 every morning, and each
+# reading draws it half of the way to itself. At night one weight $w$ learns to predict the coming noon's temperature as
 # $w M$, by gradient descent with momentum $m$; and $a$ is the running average of $w$.
 #
 # **Definition 2** says: the frequency $f_A$ of a part is its number of updates per unit of time, where the unit is one
@@ -148,8 +149,9 @@ show(diagram(NestedSystem(tuple(parts), tuple(needs)), unit="reading"),
 #
 # A definition can be tidy and idle. Here is the control that could kill this one. If parts of one frequency were one
 # level, then it would not matter in which order a program computes them: the paper says of equal parts that "their
-# computation is independent of each other". Take AdamW and a running average: momentum, squares, weights, average, all
-# updated at every step. A program can compute them in 24 orders.
+# computation is independent of each other". Take AdamW. It has two moments, the momentum and the squares, which are a
+# running mean of squared gradients; with its weights and their running average these are four parts, all updated at
+# every step. A program can compute them in 24 orders.
 
 # %%
 from nlcore.viz.predictions import predict
@@ -224,8 +226,8 @@ show(figure, alt="Twenty-four dots. Two lie at 1e-15; all others lie far above, 
 # %% [markdown]
 # *Two orders of 24 are AdamW.* They are the two that Def. 2 allows: both moments first, in either order, because they
 # share a level and do not know of each other; then the weights; then the average. Frequency alone would have allowed
-# all 24, and 22 of them compute something else. The dots above ten million divide by squares that are still zero. So
-# the tie-break is no ornament, and **a level is that inside which order does not matter**.
+# all 24, and 22 of them compute something else. The four dots above ten million come from dividing by squares that are
+# still zero. So the tie-break is no ornament, and **a level is that inside which order does not matter**.
 
 # %% [markdown]
 # ## Two gaps in the definition
@@ -289,15 +291,15 @@ assert torch.allclose(*paths.values(), atol=1e-12)
 #
 # Levels that know nothing of each other would be of no use. Section 3.3 names five ways in which knowledge passes, and
 # you have met every one of them under another name. Call the slower block $\Theta^{(0)}$ and the faster one
-# $\Theta^{(1)}$.
+# $\Theta^{(1)}$. The third column has the names that code and pictures give to the ways.
 #
-# | | the way | you met it as |
-# |---|---|---|
-# | 1 | one reads the other's state, as it is (24-26) | linear attention's matrix, when it answers |
-# | 2 | one reads an answer solved from the other's context (27) | softmax attention |
-# | 3 | both are updated by one flow of gradient | the layers of any network |
-# | 4 | one learns the state from which the other starts (28) | a learnt $\mathcal{M}_0$ |
-# | 5 | one makes the other's weights, or what it learns from | gradients, for momentum |
+# | | the way | its name | you met it as |
+# |---|---|---|---|
+# | 1 | one reads the other's state, as it is (24-26) | parametric | linear attention's matrix, when it answers |
+# | 2 | one reads an answer solved from the other's context (27) | non-parametric | softmax attention |
+# | 3 | both are updated by one flow of gradient | backpropagation | the layers of any network |
+# | 4 | one learns the state from which the other starts (28) | initialisation | a learnt $\mathcal{M}_0$ |
+# | 5 | one makes the other's weights, or what it learns from | generation | gradients, for momentum |
 
 # %% [markdown]
 # Here is each of them alive, with numbers that fit on paper.
@@ -321,10 +323,13 @@ assert (y.item(), W_q.grad.item()) == (3.0, -2.0)
 # %% [markdown]
 # **2. An answer, solved from a context.** Here the fast block has no state, only a context: two pairs, with the keys
 # $0$ and $\ln 3$ and the values 4 and 8. The query $q = W_q x = \tfrac12 \cdot 2 = 1$ weighs them $e^0 : e^{\ln 3}$,
-# one to three, so the answer is $\tfrac14 \cdot 4 + \tfrac34 \cdot 8 = 7$ (27). If 6 is right, $W_q$ has the gradient
-# $(7 - 6) \cdot \tfrac34 \ln 3 \cdot (8 - 7) \cdot x = 1.65$.
-#
-# Take a pair out, and the answer is another at once, although nothing was updated: that is the frequency infinity.
+# one to three, so the answer is $\tfrac14 \cdot 4 + \tfrac34 \cdot 8 = 7$ (27). Take a pair out, and the answer is
+# another at once, although nothing was updated: that is the frequency infinity.
+
+# %% [markdown]
+# If 6 is right, what does $W_q$ learn? A small change of the query moves the answer by the sum, over the pairs, of
+# weight times key times how far the value lies above the answer. The first key is 0, so the second pair alone counts,
+# and the gradient is $(7 - 6) \cdot \tfrac34 \cdot \ln 3 \cdot (8 - 7) \cdot x = 1.65$.
 
 # %%
 W_q, x = torch.tensor(0.5, requires_grad=True), 2.0
@@ -339,8 +344,8 @@ assert abs(y.item() - 7) < 1e-6 and abs(W_q.grad.item() - 1.5 * keys[1].item()) 
 # %% [markdown]
 # **3. One flow of gradient.** Two layers, $\hat x = \phi(\Theta^{(0)} x)$ and $y = \Theta^{(1)} \hat x$; let
 # $\phi(z) = z^2$. With $x = 1$, $\Theta^{(0)} = 2$, $\Theta^{(1)} = 3$ the answer is $3 \cdot 2^2 = 12$. If 10 is
-# right, $\delta^{(1)} = 2$, and the fast layer's gradient is $\delta^{(1)} \hat x = 8$. What goes on to the slow layer
-# is
+# right, the error is $\delta^{(1)} = 12 - 10 = 2$, and the fast layer's gradient is $\delta^{(1)} \hat x = 8$. What
+# goes on to the slow layer is
 #
 # $$\delta^{(0)} = \phi'(2) \cdot \Theta^{(1)} \cdot \delta^{(1)} = 4 \cdot 3 \cdot 2 = 24$$
 
@@ -365,13 +370,13 @@ for turn in (1, 2):
 #
 # $$\delta^{(0)}_{t+1} = J_{\phi^{(0)}}(x_{t+1})^\top\; \Theta^{(1)}_{t+1}\, \delta^{(1)}_{t+1}$$
 #
-# where $\phi^{(0)}$ is the first layer's non-linearity.
+# where $\phi^{(0)}$ is the first layer's non-linearity, and $J$ its Jacobian, the matrix of its slopes.
 
 # %% [markdown]
 # Two things cannot stay. $\Theta^{(1)}$ has to be transposed: it leads from $\hat x$ to $y$, and the error goes back.
 # And it has to be $\Theta^{(1)}_t$, the weights with which the answer was made; $\Theta^{(1)}_{t+1}$ is what the update
-# in the line above has just produced. (In $\hat x_{t+1} = \phi(\mathcal{M}^{(0)}(x_t))$ an index is one too low as
-# well.)
+# in the line above has just produced. (Where $\hat x_{t+1} = \phi(\mathcal{M}^{(0)}(x_t))$ is printed, an index is one
+# too low as well.)
 #
 # With the numbers above and a rate of 0.1, $\Theta^{(1)}_{t+1} = 3 - 0.1 \cdot 8 = 2.2$, so the printed form gives 17.6
 # where the gradient is 24.
@@ -397,9 +402,9 @@ assert torch.allclose(with_old, truth_0, atol=1e-12) and not torch.allclose(with
 # **4. A start that is learnt.** The fast block begins each context at $\Phi$ and adapts by its own steps; the slow
 # block chooses $\Phi$ so that the result is good on average over contexts (28). MAML is the well-known case.
 #
-# Two contexts: the first pulls a number $\theta$ towards 2, by the loss $\tfrac12 (\theta - 2)^2$, the second towards 6
-# and twice as strongly, by $\tfrac12 \cdot 2\,(\theta - 6)^2$. Each time the number may take one step at rate
-# $\tfrac12$ before it is judged. Where should it start?
+# Two contexts: the first pulls a number $p$ towards 2, by the loss $\tfrac12 (p - 2)^2$, the second towards 6 and twice
+# as strongly, by $\tfrac12 \cdot 2\,(p - 6)^2$. Each time the number may take one step at rate $\tfrac12$ before it is
+# judged. Where should it start?
 
 # %%
 predict("07-start")
@@ -427,9 +432,9 @@ assert abs(start.item() - 2) < 1e-4
 
 # %% [markdown]
 # **5. Weights that are made, or a context that is made.** A slow matrix $G$ may generate the fast block's weight from a
-# code $z$ of the context: $\Theta^{(1)} = G z$. With $G = 3$ and $z = 2$ the weight is 6, and for $x = \tfrac12$ the
-# answer is $3$. If 5 is right, the gradient of $G$ is $(3 - 5) \cdot x \cdot z = -2$. Such a network is called a
-# hypernetwork.
+# code $z$, which stands for the context: $\Theta^{(1)} = G z$. With $G = 3$ and $z = 2$ the weight is 6, and for
+# $x = \tfrac12$ the answer is $3$. If 5 is right, the gradient of $G$ is $(3 - 5) \cdot x \cdot z = -2$. Such a network
+# is called a hypernetwork.
 
 # %% [markdown]
 # Or one block makes what the other learns *from*. An optimizer's context is gradients, and it is the model that makes
@@ -446,7 +451,8 @@ assert G.grad.item() == -2.0
 
 # %% [markdown]
 # (The print also lists hypernetworks where "one higher-frequency block generates the weights for the other
-# lower-frequency block". Usually it is the other way round, and its two formulas above that line allow both.)
+# lower-frequency block". Usually the slower block makes the weights of the faster, as here, and the two formulas above
+# that line allow both.)
 #
 # The five do not exclude each other. Linear attention with a learnt start uses three at once: its projections make the
 # memory's keys and values (5), its start is learnt (4), and its state is read (1). That combination deserves a section,
@@ -496,9 +502,9 @@ print("eta 0: the logits are those of the MLP, bit by bit; eta 0.7: those of the
 #   W_{\text{LinAttn},t} = W_{\text{LinAttn},t-1} + v_t k_t^\top$$
 
 # %% [markdown]
-# (21 writes the same update). With rows, $v_t k_t^\top$ is a single number. With columns it is the memory's matrix, but
-# then $y\, W$ enters it from the wrong side: it looks for a *value* and answers with a key. So it should be
-# $k_t^\top v_t$, or be read as above.
+# (21 has the same update.) With rows, $v_t k_t^\top$ is a single number. With columns it is the memory's matrix, but
+# then $y\, W$ enters it from the wrong side: it compares the question with *values*, and answers with keys. So it
+# should be $k_t^\top v_t$, or be read as above.
 #
 # The text adds that "both models have two levels". By Def. 2 they have two and three: attention solves anew at each
 # read, the new memory changes at each token, and the weights at each step.
@@ -514,10 +520,10 @@ for name, there in {"Transformer": ("attention", "weights"), "AdaTransformer": t
 assert torch.equal((row_k @ row_k.T @ row_v)[0], value)
 
 # %% [markdown]
-# When does the new level pay? Let each text have a rule of its own, a matrix $A + s D$, where $A$ is common to all
-# texts and $D$ differs from text to text. It is told by four pairs, $v = (A + sD)\,k$, and asked for a fifth. The MLP
-# can know $A$ at best. A write brings news of $D$; but the plain sum (21) also stores again what the start already
-# knew, whereas the delta rule writes only what is wrong.
+# When does the new level pay? Let each text have a rule of its own, a matrix $R + s D$, where $R$ is common to all
+# texts and $D$ differs from text to text. A text tells its rule by four pairs, $v = (R + sD)\,k$, and asks for a fifth.
+# The MLP can know $R$ at best. A write brings news of $D$; but the plain sum (21) also stores again what the start
+# already knew, whereas the delta rule writes only what is wrong.
 
 # %% [markdown]
 # The answer is linear in the start, so the best start is a least-squares problem, and no training can spoil the
@@ -585,13 +591,19 @@ show(figure, alt="Left, texts that differ: from the MLP's error of 1 at rate 0 a
 # %% [markdown]
 # *From an MLP, at rate 0, to a memory.* Where texts differ, the new level takes off a fifth of the error with the sum,
 # and two fifths with the delta rule. And the control: where all texts follow one rule there is nothing to learn in
-# context, and with the sum every rate above 0 does harm.
+# context, and with the sum every rate above 0 does harm. The delta rule finds nothing wrong there, and so writes
+# nothing.
 
 # %% [markdown]
-# By hand, for the sum: $n$ pairs of random keys add up to $\tfrac{n}{d} = \tfrac12$ of the identity, on average. The
-# best start is then $(1 - \tfrac12 \eta) A$, 0.4 of $A$ at the rate 1.2: it *shrinks*, to make room for what will be
-# told. The error becomes $0.4375\,\eta^2 + s^2 (1 - \eta + 0.6875\,\eta^2)$, which for $s = 1$ is least at
-# $\eta = 0.44$, and there 0.78. The delta rule needs no such tact: its best start is $A$ at any rate.
+# By hand, for the sum: over four random keys in eight dimensions, $\sum k k^\top$ is $\tfrac48 = \tfrac12$ of the
+# identity, on average. The best start is then $(1 - \tfrac12 \eta) R$, 0.4 of $R$ at the rate 1.2: it *shrinks*, to
+# make room for what will be told. The delta rule needs no such tact: its best start is $R$ at any rate.
+
+# %% [markdown]
+# The square of that sum is $\tfrac48 + \tfrac{4 \cdot 3}{64} = 0.6875$ of the identity, on average, and its spread
+# around one half is $0.6875 - \tfrac14 = 0.4375$. So the error becomes
+# $0.4375\,\eta^2 + s^2 (1 - \eta + 0.6875\,\eta^2)$: the first part is what the start cannot make good, the second what
+# is not learnt of $D$. For $s = 1$ it is least at $\eta = 0.44$, and there 0.78, as printed above.
 
 # %% [markdown]
 # ## What does a transfer cost?
@@ -674,15 +686,19 @@ show(figure, alt="Left, operations in the backward graph against the horizon: fl
 
 # %% [markdown]
 # *It grows where knowledge has to pass the writes.* A learnt start lies before all writes, and a made context enters
-# through them, so the graph is six operations a write longer. Attention has no writes; it keeps its whole context, so
-# its bytes grow and its operations do not. In one flow the error of each token goes back at once, and its graph is gone
-# before the next token comes: the horizon only says how many gradients are added up. A state that is read as it is
-# costs nothing at all, and for that price the slow level learns nothing about *how* the fast one writes.
+# through them, so each write makes the graph six operations longer. Attention has no writes, but it keeps its whole
+# context, and therefore its bytes grow while its operations do not.
 
 # %% [markdown]
-# Can one cut the graph short? For a start the cheap way out is to pretend that the writes are not there, and to give it
-# the gradient at the last state (first-order MAML does so). The graph is then flat. What is lost can be measured: the
-# angle between the cheap gradient and the true one.
+# In one flow the error of each token goes back at once, and its graph is gone before the next token comes: the horizon
+# only says how many gradients are added up. A weight that is made is not written at all. And a state that is read as it
+# is costs after 64 writes what it costs after one; at that price the slow level learns nothing about *how* the fast one
+# writes.
+
+# %% [markdown]
+# Can one cut the graph short? For a learnt start the cheap way out is to pretend that the writes are not there, and to
+# give it the gradient at the last state (first-order MAML does so). The graph is then flat. What is lost can be
+# measured: the angle between the cheap gradient and the true one.
 
 # %%
 for T in HORIZONS[:6]:
@@ -702,9 +718,9 @@ for T in HORIZONS[:6]:
 
 # %% [markdown]
 # For a few writes the two nearly agree. After 32 they part, since by then the writes have overwritten most of what the
-# start said: the true gradient is small, and only it knows what is left. So a horizon is a choice, and it costs
-# something on either side. Training Hope, for example, carries states on from window to window, but ends the gradient
-# with its window.
+# start said: the true gradient is small, and only it knows what is left. So a horizon is a choice: a long one costs
+# operations, a short one costs the truth of the gradient. Training Hope, for example, carries states on from window to
+# window, but ends the gradient with its window.
 
 # %% [markdown]
 # ## Can one see all this in a model that is given?
@@ -737,8 +753,10 @@ seen
 
 # %% [markdown]
 # *A Transformer while it trains: three levels.* Above, attention, solved at every read. Below it AdamW's two moments,
-# side by side; they are what the paper calls equal. Then the weights, which need both.
-#
+# which torch calls `exp_avg` and `exp_avg_sq`, stand side by side; they are what the paper calls equal. Then come the
+# weights, which need both.
+
+# %% [markdown]
 # Now take the optimizer away, as when the model is only used. Then the moments are gone, the weights have the frequency
 # 0, and what is left are the two ends of the scale, infinity and zero. The paper likens this to a person who remembers
 # the distant past and the last minute, and can form no new memories between.
@@ -782,17 +800,20 @@ for level in own.system.levels:
 own
 
 # %% [markdown]
-# Three. The running means of the batch norm are updated in each forward pass, once a step like the momentum, and
-# neither needs the other, so they share the fastest level. Below it are the weights, and at the bottom is the frozen
-# layer, which never changes. Two things to know when you read your own: objective and rule cannot be measured, only
-# looked up, and may say *unknown*. And an operation counts as a whole: batch norm's takes its own weights too, so they
-# are said to shape its means, which they do not.
+# Three. The running mean and variance of the batch norm are updated in each forward pass, once a step like the
+# momentum. None of these needs another, so they share the fastest level. Below it are the weights, and at the bottom is
+# the frozen layer, which never changes.
+
+# %% [markdown]
+# Two things to know when you read the table of your own. Objective and rule cannot be measured, only looked up, and may
+# say *unknown*. And the X-ray sees an operation only as a whole: batch norm's takes in its own weights too, so the
+# table says that they shape its running means, which they do not.
 
 # %% [markdown]
 # ## And Hope?
 #
-# Hope is what the course is building. The X-ray of a real one, small, finds eight levels. We compare it with what the
-# course has said of Hope on paper, in a system that is plain data: the same levels, and the same lines.
+# Hope is what the course is building. The X-ray takes one that is small, but real. Beside it stands what the course
+# says of Hope on paper, as a system that is plain data. Do the two agree, in their levels and in their lines?
 
 # %%
 from nlcore.levels import Transfer
@@ -818,7 +839,8 @@ found = xray(step, hope, by_level.optimizers)
 seen_levels = [{on_map(part.name) for part in level} for level in found.system.levels]
 assert seen_levels == [{part.name for part in level} for level in HOPE.levels]
 lines = {Transfer(on_map(line.source), on_map(line.target), line.kind) for line in found.system.transfers}
-print(f"{len(HOPE.levels)} levels and {len(lines)} lines agree; on the map alone: {set(HOPE.transfers) - lines}")
+drawn = set(HOPE.transfers)
+print(f"{len(HOPE.levels)} levels and {len(lines & drawn)} lines agree; on the map alone: {drawn - lines}")
 
 # %%
 hope_map(10)
@@ -826,17 +848,21 @@ hope_map(10)
 # %% [markdown]
 # *Hope while it trains, as it will stand when chapter 10 is done.* Above, what learns within a text: the memory, and
 # the projections that make its keys, values and rates. Below, what learns over the texts, each with its momentum and
-# its squares: the weights, and the chain of networks at three frequencies. One line is on the map alone: that the
-# projections make the memory's context happens inside a layer, where the X-ray does not look.
-#
-# All five ways but one are there. Hope has no attention, and so nothing is solved anew at each read.
+# its squares: the weights, and a chain of networks at three frequencies, chapter 08's continuum memory, `cms` for
+# short. The frequencies are those of chapter 11's size `laptop`; in the small Hope they lie closer together.
+
+# %% [markdown]
+# One line is on the map alone: that the projections make the memory's context happens inside a layer, where the X-ray
+# does not look. Of the five ways only one is missing. Hope has no attention, and so nothing is solved anew at each
+# read.
 
 # %% [markdown]
 # ## Can you build one?
 #
 # The parts are all there: a memory, a rule, a frequency, a transfer. On the workbench stand two memories, a fast one
 # and a slow one, and read who is where. Half of the names live in one town and half in another, and the text speaks of
-# the towns in turn, 24 tokens each. Before each token is written, the nest is asked for it.
+# the towns in turn, 24 tokens each. Before each token is written, the nest is asked where that person is, and recall is
+# the cosine of its answer and the truth.
 
 # %%
 from nlcore.viz.explorers.workbench import STREAMS, Block, Nest, snippet, stream, workbench
@@ -845,15 +871,20 @@ bench = workbench()
 bench
 
 # %% [markdown]
-# *As it opens, the fast one keeps 0.8 at each token, and learns only what the slow one gets wrong.* Alone it falls at
-# each change of town; together they fall less and less, and recall is 0.73 on average instead of 0.65. Only in the
-# second stretch is the slow one a hindrance, since all it knows then is the other town.
+# *As it opens, the fast one keeps 0.8 at each token, and learns only what the slow one gets wrong.* Alone it falls
+# about as deep at each change of town; with the slow one each fall ends higher than the one before, and recall is 0.73
+# on average instead of 0.65. Only in the second 24 tokens is the slow one a hindrance, since all it knows then is the
+# other town.
 
 # %% [markdown]
-# Now the controls that belong to it. Move the retention to 1, and the fast one alone has 0.87, more than the nest:
-# eight names fit into eight dimensions, so nothing has to be forgotten, and nobody need remember it. And let the facts
-# change: what the slow one hands down is then yesterday's news, and the nest has 0.33 where the fast one alone has
-# 0.40. **A slower level pays where the faster one has to forget, while the world stays as it is.**
+# Now the controls that belong to it. Move the retention to 1, and the fast one alone has 0.87, more than the nest with
+# its 0.83: eight names fit into eight dimensions, so nothing has to be forgotten, and nobody need remember it.
+
+# %% [markdown]
+# Then move the retention back to 0.8, and let the facts change, all of them every 24 tokens. What the slow one hands
+# down is now always yesterday's news, and the nest has 0.33 where the fast one alone has 0.40. Let it be updated every
+# 12 tokens, and it is in time for the second half of each stretch: 0.47. **A slower level pays where the faster one has
+# to forget, as long as it is updated more often than the facts change.**
 
 # %% [markdown]
 # What stands on the bench can be shared: `snippet` writes the Python that rebuilds it, wherever its controls stand. In
@@ -884,7 +915,7 @@ show(diagram(three.system, unit="token"), alt="Three boxes, one above the other:
 # ## Where are we in the nest?
 #
 # Everywhere, for once. This is the level score of the Hope that was X-rayed above: eight steps, its rows from fastest
-# to slowest.
+# to slowest. (The row `weights of weights` holds all that is trained outside the chain.)
 
 # %%
 from nlcore.viz.nested import updates
@@ -895,29 +926,30 @@ show(updates(found.system, found.records), name="hope_under_the_xray",
      "steps 4 and 8.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size.* Who writes? In the upper two rows Delta GD, by itself, while it reads;
-# below, AdamW. Into what: matrices that live as long as a text; moments; weights. How often: four times and twice a
-# step, each step, every second, every fourth. From which context: tokens, gradients, batches. To whom is knowledge
-# handed? The weights give the two upper rows their starts, and get their answers; between the weights runs one flow of
-# gradient; and each has its moments, to which it gives gradients and from which it takes its steps.
+# *A notch is an update, brightness its size.* Who writes? In the upper two rows Delta GD, the rule of chapter 05, while
+# it reads; below, AdamW. Into what: matrices that live as long as a text; moments; weights. How often: four times and
+# twice a step, each step, every second, every fourth. From which context: tokens, gradients, batches. To whom is
+# knowledge handed? The weights give the two upper rows their starts, and get their answers; between the weights runs
+# one flow of gradient; and each has its moments, to which it gives gradients and from which it takes its steps.
 
 # %%
 hope_map(7)
 
 # %% [markdown]
-# The same map as far as the course has come. What is still grey is the work of the next three chapters: the chain in
-# 08, the memories that modify themselves in 09, and all of it together in 10.
+# The same map as far as the course has come. What is still grey is the work of the next chapters: the chain in 08, and
+# in 09 the projections, as memories that modify themselves. The chain's moments are half filled, since their rules are
+# known and the chain is not. In 10 all of it comes together.
 
 # %% [markdown]
 # ## Summary
 #
-# 1. The faster part is updated more often or, if equally often, needed at the same instant (Def. 2).
+# 1. The faster part is updated more often or, if equally often, needed first at one instant (Def. 2).
 # 2. Inside a level order does not matter: 2 of 24 orders compute AdamW, as the definition says.
 # 3. Knowledge passes in five ways: a state read, an answer solved, one flow of gradient, a learnt start, a made weight
 #    or context.
 # 4. An MLP is linear attention at $\eta = 0$; one more level pays where texts differ, and the start holds what that
 #    level cannot find out by itself.
-# 5. The backward graph grows with the horizon just where knowledge has to pass the fast level's writes.
+# 5. The backward pass grows in operations just where knowledge has to pass the fast level's writes.
 
 # %% [markdown]
 # ## Sources
@@ -999,14 +1031,14 @@ print(check_suspects(named))
 #
 # *Build.* Lookahead trains "fast" weights with "momentum", both once a step. Every fifth step the "slow" weights move
 # half of the way to the fast ones, and the fast ones begin again from there. Build it as a `NestedSystem` of components
-# with these three names, frequencies per step, with needs and transfers. (Every fifth step the slow weights start from
-# the new fast ones: does that need change a level?)
+# with these three names, frequencies per step, with needs and transfers. (At every fifth step the slow weights need the
+# new fast ones: does that need change a level?)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
 # Two knowledge transfers lie between fast and slow, one in each direction. Which of the five is "begin again from
-# there"?
+# there"? You say it as `Transfer(source, target, kind)`, the kind by its name in the table of the five ways.
 #
 # </details>
 #
@@ -1016,6 +1048,8 @@ print(check_suspects(named))
 # `handed = (Transfer("momentum", "fast", "generation"), Transfer("fast", "slow", "parametric"),`
 # `Transfer("slow", "fast", "initialisation"))` then
 # `return NestedSystem(parts, (("fast", "momentum"), ("slow", "fast")), handed)`
+#
+# The last need changes no level, since the slow weights are updated less often in any case.
 #
 # </details>
 
@@ -1030,9 +1064,9 @@ print(check_lookahead(lookahead))
 # %% [markdown]
 # ## Exercise 4: the best start (hard, 20 minutes)
 #
-# Contexts pull by $\tfrac12 a_i (\theta - c_i)^2$, and each takes `steps` steps of gradient descent at rate `eta`
-# before it is judged by its own loss. Find the start that is best on average, as a formula. What does it become for
-# very many small steps, and which context has the last word then?
+# Contexts pull a number $p$ by $\tfrac12 a_i (p - c_i)^2$, and each takes `steps` steps of gradient descent at rate
+# `eta` before it is judged by its own loss. Find the start that is best on average, as a formula. What does it become
+# for very many small steps, and which context has the last word then?
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -1044,8 +1078,9 @@ print(check_lookahead(lookahead))
 #
 # <details><summary>Solution</summary>
 #
-# `weight = a * (1 - eta * a) ** (2 * steps)` and `return (weight * c).sum() / weight.sum()`. In the end the context
-# that pulls most weakly decides alone, since all others get where they want from anywhere.
+# `weight = a * (1 - eta * a) ** (2 * steps)` and `return (weight * c).sum() / weight.sum()`. After very many small
+# steps the weight is $a_i\, e^{-2 \eta a_i \cdot \text{steps}}$, and the context that pulls most weakly decides alone,
+# since all others get where they want from anywhere.
 #
 # </details>
 

@@ -122,7 +122,7 @@ def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str
     for frequency, count in counts.items():
         top = heights[frequencies.index(frequency)]
         bottom = top - (count - 1) * ROOM
-        axes.axhspan(bottom - 0.5 * ROOM, top + 0.5 * ROOM, color="#f3f4f6", zorder=0)
+        axes.axhspan(bottom - 0.46 * ROOM, top + 0.46 * ROOM, color="#f3f4f6", zorder=0)
         ticks.append(((top + bottom) / 2, "never" if frequency == 0 else "at every read" if math.isinf(frequency) else f"{float(frequency):.3g}"))
     axes.set_yticks(*zip(*ticks))
     axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.85), xticks=[], ylabel=f"updates per {unit} (logarithmic)")

@@ -246,7 +246,7 @@ def workbench() -> Explorer[Found]:
         chart,
         alt="Left, a level score of two rows: the fast block changes at every token, the slow one at every 24th. "
         "Right, recall of each statement before it is written: alone, the fast block falls at each change of town and climbs "
-        "again; with what the slow block knows it falls less and less.",
+        "again; with what the slow block knows each fall ends higher than the one before.",
         try_this="Which of the four ways serves two towns best? Then let the facts change: who is a hindrance now, and "
         "what helps against it? Last, keep everything, α = 1: is the slow one still of use?",
         name="workbench",
