@@ -38,8 +38,8 @@ CHAPTER = Chapter(
                 "the Transformer after both",
             ),
             right="Hope after as many steps, the Transformer after as many minutes",
-            because="Hope takes more from each step, and its memories, which are written as they read, make a step several "
-            "times as slow.",
+            because="Hope takes more from each step, and its memories, which are written as they read, make a step almost "
+            "three times as slow.",
         ),
         Tick(
             "11-worth",
