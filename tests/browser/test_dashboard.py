@@ -225,7 +225,7 @@ def the_picture_gives_way(page: Page) -> None:
 
 def the_table_says_what_differs(page: Page) -> None:
     heads = page.locator("[data-part=compared] thead th").all_inner_texts()
-    assert heads == ["run", "validation", "best", "step", "time", "model", "lr", "parameters"]
+    assert heads == ["run", "validation", "best", "step", "time", "model", "heads", "lr", "parameters"]
     box = page.locator("[data-run='1']")
     box.uncheck()
     expect(page.locator("[data-plot=loss] .js-line")).to_have_count(2)

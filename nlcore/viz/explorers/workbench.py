@@ -237,7 +237,7 @@ def workbench() -> Explorer[Found]:
         {
             "stream_of": choice("Stream", STREAMS[0], STREAMS),
             "fast_rule": choice("Fast: rule", "delta", list(RULES)),
-            "fast_period": stops("Fast: tokens per update", 1, (1, 4)),
+            "fast_period": stops("Fast: tokens per update", 1, (1, 2, 4)),
             "alpha": slider("Fast: retention α", 0.8, 0.5, 1.0, 0.05),
             "slow_rule": choice("Slow: rule", "delta", list(RULES)),
             "slow_period": stops("Slow: updates", 24, slow),
