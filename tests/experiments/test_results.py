@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import results
+from experiments import plan, results
 from experiments.experiment import ExperimentError, load, main
 from experiments.shapes import holds_results
 from tests.experiments import cheap
@@ -111,6 +111,6 @@ def test_every_stored_run_is_one_that_its_experiment_would_make_today(path):
         stored = experiment.renewed(run["configuration"])
         settings = arms[run["arm"]].settings | {"steps": run["figures"]["steps"]}
         asked = experiment.configuration(settings, run["rate"], run["seed"])
-        if asked["corpus"] != stored["corpus"]:
+        if asked.get("corpus") != stored.get("corpus"):
             pytest.skip("this machine's built-in text is another than that of the stored results")
-        assert stored == asked
+        assert plan.key(stored) == plan.key(asked)
