@@ -9,8 +9,9 @@ attention gets the same convolution here (see `baselines.convolved`), and what i
 
 All states of one size have about the same bytes, measured on the state itself: the window keeps as many tokens as have
 the bytes of the matrices, and Titans' layers are so narrow that their weights, their momentum and their copy of the
-chunk's start fit, give or take an eighth. Omega's window comes on top. Attention, which keeps everything, is the reference, and a Titans of six
-times the bytes shows what its small one lacks. The control for what erasing does is DeltaNet without it.
+chunk's start fit, give or take an eighth. Omega's window comes on top. Attention, which keeps everything, is the
+reference, and a Titans of six times the bytes shows what its small one lacks. The control for what erasing does is
+DeltaNet without it.
 """
 
 import math

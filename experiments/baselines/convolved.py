@@ -5,16 +5,15 @@ both at once. The convolution of `FastWeight` shows it the three tokens before; 
 layer more for that.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nlcore.layers import Attention, SlidingWindow, SwiGLU
+from nlcore.layers import Attention, SlidingWindow
 from nlcore.layers.attention import AttentionState, WindowState
 from nlcore.layers.convolution import WIDTH, convolve, near_identity
 from nlcore.models import LanguageModel, Preset
-from nlcore.models.build import channel_width
+from nlcore.models.build import gated
 
 
 class ConvolvedState(NamedTuple):
@@ -49,17 +48,10 @@ class Convolved(nn.Module):
 
 def convolved_attention(preset: Preset, vocabulary: int) -> LanguageModel:
     """Convolved attention over all tokens, and SwiGLU in turn, at the other models' number of parameters."""
-    return _model(preset, vocabulary, lambda: Attention(preset.dim, preset.heads))
+    return gated(preset, vocabulary, lambda: Convolved(preset.dim, Attention(preset.dim, preset.heads)))
 
 
 def convolved_window(preset: Preset, vocabulary: int) -> LanguageModel:
     """The same over a window of `preset.chunks[1]` tokens."""
-    return _model(preset, vocabulary, lambda: SlidingWindow(preset.dim, preset.heads, preset.chunks[1]))
-
-
-def _model(preset: Preset, vocabulary: int, attention: Callable[[], Attention]) -> LanguageModel:
-    def mixer() -> nn.Module:
-        return Convolved(preset.dim, attention())
-
-    hidden = channel_width(preset, mixer, matrices=3)
-    return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, hidden))
+    window = preset.chunks[1]
+    return gated(preset, vocabulary, lambda: Convolved(preset.dim, SlidingWindow(preset.dim, preset.heads, window)))

@@ -5,9 +5,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlcore.layers import SwiGLU
 from nlcore.models import LanguageModel, Preset
-from nlcore.models.build import channel_width
+from nlcore.models.build import gated
 
 
 class LSTMState(NamedTuple):
@@ -54,8 +53,4 @@ class LSTM(nn.Module):
 def lstm(preset: Preset, vocabulary: int) -> LanguageModel:
     """LSTM and SwiGLU in turn, at the other models' number of parameters."""
 
-    def mixer() -> nn.Module:
-        return LSTM(preset.dim)
-
-    width = channel_width(preset, mixer, matrices=3)
-    return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, width))
+    return gated(preset, vocabulary, lambda: LSTM(preset.dim))

@@ -53,18 +53,18 @@ def hope_attention(preset: Preset, vocabulary: int) -> LanguageModel:
 
 def transformer(preset: Preset, vocabulary: int) -> LanguageModel:
     """Transformer++: RMSNorm, rotary positions, softmax attention, SwiGLU."""
-    return _gated(preset, vocabulary, lambda: Attention(preset.dim, preset.heads))
+    return gated(preset, vocabulary, lambda: Attention(preset.dim, preset.heads))
 
 
 def sliding_window(preset: Preset, vocabulary: int) -> LanguageModel:
     """Transformer++ that sees a window: as many tokens as Hope's projections wait for, `preset.chunks[1]`."""
-    return _gated(preset, vocabulary, lambda: SlidingWindow(preset.dim, preset.heads, preset.chunks[1]))
+    return gated(preset, vocabulary, lambda: SlidingWindow(preset.dim, preset.heads, preset.chunks[1]))
 
 
 def fast_weight(setting: FastWeightSetting, preset: Preset, vocabulary: int) -> LanguageModel:
     """Fast weights of any setting in the place of Transformer++'s attention; chunks are `preset.chunks[0]` long."""
     sizes = (preset.hidden, preset.chunks[0])
-    return _gated(preset, vocabulary, lambda: FastWeight(preset.dim, preset.heads, setting, *sizes))
+    return gated(preset, vocabulary, lambda: FastWeight(preset.dim, preset.heads, setting, *sizes))
 
 
 MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transformer, "sliding-window": sliding_window}
@@ -86,7 +86,7 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _gated(preset: Preset, vocabulary: int, mixer: Factory) -> LanguageModel:
+def gated(preset: Preset, vocabulary: int, mixer: Factory) -> LanguageModel:
     """A sequence layer and SwiGLU in turn."""
     hidden = channel_width(preset, mixer, matrices=3)
     return LanguageModel(preset, vocabulary, mixer, lambda: SwiGLU(preset.dim, hidden))
