@@ -40,6 +40,14 @@ def compare(answer: object, right: Tensor, mistakes: Mapping[str, Tensor]) -> st
     return next((say for say, wrong in mistakes.items() if torch.allclose(answer.to(right.dtype), wrong)), UNKNOWN)
 
 
+def compare_names(answer: Mapping[str, str], right: Mapping[str, str], hints: Mapping[str, str]) -> str:
+    """RIGHT if each thing that has a right name has it in the answer; else the hint for the first that has not."""
+    if not any(answer.get(thing) for thing in right):
+        return "It names nothing yet."
+    wrong = [thing for thing in right if answer.get(thing) != right[thing]]
+    return RIGHT if not wrong else f"Look again at {wrong[0]}. {hints[wrong[0]]}"
+
+
 def number(value: float) -> Tensor:
     """A number as `compare` takes it."""
     return torch.tensor(value, dtype=torch.float64)
