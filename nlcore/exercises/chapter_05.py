@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from nlcore.exercises.checking import RIGHT, compare, compare_names, never_raises
+from nlcore.exercises.checking import compare, compare_names, never_raises
 
 Step = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
