@@ -40,11 +40,18 @@ def compare(answer: object, right: Tensor, mistakes: Mapping[str, Tensor]) -> st
     return next((say for say, wrong in mistakes.items() if torch.allclose(answer.to(right.dtype), wrong)), UNKNOWN)
 
 
-def compare_names(answer: Mapping[str, str], right: Mapping[str, str], hints: Mapping[str, str]) -> str:
-    """RIGHT if each thing that has a right name has it in the answer; else the hint for the first that has not."""
-    if not any(answer.get(thing) for thing in right):
+def compare_names(answer: Mapping[str, str] | None, right: Mapping[str, str], hints: Mapping[str, str]) -> str:
+    """RIGHT if each thing has its right name in the answer; else the hint for the first that has not.
+
+    The names to choose from are those that are right for some thing; capitals do not matter.
+    """
+    if not answer or not any(answer.get(thing) for thing in right):
         return "It names nothing yet."
-    wrong = [thing for thing in right if answer.get(thing) != right[thing]]
+    given = {thing: str(answer.get(thing) or "").strip().lower() for thing in right}
+    names = {name.lower() for name in right.values()}
+    if strange := next((answer[thing] for thing in right if given[thing] and given[thing] not in names), None):
+        return f"{strange!r} is none of the names: they are {', '.join(sorted(right.values(), key=str.lower))}."
+    wrong = [thing for thing in right if given[thing] != right[thing].lower()]
     return RIGHT if not wrong else f"Look again at {wrong[0]}. {hints[wrong[0]]}"
 
 

@@ -30,6 +30,8 @@ def keys():
 def test_the_solutions_are_right():
     named = {"A": "delta", "B": "Oja", "C": "sum", "D": "decay"}
     assert [check_window(attend), check_suspects(named), check_stream(stream), check_turn(keys)] == [RIGHT] * 4
+    assert check_suspects({name: rule.upper() for name, rule in named.items()}) == RIGHT
+    assert check_turn(lambda: torch.tensor([[1.0, 0.0], [0.5, 0.866]])) == RIGHT
 
 
 def masked(q, k, v, tau, seen):
@@ -45,6 +47,8 @@ def masked(q, k, v, tau, seen):
     (lambda q, k, v, t, c: attend(q, k, v, t, c - 1), "too short"),
     (lambda q, k, v, t, c: attend(q, k, v, 1 / t, c), "multiplied"),
     (lambda q, k, v, t, c: attend(q, k, v, 1, c), "bandwidth is not used"),
+    (lambda q, k, v, t, c: attend(q, k, v, q.shape[1] ** 0.5, c), "square root of the width: divide by tau"),
+    (lambda q, k, v, t, c: attend(q, k, v, t * q.shape[1] ** 0.5, c), "as well: tau alone"),
     (lambda q, k, v, t, c: ((q @ k.T / t).exp() * ((ages(k) >= 0) & (ages(k) < c))) @ v, "add up to 1: divide"),
     (lambda q, k, v, t, c: torch.softmax(q @ k.T / t * ((ages(k) >= 0) & (ages(k) < c)), -1) @ v, "minus infinity"),
     (lambda q, k, v, t, c: (torch.softmax(q @ k.T / t, -1) * ((ages(k) >= 0) & (ages(k) < c))) @ v, "after the softmax"),
@@ -57,6 +61,8 @@ def test_a_wrong_window_is_named(wrong, says):
 
 @pytest.mark.parametrize("wrong, says", [
     ({}, "nothing yet"),
+    (None, "nothing yet"),
+    ({"A": "linear attention", "B": "Oja", "C": "sum", "D": "decay"}, "none of the names: they are decay, delta, Oja, sum."),
     ({"A": "sum", "B": "Oja", "C": "delta", "D": "decay"}, "one key twice"),
     ({"A": "delta", "B": "sum"}, "one value under two keys"),
     ({"A": "delta", "B": "Oja", "C": "decay", "D": "sum"}, "three times"),
@@ -84,6 +90,7 @@ EYE = torch.eye(4)
 @pytest.mark.parametrize("wrong, says", [
     (None, "nothing yet"),
     ((EYE, EYE), "[2, 4]"),
+    (EYE[:2], "Return two tensors"),
     ((2 * EYE[:2], EYE[[2, 2]]), "length one"),
     ((EYE[[0, 0]], EYE[[2, 2]]), "same key"),
     ((torch.stack([EYE[0], 0.6 * EYE[0] + 0.8 * EYE[1]]), EYE[[2, 2]]), "overlap by 0.60"),

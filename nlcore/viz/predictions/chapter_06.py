@@ -36,7 +36,7 @@ CHAPTER = Chapter(
         Tick(
             "06-parity",
             "Whenever a 1 arrives, a state is multiplied by μ, and then 1 is added. With which μ can one threshold on the state tell, "
-            "after 24 ones, whether their number is odd?",
+            "for every number of ones up to 24, whether it is odd?",
             ("0.9", "1", "−1", "any of the three"),
             right="−1",
             because="With −1 the state goes 1, 0, 1, 0 for ever. With 1 it counts, so that odd and even numbers alternate on a line "
