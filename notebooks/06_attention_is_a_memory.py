@@ -546,12 +546,12 @@ show(figure, name="recall_in_equal_bytes",
 # So on pairs that never change, erasing paid only in the large state, up to 16 pairs. Do not read it as a verdict: where
 # facts are corrected, the first picture of this chapter speaks, and it speaks for erasing. Nor was Oja put to the test,
 # which loses a key when its value comes under another: in these texts each value has one key.
-#
+
+# %% [markdown]
 # And why do linear attention and RetNet lose by twice the bytes? Here these are also half the heads. RetNet's slowest
 # head fades by 1/256 a token where there are four, and by 1/64 where there are two, which may be why it loses; what ails
 # linear attention, the run does not say.
-
-# %% [markdown]
+#
 # `python -m experiments.mqar --table` prints what is stored, the rates included. To run it again, in about 25 minutes
 # on two cores, move `experiments/results/mqar.json` away first.
 
