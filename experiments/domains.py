@@ -3,12 +3,13 @@
     python -m experiments.domains
 
 A small model learns four domains of the built-in text one after the other, without going back, and after each it is
-asked for held-out text of all four. What could make levels with periods 1, 4 and 16 forget less than one MLP of their
-size are three things: the chain of three, the smaller sum of rates of those that fire seldom, and the frequency itself.
-So beside both stand the same chain with all levels at period 1, which has the chain alone; the same periods with slow
-rates so much larger that their sum over the stream is the fast level's; and the chain at period 1 with slow rates so much
-smaller that each level's sum is what its period had left it. If that last one does as well as the periods, frequency is
-not what helps; if the second does, nothing of it is.
+asked for held-out text of all four. Levels with periods 1, 4 and 16 differ from one MLP of their size in three things:
+they are a chain, the slow ones have a smaller sum of rates over the stream, and they fire rarely. So beside both stand
+
+- the same chain with all levels at period 1: if it keeps as much, neither the rare firing nor the small sum is what helps;
+- the chain at period 1 with slow rates so much smaller that each level has the sum that its period would leave it: if it
+  keeps as much, what helps is the small sum, not the frequency;
+- the periods with slow rates so much larger that all levels have the same sum: what is left of them is the frequency.
 
 Chosen before the first run:
 
