@@ -23,6 +23,11 @@ SEQUENCES: tuple[Row, ...] = (
         "Is linear attention learning?",
     ),
     Row(
+        6, "16", "a token is answered after its own write; before it, the past alone answers, and is surprised",
+        "nlcore.layers.FastWeight", _FAST + "test_a_rule_is_its_published_recurrence",
+        "What is read before the write, and what after?",
+    ),
+    Row(
         6, "61-62", "softmax attention is the non-parametric answer to a weighted least-squares problem",
         "nlcore.layers.Attention", _ATTENTION + "test_an_answer_is_the_minimiser_of_the_kernel_weighted_squared_error",
         "What if nothing is compressed?",
@@ -33,8 +38,14 @@ SEQUENCES: tuple[Row, ...] = (
         "**Erratum, eq. 63.**",
     ),
     Row(
-        6, "64, erratum", "the Hebbian family: the stated factor of two is left to the rate, the normaliser left out",
-        "nlcore.layers.FastWeight", _FAST + "test_a_hebbian_memory_is_a_masked_matrix_product", "**Erratum, eq. 64.**",
+        6, "64", "the Hebbian family, with decay and without: a masked matrix product",
+        "nlcore.layers.FastWeight", _FAST + "test_a_hebbian_memory_is_a_masked_matrix_product",
+        "What do the rules of the family erase?",
+    ),
+    Row(
+        6, "64, erratum", "the stated objective has twice the gradient under its brace, and so has 65's",
+        "nlcore.memory.DotProduct", _RULES + "test_the_objectives_stated_with_64_and_65_have_twice_the_printed_gradient",
+        "**Erratum, eq. 64.**",
     ),
     Row(
         6, "65", "the delta rule, in chunks as token by token",
@@ -69,13 +80,17 @@ SEQUENCES: tuple[Row, ...] = (
         _TRANSFERS + "test_a_state_is_read_as_it_is", "**1. A state, read as it is.**"),
     Row(7, "27", "knowledge transfer: an answer is solved from a context", "nlcore.layers.Attention",
         _TRANSFERS + "test_an_answer_is_solved_from_a_context", "**2. An answer, solved from a context.**"),
-    Row(7, "3.3, erratum", "one flow of gradient: print takes the new weights, and not transposed", "nlcore.memory.DeepMLP",
+    Row(7, "3.3, backpropagation", "knowledge transfer: one flow of gradient updates both", "nlcore.memory.DeepMLP",
+        _TRANSFERS + "test_one_flow_of_gradient_takes_the_old_weights_transposed", "**3. One flow of gradient.**"),
+    Row(7, "3.3, erratum", "the backward pass: print takes the new weights, and not transposed", "nlcore.memory.DeepMLP",
         _TRANSFERS + "test_one_flow_of_gradient_takes_the_old_weights_transposed", "**Erratum, section 3.3, the backward pass.**"),
     Row(7, "28", "knowledge transfer: a start is learnt, through the writes", "nlcore.memory.AssociativeMemory.start",
         _TRANSFERS + "test_a_learnt_start_receives_what_the_writes_have_left_of_it", "**4. A start that is learnt.**"),
     Row(7, "3.3, generation", "knowledge transfer: weights or a context are made", "nlcore.memory.AssociativeMemory.write",
         _TRANSFERS + "test_a_generated_weight_and_a_generated_context_teach_their_generator", "**5. Weights that are made"),
-    Row(7, "21, 69", "an MLP is linear attention with one level less; 69's write is transposed (erratum)", "nlcore.memory.AssociativeMemory",
+    Row(7, "21, 69, Fig. 3", "an MLP is linear attention with a learnt start at eta 0, one level less", "nlcore.memory.AssociativeMemory",
+        _TRANSFERS + "test_linear_attention_with_a_learnt_start_is_the_mlp_at_eta_0", "What is an MLP with one more level?"),
+    Row(7, "69, erratum", "print reads by rows and writes by columns, so that its read is the memory's transpose", "nlcore.memory.AssociativeMemory.read",
         _TRANSFERS + "test_linear_attention_with_a_learnt_start_is_the_mlp_at_eta_0", "**Erratum, eq. 69.**"),
     Row(7, "3.3, horizon", "the backward graph grows where the writes lie between (ours)", "nlcore.memory.AssociativeMemory.write",
         _TRANSFERS + "test_the_backward_graph_grows_just_where_the_writes_lie_between", "What does a transfer cost?"),
@@ -85,6 +100,10 @@ SEQUENCES: tuple[Row, ...] = (
         8, "70-71", "a chain of MLPs, each updated on its own period with its gathered error",
         "nlcore.optim.LevelOptimizer",
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
+    ),
+    Row(
+        8, "70-71, period 1", "with period 1 on every level it is ordinary training, bitwise",
+        "nlcore.optim.LevelOptimizer", _LEVELED + "test_period_one_everywhere_is_bitwise_ordinary_training",
     ),
     Row(
         8, "70-72, in tokens", "periods in tokens, nested or not: a level steps on the next-token loss of what was read",
@@ -99,7 +118,7 @@ SEQUENCES: tuple[Row, ...] = (
         "nlcore.optim.NestedLevelOptimizer", "tests/optim/test_nested.py::test_it_is_the_plain_loop",
     ),
     Row(
-        8, "73", "sequential: all starts learnt by the slowest level",
+        8, "73", "sequential: what one level answers is what the next reads",
         "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_a_chain_of_levels_fastest_first",
     ),
     Row(
