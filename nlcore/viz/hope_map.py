@@ -108,7 +108,7 @@ class HopeMap:
         """Shows it; a script, which has no display, shows nothing."""
         show(self.picture(), alt=self.alt(), name=f"hope_map_{self.built:02d}")
         if get_ipython() is not None and self.built:
-            publish_display_data({"text/markdown": f"Built so far: {self.links(Path.cwd())}"})
+            publish_display_data({"text/markdown": f"Built in: {self.links(Path.cwd())}"})
 
     _ipython_display_ = show
 

@@ -165,6 +165,17 @@ def test_next_and_previous_lead_through_all_chapters_those_to_come_too(book, tab
     assert Path(tab.url).name == "index.html"
 
 
+def test_the_map_at_a_chapters_end_leads_to_each_chapter_that_built_a_part(book, tab, root):
+    seen = {}
+    for notebook in stored(root):
+        go(tab, book / "notebooks" / f"{notebook.stem}.html")
+        links = tab.locator("article p", has_text="Built in:").locator("a").all()
+        seen[notebook.name[:2]] = sorted({link.inner_text() for link in links})  # 07 has the map twice
+        assert all(Path(link.evaluate("link => new URL(link.href).pathname")).exists() for link in links)
+    there = [notebook.name[:2] for notebook in stored(root)]
+    assert all(found == [n for n in there if "00" < n <= min(chapter, "10")] for chapter, found in seen.items())
+
+
 def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
     go(tab, book / "index.html")
     expect(tab.locator("article")).to_contain_text("A model is a system of memories that learn at different speeds.")
