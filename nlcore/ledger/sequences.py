@@ -102,10 +102,6 @@ SEQUENCES: tuple[Row, ...] = (
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
     ),
     Row(
-        8, "70-71, period 1", "with period 1 on every level it is ordinary training, bitwise",
-        "nlcore.optim.LevelOptimizer", _LEVELED + "test_period_one_everywhere_is_bitwise_ordinary_training",
-    ),
-    Row(
         8, "70-72, in tokens", "periods in tokens, nested or not: a level steps on the next-token loss of what was read",
         "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
     ),
@@ -118,7 +114,7 @@ SEQUENCES: tuple[Row, ...] = (
         "nlcore.optim.NestedLevelOptimizer", "tests/optim/test_nested.py::test_it_is_the_plain_loop",
     ),
     Row(
-        8, "73", "sequential: what one level answers is what the next reads",
+        8, "73", "sequential: all starts learnt by the slowest level",
         "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_a_chain_of_levels_fastest_first",
     ),
     Row(
