@@ -26,8 +26,8 @@ LINES = {
 """Each kind of transfer as a kind of line, in ink: colours belong to levels."""
 UNBUILT = "#c4c8cf"
 """Of a box of which nothing is filled."""
-BOX, ROOM, CLOSE = (1.9, 0.56), 1.15, 0.8
-"""A component's width and height; the least distance of two levels, and what it is where no lines run between."""
+BOX, PITCH, ROOM, CLOSE = (2.15, 0.6), 2.4, 1.15, 0.8
+"""A component's width and height; the distance of two in a level; the least of two levels, and where no lines run between."""
 
 
 def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, tuple[float, float]] | None = None) -> Figure:
@@ -43,7 +43,7 @@ def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, tuple
     heights = _heights([level[0].frequency for level in levels], room)
     places = {c.name: (_across(len(level), n), y) for level, y in zip(levels, heights) for n, c in enumerate(level)}
     wide = max(3, max(map(len, levels)))
-    figure, axes = plt.subplots(figsize=(wide * 2.4 + 1, 0.85 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(0.85 * (wide * PITCH + 1), 0.75 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
     for transfer in dict.fromkeys((t.kind, *_ends(t.kind, t.source, t.target)) for t in system.transfers):
         _line(axes, transfer[0], places[transfer[1]], places[transfer[2]])
     drawn = _looks(system)
@@ -81,7 +81,7 @@ def _heights(frequencies: list[float], room: float) -> list[float]:
 
 
 def _across(count: int, n: int) -> float:
-    return (n - (count - 1) / 2) * (BOX[0] + 0.5)
+    return (n - (count - 1) / 2) * PITCH
 
 
 def _ends(kind: str, source: str, target: str) -> tuple[str, str]:
@@ -112,14 +112,14 @@ def _box(axes: Axes, component: Component, place: tuple[float, float], look: Loo
     axes.add_patch(plt.Rectangle(corner, width, height, facecolor="white", edgecolor=colour, linewidth=2, zorder=2))
     for begin, part, alpha in ((0, share - new, 0.2), (share - new, new, 0.4)):
         axes.add_patch(plt.Rectangle((corner[0] + width * begin, corner[1]), width * part, height, facecolor=colour, alpha=alpha, zorder=2))
-    axes.plot(x - width / 2 + 0.13, y + 0.1, look.marker, color=colour, markersize=6, zorder=3)
-    axes.text(x + 0.08, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", color=ink, zorder=3)
+    axes.plot(x - width / 2 + 0.11, y + 0.1, look.marker, color=colour, markersize=6, zorder=3)
+    axes.text(x + 0.1, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", color=ink, zorder=3)
     axes.text(x, y - 0.13, f"from {component.context}", ha="center", va="center", fontsize=8, color="#222222", zorder=3)
 
 
 def _scale(axes: Axes, frequencies: list[float], heights: list[float], room: float, unit: str, wide: int) -> None:
     """Bands and ticks, one a frequency."""
-    half = wide * (BOX[0] + 0.5) / 2
+    half = wide * PITCH / 2
     counts, ticks = Counter(frequencies), []
     for frequency, count in counts.items():
         top = heights[frequencies.index(frequency)]
