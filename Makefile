@@ -14,7 +14,7 @@ TRAIN = --size $(SIZE) $(if $(MODEL),--model $(MODEL)) $(if $(DATA),--data "$(DA
 	$(if $(RUN),--run "$(RUN)") $(if $(filter 1,$(COMPARE)),--compare)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test train book bench clean environment new-environment install browser
+.PHONY: help lab test train book bench clean environment new-environment install extras browser
 
 help:  ## show this list
 	@echo "Nested Learning, hands on. Usage: make TARGET"
@@ -26,7 +26,7 @@ lab: environment  ## open JupyterLab on the first notebook (this machine only, t
 	@echo "Opening $(FIRST) in JupyterLab. Stop it with Ctrl-C, twice."
 	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(HIDE) $(AS_ROOT) $(FIRST)
 
-test: environment browser  ## run all tests
+test: environment extras browser  ## run all tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 train: environment  ## train a model: SIZE=tiny COMPARE=1 MODEL=transformer DATA=folder RUN=runs/name
@@ -70,6 +70,13 @@ new-environment:
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(STAMP_TEXT) > $(STAMP)
 	@echo "Made $(VENV)."
+
+# What only some tests need; where it cannot be installed they are skipped.
+extras:
+	@cmp -s requirements-extras.txt $(VENV)/extras-from || { echo "Installing what requirements-extras.txt lists." \
+		&& $(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt -r requirements-extras.txt \
+		&& cp requirements-extras.txt $(VENV)/extras-from; } \
+		|| echo "It cannot be installed here: the tests on models of transformers will be skipped."
 
 # The tests in a real browser need Chromium; without it they are skipped and say so.
 browser:

@@ -53,6 +53,7 @@ def stage(source: Path, target: Path) -> list[str]:
     notebook = nbformat.read(source, as_version=4)
     names = []
     for cell in notebook.cells:
+        _lead_to_pages(cell)
         found = [(output, about) for output, about in pictures(cell) if "alt" in about]
         if len(found) > 1:
             raise BookError(f"{source.name}: a cell shows {len(found)} pictures; give each its own cell.")
@@ -67,6 +68,13 @@ def stage(source: Path, target: Path) -> list[str]:
         last.outputs.append(_html(live.loads(list(dict.fromkeys(names)), "../")))
     nbformat.write(notebook, target)
     return names
+
+
+def _lead_to_pages(cell: NotebookNode) -> None:
+    """Makes links to notebooks, in what a cell shows, links to their pages; Sphinx does so in prose alone."""
+    for output in cell.get("outputs", []):
+        if words := output.get("data", {}).get("text/markdown"):
+            output.data["text/markdown"] = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", words)
 
 
 def _drop_words(cell: NotebookNode, picture: NotebookNode) -> None:

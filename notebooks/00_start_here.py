@@ -192,6 +192,21 @@ print(*doctor.examine(), sep="\n")
 # | 13 | What holds, what does not *(to come)* | What did we find, and where is each equation? |
 
 # %% [markdown]
+# Most of them build a part of one model, Hope. This is its map: a box is a part that learns, the fastest on top. At the
+# end of each chapter it comes back with more of it filled.
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(0)
+
+# %% [markdown]
+# *Nothing is built yet.* In the upper two boxes is what learns while a text is read: the memory, and the projections
+# that make its keys, values and rates. Below is what learns over many texts, once in a step of training or less often:
+# the weights, and a chain of three networks, from `cms-3`, the fast one, to `cms-1`. Each comes with two memories of its
+# gradients, momentum and squares. The frequencies are those of the model's size `laptop`.
+
+# %% [markdown]
 # ## The course in half an hour
 #
 # These sections, in this order, are enough to say what a level is, why a good write first erases, what

@@ -607,6 +607,22 @@ for name, (objective, rule, formula) in settings.items():
     print(f"{name}: k1 answers {[round(x, 2) + 0.0 for x in (W @ k[0]).tolist()]}")
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# Hope, the model that this course builds, comes back at the end of each chapter as the map from notebook 00. What this
+# chapter has built of it is filled.
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(1)
+
+# %% [markdown]
+# *New: a third of `memory`, the fastest part of Hope.* It is written from tokens, several times within a text, and it is
+# made of the four choices above. What chapter 05 adds is a rule that erases before it writes, and chapter 06 the
+# memory's place in a model.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. A memory is four choices: architecture, objective, rule, retention. Every named rule is one setting.

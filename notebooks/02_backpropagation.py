@@ -489,6 +489,20 @@ for rate in (0.08, 0.04, 0.02, 0.01):
     before = apart
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# On the map, a part that is slower than chapter 01's memory:
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(2)
+
+# %% [markdown]
+# *New: `weights`.* Gradient descent writes into them once a step, from a batch of texts: under each layer's input the
+# value $-\delta$. The memory above them is written many times in a step, and is gone when its text ends; they stay.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. A training step writes the value $-\delta$, minus the local surprise, under the layer's input $x$.

@@ -654,6 +654,21 @@ assert many[:, 2].max(0).min() < many[:, 0].max(0).min()
 # In the rest nobody arrives, or both at once.
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# Each part that is trained gets a companion on the map:
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(3)
+
+# %% [markdown]
+# *New: `momentum`, four times: of the weights, and of each network in chapter 08's chain.* It is written from gradients
+# whenever its owner is updated, and hands it the step. Three of the four are half filled only, because the chain whose
+# gradients they hold is not built yet.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. Momentum is a linear memory of gradients inside the weights' level; it writes with the dot product.

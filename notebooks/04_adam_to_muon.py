@@ -711,6 +711,21 @@ for name, lr in {"AdamW": 3e-3, "Muon": 1e-2, "M3": 1e-4}.items():
     print(f"{name:6} loss of the last ten steps {sum(losses[-10:]) / 10:.3f}, {spent:.1f} ms a step")
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# The second companion is Adam's:
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(4)
+
+# %% [markdown]
+# *New: `squares`, beside each momentum and updated as often.* They are written from the same gradients, and tell by how
+# much the step of each parameter is divided. M3 would add a third, slower box to each pair, but this course trains Hope
+# with AdamW.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. Adam is the best element-wise memory of gradients for a target, if old targets fade as its two betas ask.

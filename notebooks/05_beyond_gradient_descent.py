@@ -590,6 +590,20 @@ for c in (1, 4):
     assert abs((w[-2] - w[-1]) - 0.1 * 2 / (c + 1)) < 1e-9
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# This chapter's rule goes into the fastest part:
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(5)
+
+# %% [markdown]
+# *New: a second third of `memory`, its rule.* In Hope, Delta GD writes it from tokens, several times a step, so that what
+# it holds under a key is erased before the new value comes. By chapter 09 it will write the projections, too.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. Delta GD makes a layer answer its own correction $u$: erase at $x$, then write, at rate $\eta/(1 + \eta\lVert x\rVert^2)$.

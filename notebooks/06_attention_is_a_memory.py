@@ -861,6 +861,16 @@ show(figure, name="two_levels_of_attention",
 # that is only used. Between these two a Transformer has nothing, and everything in this chapter is a way to put
 # something there.
 
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(6)
+
+# %% [markdown]
+# *New: the last third of `memory`, its place in a model.* It now stands where attention stands in a Transformer, gets keys,
+# values and queries made from the tokens, and hands its answers to the layers above. What makes the keys is still a part
+# of the weights here; in chapter 09 the projections learn within a text themselves.
+
 # %% [markdown]
 # ## Summary
 #

@@ -208,18 +208,19 @@ import matplotlib.pyplot as plt
 from nlcore.viz.theme import looks, tidy
 
 late = lambda first, then: lambda s: s.index(first) < s.index(then)
-why = {"none, as Def. 2 sorts": lambda s: kept[s], "average before weights": late("average", "weights"),
-       "weights before squares": late("weights", "squares"), "weights before momentum": late("weights", "momentum")}
+early = {"nothing": lambda s: kept[s], "the average, before the weights": late("average", "weights"),
+         "the weights, before the squares": late("weights", "squares"),
+         "the weights, before the momentum only": late("weights", "momentum")}
 figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
 rest = sorted(off, key=off.get)
-for (name, look), test in zip(looks(tuple(why)).items(), why.values()):
+for (name, look), test in zip(looks(tuple(early)).items(), early.values()):
     here = [s for s in rest if test(s)]
     rest = [s for s in rest if s not in here]
     places = range(24 - len(here) - len(rest), 24 - len(rest))
-    axes.plot(places, [off[s] for s in here], look.marker, color=look.colour, label=f"{name}: {len(here)}")
+    axes.plot(places, [off[s] for s in here], look.marker, color=look.colour, label=f"{name}: in {len(here)}")
 axes.set(yscale="log", ylim=(1e-17, 1e10), xticks=[])
-tidy(axes, "24 orders of computing AdamW and an average, after 20 steps", "", "largest error")
-axes.legend(frameon=False, fontsize=8, loc="lower right", title="first mistake in an order", title_fontsize=8)
+tidy(axes, "AdamW and an average in 24 orders", "the 24 orders, sorted by fault", "largest error after 20 steps")
+axes.legend(frameon=False, fontsize=8, loc="lower right", title="what is computed too early", title_fontsize=8)
 show(figure, alt="Twenty-four dots. Two lie at 1e-15; all others lie far above, most of them between 0.04 and 0.15, "
      "and four, in which the weights come before the squares but after the momentum, above ten million.")
 
@@ -374,6 +375,7 @@ for turn in (1, 2):
 
 # %% [markdown]
 # Two things cannot stay. $\Theta^{(1)}$ has to be transposed: it leads from $\hat x$ to $y$, and the error goes back.
+# (The updates beside it, $\delta\, \hat x^\top$, are by columns, so that it cannot be meant by rows.)
 # And it has to be $\Theta^{(1)}_t$, the weights with which the answer was made; $\Theta^{(1)}_{t+1}$ is what the update
 # in the line above has just produced. (Where $\hat x_{t+1} = \phi(\mathcal{M}^{(0)}(x_t))$ is printed, an index is one
 # too low as well.)
@@ -915,7 +917,7 @@ show(diagram(three.system, unit="token"), alt="Three boxes, one above the other:
 # ## Where are we in the nest?
 #
 # Everywhere, for once. This is the level score of the Hope that was X-rayed above: eight steps, its rows from fastest
-# to slowest. (The row `weights of weights` holds all that is trained outside the chain.)
+# to slowest. (The row `weights` holds all that is trained outside the chain.)
 
 # %%
 from nlcore.viz.nested import updates

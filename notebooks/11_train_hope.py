@@ -453,6 +453,21 @@ print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['proce
 # | another text at a resume | refused, unless you accept it |
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# In all of it: this chapter builds no part of Hope, but trains them together.
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(11)
+
+# %% [markdown]
+# *The whole of Hope, with the frequencies of size `laptop`.* At `tiny` the two upper boxes are written equally often, every
+# 64 tokens. Each box is a row of the level score that you watched, but for the squares, which have none there. The lines
+# say who hands knowledge to whom, chapter 07's subject.
+
+# %% [markdown]
 # ## Summary
 #
 # 1. A trial of three steps says what a run costs before it starts.

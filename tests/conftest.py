@@ -1,11 +1,14 @@
 """Shared by all tests: where the project is, and a known random state."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+# No test downloads a model; read by transformers when it is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
 # Two workers share the cores, and tiny networks are slower on two threads than on one.
 torch.set_num_threads(1)
 

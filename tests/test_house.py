@@ -124,10 +124,24 @@ def test_lab_stays_on_this_machine_and_keeps_its_token():
     assert "token" not in line
 
 
-def test_every_requirement_is_pinned_and_torch_comes_first():
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+@pytest.mark.parametrize("pip, said, kept", [("exit 0", "", True), ("exit 1", "cannot be installed here", False)])
+def test_extras_are_installed_once_and_a_machine_without_them_goes_on(pip, said, kept, tmp_path):
+    calls = tmp_path / "calls"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "pip").write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{pip}\n')
+    (tmp_path / "bin" / "pip").chmod(0o755)
+    for _ in range(2):
+        made = subprocess.run(["make", "extras", f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said in made.stdout and bool(made.stdout) != kept
+    assert len(calls.read_text().splitlines()) == (1 if kept else 2)
+    assert "-c requirements.txt -r requirements-extras.txt" in calls.read_text()
+
+
+@pytest.mark.parametrize("file, first", [("requirements.txt", "torch=="), ("requirements-extras.txt", "")])
+def test_every_requirement_is_pinned_and_torch_comes_first(file, first):
+    lines = (ROOT / file).read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
-    assert wanted[0].startswith("torch==")
+    assert wanted[0].startswith(first)
     assert [line for line in wanted if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
 
 

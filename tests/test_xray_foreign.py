@@ -184,4 +184,5 @@ def test_hope_by_its_own_optimizer_as_its_levels_say():
     said = {level.name: 8 // level.period if level.unit == "tokens" else 1 / level.period for level in model.levels()}
     seen = {level: rows[level if level in rows else f"weights of {level}"].frequency for level in said}
     assert seen == said and Level("cms-1", 2, "steps") in model.levels()
+    assert "weights" in rows and "exp_avg of weights" in rows  # and not "weights of weights"
     assert rows["memory"].objective.startswith("L2") and rows["memory"].bytes

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,21 @@ def causal_lm(model: nn.Module, tokens: Tensor, state: tuple[tuple[Tensor, Tenso
     Raises ValueError for a model that keeps anything else.
     """
     from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
     cache = DynamicCache()
     for index, (k, v) in enumerate(state or ()):
         cache.update(k, v, index)
-    output = model(input_ids=tokens, past_key_values=cache, use_cache=True)
-    layers = getattr(getattr(output, "past_key_values", None), "layers", [None])
-    if not all(type(layer) is DynamicLayer for layer in layers):
-        raise ValueError(
-            f"{type(model).__name__} keeps more than keys and values of its tokens: give a `read` that knows its state"
-        )
-    return output.logits, tuple((layer.keys, layer.values) for layer in layers)
+    kept = {type(layer) for layer in DynamicCache(config=model.config).layers}
+    if kept <= {DynamicLayer, DynamicSlidingWindowLayer}:
+        # Release 5.24 renamed the argument.
+        name = "past_key_values" if "past_key_values" in signature(model.forward).parameters else "cache"
+        logits = model(input_ids=tokens, use_cache=True, **{name: cache}).logits
+        if cache.layers:  # empty where a model took no notice of it
+            return logits, tuple((layer.keys, layer.values) for layer in cache.layers)
+    raise ValueError(
+        f"{type(model).__name__} keeps more than keys and values of its tokens: give a `read` that knows its state"
+    )
 
 
 def load_causal_lm(name: str | Path) -> nn.Module:

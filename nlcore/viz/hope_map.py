@@ -70,25 +70,30 @@ class HopeMap:
         if not isinstance(self.built, int) or not 0 <= self.built <= 13:
             raise ValueError(f"{self.built!r} is no chapter: give the number of the last one that is done, 0 to 13")
 
-    def filled(self) -> dict[str, float]:
-        """Component -> the share of the chapters that build it which are done."""
+    def filled(self) -> dict[str, tuple[float, float]]:
+        """Component -> of the chapters that build it, the share that is done, and the share of the last one alone."""
         by = {component.name: builders(component.name) for component in HOPE.components}
-        return {name: sum(n <= self.built for n in chapters) / len(chapters) for name, chapters in by.items()}
+        return {name: (sum(n <= self.built for n in chapters) / len(chapters), (self.built in chapters) / len(chapters))
+                for name, chapters in by.items()}
 
     def picture(self) -> Figure:
-        """Each box filled as far as it is built, under its name the chapters that do; lines from chapter 07 on."""
+        """Each box filled as far as it is built, darker what the last chapter did; under its name the chapters that do; lines
+        from chapter 07 on."""
         said = tuple(replace(c, context=f"{c.context} · {_numbers(builders(c.name))}") for c in HOPE.components)
         lines = HOPE.transfers if self.built >= TRANSFERS else ()
-        figure = diagram(NestedSystem(said, HOPE.needs, lines), filled=self.filled())
-        title = f"Hope, as far as chapter {self.built:02d} has come; numbers are the chapters that build a part"
-        figure.axes[0].set_title(title, loc="left", fontsize=11)
+        filled = self.filled()
+        figure = diagram(NestedSystem(said, HOPE.needs, lines), filled=filled)
+        come = f"as far as chapter {self.built:02d} has come" if self.built else "before anything is built"
+        new = "; darker: what is new" if any(new for _, new in filled.values()) else ""
+        figure.axes[0].set_title(f"Hope, {come}{new}; numbers: the chapters that build a part", loc="left", fontsize=11)
         return figure
 
     def alt(self) -> str:
         """What the picture shows."""
-        parts = {"built": [], "begun": [], "grey": []}
-        for name, share in self.filled().items():
+        parts = {"built": [], "begun": [], "grey": [], "new": []}
+        for name, (share, new) in self.filled().items():
             parts["built" if share == 1 else "begun" if share else "grey"].append(name)
+            parts["new"] += [name] if new else []
         told = "; ".join(f"{state}: {', '.join(names)}" for state, names in parts.items() if names)
         lines = "the lines between them are drawn" if self.built >= TRANSFERS else "no lines between them yet"
         return f"Hope as a nested system, fastest part on top, after chapter {self.built:02d}. {told}; {lines}."
@@ -103,7 +108,7 @@ class HopeMap:
         """Shows it; a script, which has no display, shows nothing."""
         show(self.picture(), alt=self.alt(), name=f"hope_map_{self.built:02d}")
         if get_ipython() is not None and self.built:
-            publish_display_data({"text/markdown": f"Built so far: {self.links(Path.cwd())}"})
+            publish_display_data({"text/markdown": f"Built in: {self.links(Path.cwd())}"})
 
     _ipython_display_ = show
 

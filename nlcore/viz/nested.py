@@ -26,31 +26,31 @@ LINES = {
 """Each kind of transfer as a kind of line, in ink: colours belong to levels."""
 UNBUILT = "#c4c8cf"
 """Of a box of which nothing is filled."""
-BOX, ROOM, DECADE = (1.9, 0.56), 1.15, 0.9
-"""A component's width and height; the least distance of two levels; the distance of two frequencies, a decade apart."""
+BOX, PITCH, ROOM, CLOSE = (2.15, 0.6), 2.4, 1.15, 0.8
+"""A component's width and height; the distance of two in a level; the least of two levels, and where no lines run between."""
 
 
-def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, float] | None = None) -> Figure:
+def diagram(system: NestedSystem, unit: str = "step", filled: Mapping[str, tuple[float, float]] | None = None) -> Figure:
     """Fastest on top, on a logarithmic scale of updates per `unit`; equally fast levels share a band, who is needed above.
 
     A band has to be as high as its levels are many, so the scale is logarithmic from band to band. Levels updated
     never, or anew at every read, have no place on it and stand at its ends.
 
-    filled: by component, the share of its box that is filled with its level's colour, from 0, where it is grey, to 1;
-        by default none is filled, and none is grey.
+    filled: by component, the shares of its box, from 0 to 1, up to which it is filled with its level's colour and, among
+        these, newly so, which is darker; one of which nothing is filled is grey. By default none is filled, none grey.
     """
-    levels = system.levels
-    heights = _heights([level[0].frequency for level in levels])
+    levels, room = system.levels, ROOM if system.transfers else CLOSE
+    heights = _heights([level[0].frequency for level in levels], room)
     places = {c.name: (_across(len(level), n), y) for level, y in zip(levels, heights) for n, c in enumerate(level)}
     wide = max(3, max(map(len, levels)))
-    figure, axes = plt.subplots(figsize=(1.1 * (wide * 2.4 + 1), 0.95 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(0.85 * (wide * PITCH + 1), 0.75 * (heights[0] - heights[-1] + 2.2)), layout="constrained")
     for transfer in dict.fromkeys((t.kind, *_ends(t.kind, t.source, t.target)) for t in system.transfers):
         _line(axes, transfer[0], places[transfer[1]], places[transfer[2]])
     drawn = _looks(system)
     for component in system.components:
         name = component.name
         _box(axes, component, places[name], drawn[name], None if filled is None else filled[name])
-    _scale(axes, [level[0].frequency for level in levels], heights, unit, wide)
+    _scale(axes, [level[0].frequency for level in levels], heights, room, unit, wide)
     _key(axes, {transfer.kind for transfer in system.transfers})
     return figure
 
@@ -71,17 +71,17 @@ def _looks(system: NestedSystem) -> dict[str, Look]:
     return {component.name: look for level, look in zip(system.levels, numbered) for component in level}
 
 
-def _heights(frequencies: list[float]) -> list[float]:
-    """Of each level, given fastest first: a decade counts DECADE, but no two levels come closer than ROOM."""
+def _heights(frequencies: list[float], room: float) -> list[float]:
+    """Of each level, given fastest first: they lie `room` apart, and 0.8 of that more for each decade."""
     heights = [0.0]
     for upper, lower in zip(frequencies, frequencies[1:]):
         decades = math.log10(upper / lower) if lower and not math.isinf(upper) else 0.0
-        heights.append(heights[-1] - max(ROOM, DECADE * decades + ROOM * (upper != lower)))
+        heights.append(heights[-1] - room * (1 + 0.8 * decades))
     return heights
 
 
 def _across(count: int, n: int) -> float:
-    return (n - (count - 1) / 2) * (BOX[0] + 0.5)
+    return (n - (count - 1) / 2) * PITCH
 
 
 def _ends(kind: str, source: str, target: str) -> tuple[str, str]:
@@ -104,28 +104,30 @@ def _line(axes: Axes, kind: str, start: tuple[float, float], end: tuple[float, f
         "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11})
 
 
-def _box(axes: Axes, component: Component, place: tuple[float, float], look: Look, share: float | None) -> None:
+def _box(axes: Axes, component: Component, place: tuple[float, float], look: Look, shares: tuple[float, float] | None) -> None:
     x, y = place
     width, height = BOX
-    corner, (colour, ink) = (x - width / 2, y - height / 2), (look.colour, "#000000") if share != 0 else (UNBUILT, GREY)
+    corner, (share, new) = (x - width / 2, y - height / 2), shares or (0, 0)
+    colour, ink = (UNBUILT, GREY) if shares and not share else (look.colour, "#000000")
     axes.add_patch(plt.Rectangle(corner, width, height, facecolor="white", edgecolor=colour, linewidth=2, zorder=2))
-    axes.add_patch(plt.Rectangle(corner, width * (share or 0), height, facecolor=colour, alpha=0.25, zorder=2))
-    axes.plot(x - width / 2 + 0.13, y + 0.1, look.marker, color=colour, markersize=6, zorder=3)
-    axes.text(x + 0.08, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", color=ink, zorder=3)
-    axes.text(x, y - 0.13, f"from {component.context}", ha="center", va="center", fontsize=8, color="#444444", zorder=3)
+    for begin, part, alpha in ((0, share - new, 0.2), (share - new, new, 0.4)):
+        axes.add_patch(plt.Rectangle((corner[0] + width * begin, corner[1]), width * part, height, facecolor=colour, alpha=alpha, zorder=2))
+    axes.plot(x - width / 2 + 0.11, y + 0.1, look.marker, color=colour, markersize=6, zorder=3)
+    axes.text(x + 0.1, y + 0.1, component.name, ha="center", va="center", fontsize=9, weight="bold", color=ink, zorder=3)
+    axes.text(x, y - 0.13, f"from {component.context}", ha="center", va="center", fontsize=8, color="#222222", zorder=3)
 
 
-def _scale(axes: Axes, frequencies: list[float], heights: list[float], unit: str, wide: int) -> None:
+def _scale(axes: Axes, frequencies: list[float], heights: list[float], room: float, unit: str, wide: int) -> None:
     """Bands and ticks, one a frequency."""
-    half = wide * (BOX[0] + 0.5) / 2
+    half = wide * PITCH / 2
     counts, ticks = Counter(frequencies), []
     for frequency, count in counts.items():
         top = heights[frequencies.index(frequency)]
-        bottom = top - (count - 1) * ROOM
-        axes.axhspan(bottom - 0.46 * ROOM, top + 0.46 * ROOM, color="#f3f4f6", zorder=0)
+        bottom = top - (count - 1) * room
+        axes.axhspan(bottom - 0.46 * room, top + 0.46 * room, color="#f3f4f6", zorder=0)
         ticks.append(((top + bottom) / 2, "never" if frequency == 0 else "at every read" if math.isinf(frequency) else f"{float(frequency):.3g}"))
     axes.set_yticks(*zip(*ticks))
-    axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.85), xticks=[], ylabel=f"updates per {unit} (logarithmic)")
+    axes.set(xlim=(-half, half), ylim=(heights[-1] - 0.65, heights[0] + 0.7), xticks=[], ylabel=f"updates per {unit} (logarithmic)")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 

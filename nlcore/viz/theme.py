@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, black last; its yellow is left out, being too pale for a line on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's palette; its yellow is left out, being too pale for a line on white. Hope's eight levels need an eighth,
+# which is no nearer to any other, in the eyes of the colour-blind, than two of theirs are.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8833EE")
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#6b6b6b"  # 4.5 to 1 on white

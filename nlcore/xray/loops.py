@@ -97,7 +97,7 @@ def _names(rows: list[_Row]) -> list[str]:
 
     def forms(row: _Row) -> tuple[str, ...]:
         group = row.group
-        longer = f"{group.name} of {group.owner}" if group.owner else group.name
+        longer = f"{group.name} of {group.owner}" if group.owner not in ("", group.name) else group.name
         short = longer if group.name == "state" else group.name
         return short, longer, f"{short}, {row.period}", f"{longer}, {row.period}"
 

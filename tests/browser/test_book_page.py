@@ -1,5 +1,6 @@
 """The HTML book in a real browser, from disk and without a network: it plays, and says what a kernel would."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_next_and_previous_lead_through_all_chapters_those_to_come_too(book, tab
     assert Path(tab.url).name == "index.html"
 
 
+def test_the_map_at_a_chapters_end_leads_to_each_chapter_that_built_a_part(book, tab, root):
+    there = [notebook.name[:2] for notebook in stored(root)]
+    for notebook in stored(root):
+        built = max(map(int, re.findall(r"^hope_map\((\d+)\)", notebook.with_suffix(".py").read_text(encoding="utf-8"), re.M)))
+        go(tab, book / "notebooks" / f"{notebook.stem}.html")
+        links = tab.locator("article p", has_text="Built in:").locator("a").all()
+        assert {link.inner_text() for link in links} == {n for n in there if 0 < int(n) <= min(built, 10)}, notebook.stem
+        assert all(Path(link.evaluate("link => new URL(link.href).pathname")).exists() for link in links)
+
+
 def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
     go(tab, book / "index.html")
     expect(tab.locator("article")).to_contain_text("A model is a system of memories that learn at different speeds.")
@@ -217,7 +228,7 @@ def test_without_scripts_the_pictures_are_there(book, tab, root):
     page.goto((book / "notebooks" / "11_train_hope.html").as_uri())
     cells = nbformat.read(stored(root)[-1], as_version=4).cells
     expected = [about["alt"] for cell in cells for _, about in execute.pictures(cell)]
-    assert [image.get_attribute("alt") for image in page.locator(".cell_output img").all()] == expected and len(expected) == 8
+    assert [image.get_attribute("alt") for image in page.locator(".cell_output img").all()] == expected and len(expected) == 9
     for chapter in sorted((book / "notebooks").glob("0*.html")):
         page.goto(chapter.as_uri())
         assert all(image.is_visible() for image in page.locator(".cell_output img:not(details img)").all())

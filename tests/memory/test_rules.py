@@ -68,6 +68,20 @@ def test_linear_attention_is_a_proximal_step_per_token_and_a_masked_product():
         assert (memory.read(state, q[t]) - at_once[t]).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("objective, stated", [
+    (DotProduct(), lambda W, k, v: -2 * (W @ k) @ v), (L2(), lambda W, k, v: (W @ k - v).square().sum()),
+], ids=["64", "65"])
+def test_the_objectives_stated_with_64_and_65_have_twice_the_printed_gradient(objective, stated):
+    """What stands under the braces, and is written here, is half of it."""
+    memory, state = linear(objective, GradientDescent())
+    k, v = normal(D_K, seed=1), normal(D_V, seed=2)
+    W = state.memory[0].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(stated(W, k, v), W)
+    written, _ = memory.write(state, k, v, Rates(0.3 * ONE, ONE))
+    assert (written.memory[0] - (W - 0.3 * slope / 2)).abs().max() < 1e-12
+    assert slope.abs().max() > 0.1
+
+
 def test_ojas_rule_is_a_step_on_the_objective_printed_below_67():
     """`-2 <M k, v> + ||M^T v||^2` by autograd; half of it, since the 2 is part of eta."""
     memory, state = linear(DotProduct(), Oja())

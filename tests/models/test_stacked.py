@@ -232,19 +232,21 @@ def test_checkpointed_blocks_are_refused():
         model(tokens())
 
 
-def test_a_model_that_keeps_something_else_is_one_sentence():
-    pytest.importorskip("transformers")
-    mamba = llama("Mamba", state_size=4)
-    stacked = Stacked(mamba, {"fast": blocks_named(mamba, "mixer")})
-    with pytest.raises(ValueError, match="MambaForCausalLM keeps more than keys and values"):
+@pytest.mark.parametrize("kind, block, more", [
+    ("Mamba", "mixer", {"state_size": 4}), ("Rwkv", "feed_forward", {"attention_hidden_size": 16}),
+])
+def test_a_model_that_keeps_something_else_is_one_sentence(kind, block, more):
+    other = llama(kind, **more)
+    stacked = Stacked(other, {"fast": blocks_named(other, block)})
+    with pytest.raises(ValueError, match=f"{kind}ForCausalLM keeps more than keys and values"):
         stacked(tokens())
 
 
-def test_a_name_that_is_none_is_one_sentence(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [".", "a folder that is not there", "nobody/nothing", ""])
+def test_a_name_that_is_none_is_one_sentence(name, tmp_path):
     pytest.importorskip("transformers")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ValueError, match="cannot be loaded .*: name another folder or model$") as caught:
-        load_causal_lm(tmp_path / "nothing")
+        load_causal_lm(name if name in ("nobody/nothing", "") else tmp_path / name)
     assert "\n" not in str(caught.value)
 
 

@@ -50,21 +50,26 @@ def test_its_frequencies_are_those_of_size_laptop():
 def test_every_chapter_adds_something_and_at_ten_all_is_there():
     seen = [(hope_map(n).filled(), n >= TRANSFERS) for n in range(10)]
     assert all(before != after for before, after in zip(seen, seen[1:]))
-    assert set(seen[0][0].values()) == {0} and set(seen[9][0].values()) == {1}
-    assert seen[9] == (hope_map(13).filled(), True)
+    shares = [{share for share, _ in filled.values()} for filled, _ in seen]
+    assert shares[0] == {0} and shares[9] == {1} and all(hope_map(n).filled() == hope_map(13).filled() for n in (10, 11, 12))
+    for n in range(1, 10):
+        for name, (share, new) in hope_map(n).filled().items():
+            assert share - new == pytest.approx(hope_map(n - 1).filled()[name][0]) and (new > 0) == (n in builders(name))
     assert {n for c in HOPE.components for n in builders(c.name)} | {TRANSFERS, 10} == set(CHAPTERS)
 
 
 def test_a_picture_is_filled_as_far_as_it_says():
     figure = hope_map(3).picture()
     boxes = {box.get_xy(): box for box in figure.axes[0].patches if box.get_alpha() is None and hasattr(box, "get_xy")}
-    bars = [bar for bar in figure.axes[0].patches if bar.get_alpha() == 0.25]
+    bars = [bar for bar in figure.axes[0].patches if bar.get_alpha() == 0.2]
     shares = sorted(round(bar.get_width() / boxes[bar.get_xy()].get_width(), 6) for bar in bars)
-    assert shares == sorted(round(share, 6) for share in hope_map(3).filled().values())
+    assert shares == sorted(round(share - new, 6) for share, new in hope_map(3).filled().values())
+    assert "darker: what is new" in figure.axes[0].get_title(loc="left")
     assert figure.axes[0].get_legend() is None
     assert not any(hasattr(text, "arrow_patch") for text in figure.axes[0].texts)
     plt.close(figure)
     assert "built: momentum of weights, weights; begun: memory" in hope_map(3).alt() and "no lines" in hope_map(3).alt()
+    assert "; new: memory; " in hope_map(5).alt() and "new" not in hope_map(7).alt()
     assert "lines between them are drawn" in hope_map(7).alt()
 
 

@@ -35,18 +35,22 @@ def test_each_kind_of_transfer_has_a_line_and_a_word(axes):
 
 
 def test_a_share_fills_a_box_and_nothing_makes_it_grey():
-    part = dict.fromkeys(["m", "W", "memory", "slow", "frozen"], 0.0) | {"memory": 0.5, "m": 1.0}
+    part = dict.fromkeys(["m", "W", "memory", "slow", "frozen"], (0.0, 0.0)) | {"memory": (0.5, 0.5), "m": (1.0, 0.25)}
     drawn = diagram(SYSTEM, filled=part).axes[0]
     inks = {text.get_text(): text.get_color() for text in drawn.texts}
     assert inks["memory"] == inks["m"] == "#000000" != inks["W"] == inks["frozen"]
-    assert sorted(bar.get_width() / BOX[0] for bar in drawn.patches if bar.get_alpha()) == [0, 0, 0, 0.5, 1]
+    bars = [sorted(bar.get_width() / BOX[0] for bar in drawn.patches if bar.get_alpha() == alpha) for alpha in (0.2, 0.4)]
+    assert bars == [pytest.approx([0, 0, 0, 0, 0.75]), pytest.approx([0, 0, 0, 0.25, 0.5])]
+    corners = {(bar.get_alpha(), round(bar.get_width() / BOX[0], 6)): bar.get_x() for bar in drawn.patches if bar.get_alpha()}
+    assert corners[0.4, 0.25] == pytest.approx(corners[0.2, 0.75] + 0.75 * BOX[0])  # what is new comes last
     plt.close("all")
 
 
 def test_only_kinds_that_there_are_are_told():
     alone = diagram(NestedSystem(SYSTEM.components, SYSTEM.needs, SYSTEM.transfers[:1])).axes[0]
     assert [text.get_text() for text in alone.get_legend().get_texts()] == ["parametric"]
-    assert diagram(NestedSystem(SYSTEM.components, SYSTEM.needs)).axes[0].get_legend() is None
+    without = diagram(NestedSystem(SYSTEM.components, SYSTEM.needs))
+    assert without.axes[0].get_legend() is None and without.get_figheight() < alone.figure.get_figheight()
     plt.close("all")
 
 
