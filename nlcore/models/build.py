@@ -17,6 +17,7 @@ from nlcore.layers import (
     SlidingWindow,
     SwiGLU,
 )
+from nlcore.models.in_context import InContext, InnerLevel
 from nlcore.models.language_model import LanguageModel
 from nlcore.models.presets import Preset
 
@@ -71,14 +72,18 @@ MODELS = {"hope": hope, "hope-attention": hope_attention, "transformer": transfo
 MODELS |= {name: partial(fast_weight, setting) for name, setting in FAMILY.items()}
 
 
-def build(model: str, preset: Preset, vocabulary: int) -> LanguageModel:
+def build(model: str, preset: Preset, vocabulary: int) -> LanguageModel | InContext:
     """One of MODELS at a preset's size. Under `torch.device("meta")` it costs nothing.
 
-    Raises ValueError for a model that is not there.
+    Raises ValueError for a model that is not there, and as `InnerLevel` and `InContext` do.
     """
     if model not in MODELS:
         raise ValueError(f"there is no model {model!r}: choose one of {', '.join(MODELS)}")
-    return MODELS[model](preset, vocabulary)
+    made = MODELS[model](preset, vocabulary)
+    if not preset.in_context:
+        return made
+    levels = [InnerLevel(*given) for given in preset.in_context]
+    return InContext(made, levels, preset.continuum == "nested", preset.second_order)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -14,6 +14,7 @@ from nlcore import probe
 from nlcore.levels import Level, every
 from nlcore.layers.continuum import Weights
 from nlcore.models.language_model import LanguageModel, Output, check_tokens
+from nlcore.models.presets import Preset
 from nlcore.models.stacked import Stacked
 
 COLDEST = 0.1
@@ -59,7 +60,7 @@ class InContextState(NamedTuple):
     gathered: tuple[Tensors, ...]
     """The gradients since the level's last step, in the same places."""
     opened: tuple[Any, ...] | None
-    """The model's state where the open chunk began; None where the text did."""
+    """The model's state where the open chunk began. Before one is closed that is a fresh one, and this says nothing."""
     now: tuple[Any, ...] | None
     """The model's state after the newest token."""
     tokens: Tensor
@@ -149,6 +150,10 @@ class InContext(nn.Module):
     def embedding(self) -> nn.Embedding:
         return self.model.embedding
 
+    @property
+    def preset(self) -> Preset:
+        return self.model.preset
+
     def levels(self) -> tuple[Level, ...]:
         """The levels that learn in context are levels of their own, fastest first among the model's."""
         found = [Level(name, period, "tokens") for name, period in self.periods.items()]
@@ -184,9 +189,10 @@ class InContext(nn.Module):
     def forward(self, tokens: Tensor, state: InContextState | None = None) -> Output:
         """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call; None is a fresh one.
 
-        While `probe` listens, the report "continuum" has the losses of the chunks learnt from, "loss" (B, chunks), and
-        of each level the norms of its steps, "update/cms-3" (B, steps). Raises ValueError as the model does, and under
-        `torch.inference_mode`; `torch.no_grad` is welcome.
+        While `probe` listens, the model's reports are there, as of calls that end where a chunk does, and the report
+        "continuum": the losses of the chunks learnt from, "loss" (B, chunks), and of each level the norms of its steps
+        and of its weights after them, "update/cms-3 in context" and "norm/cms-3 in context", (steps, B) each. Raises
+        ValueError as the model does, and under `torch.inference_mode`; `torch.no_grad` is welcome.
         """
         check_tokens(tokens, self.embedding.num_embeddings)
         if torch.is_inference_mode_enabled():
@@ -196,14 +202,17 @@ class InContext(nn.Module):
             raise ValueError(f"the state is that of {len(state.tokens)} sequences, and {len(tokens)} came: give the same")
         logits, seen = [], []
         while tokens.shape[1]:
+            steps, loss = {}, None
             if state.tokens.shape[1] == self.chunk:
-                state, report = self._learn(state, tokens[:, :1])
-                seen.append(report)
+                state, steps, loss = self._learn(state, tokens[:, :1])
             piece, tokens = tokens.tensor_split([self.chunk - state.tokens.shape[1]], dim=-1)
             output = self.model(piece, state.now, self._weights(state.moved))
             logits.append(output.logits)
-            state = state._replace(now=output.state, tokens=torch.cat([state.tokens, piece], 1))
-        return Output(torch.cat(logits, 1), state, _joined(seen) if probe.listening() else {})
+            opened = state.opened if state.closed else output.state
+            state = state._replace(opened=opened, now=output.state, tokens=torch.cat([state.tokens, piece], 1))
+            if probe.listening():
+                seen.append(output.reports | {"continuum": self._report(state, steps, loss)})
+        return Output(torch.cat(logits, 1), state, _joined(seen))
 
     def _weights(self, moved: tuple[Tensors, ...], handles: Sequence[Tensors] = ()) -> dict[str, Weights]:
         """Each sequence's own weights, by place and name: start, way from there, and a handle to take gradients by."""
@@ -216,24 +225,38 @@ class InContext(nn.Module):
                 found.setdefault(place, {})[name] = weight + sum(added)
         return found
 
-    def _learn(self, state: InContextState, following: Tensor) -> tuple[InContextState, dict[str, Tensor]]:
-        """Closes the open chunk, whose last target is `following` (B, 1): its gradient is gathered, due levels step."""
+    def _learn(self, state: InContextState, following: Tensor) -> tuple[InContextState, dict[int, Tensors], Tensor]:
+        """Closes the open chunk, whose last target is `following` (B, 1): its gradient is gathered, due levels step.
+
+        Returns the state, what the levels that were due have taken from their weights, and the chunk's loss (B,).
+        """
         loss, gradients = self._gradients(state, following)
         if self.nested:
             gradients = (gradients[0], *(own + child for child, own in zip(gradients, gradients[1:])))
         gathered = [tuple(map(torch.add, old, new)) for old, new in zip(state.gathered, gradients)]
-        moved, closed, report = list(state.moved), state.closed + 1, {"loss": loss.detach()}
+        moved, closed = list(state.moved), state.closed + 1
         due = [i for i, level in enumerate(self.inner) if closed * self.chunk % level.period == 0]
+        steps = {i: self._steps(i, gathered[i]) for i in due}
         for i in due:
-            steps = self._steps(i, gathered[i])
-            moved[i] = tuple(map(torch.sub, moved[i], steps))
+            moved[i] = tuple(map(torch.sub, moved[i], steps[i]))
             gathered[i] = tuple(map(torch.zeros_like, gathered[i]))
-            report[f"update/{self.inner[i].name}"] = _norm([step.detach() for step in steps])
         for i in due if self.nested else ():
             if i > 0:  # the child's context is over: it stands at its start again
                 way = len(self.own[i - 1])
                 moved[i - 1] = (*map(torch.zeros_like, moved[i - 1][:way]), *moved[i - 1][way:])
-        return InContextState(tuple(moved), tuple(gathered), state.now, state.now, state.tokens[:, :0], closed), report
+        state = InContextState(tuple(moved), tuple(gathered), state.now, state.now, state.tokens[:, :0], closed)
+        return state, steps, loss
+
+    @torch.no_grad()
+    def _report(self, state: InContextState, steps: dict[int, Tensors], loss: Tensor | None) -> dict[str, Tensor]:
+        """What `_learn` did, if anything: see `forward`."""
+        weights, nothing = self._weights(state.moved), self.embedding.weight.new_zeros(0, len(state.tokens))
+        report = {"loss": nothing.mT if loss is None else loss.detach()[:, None]}
+        for i, name in enumerate(self.scales):
+            figures = {"update": steps.get(i), "norm": [weights[place][own] for place, own in self.own[i]]}
+            for figure, parts in figures.items():
+                report[f"{figure}/{name}"] = _norm([x.detach() for x in parts])[None] if i in steps else nothing
+        return report
 
     def _gradients(self, state: InContextState, following: Tensor) -> tuple[Tensor, tuple[Tensors, ...]]:
         """Each sequence's mean loss over its open chunk, (B,), and the gradients at the weights that read the chunk."""
@@ -244,11 +267,14 @@ class InContext(nn.Module):
                 tuple(torch.zeros_like(way, requires_grad=True) for way in moved[: len(own)])
                 for moved, own in zip(state.moved, self.own)
             ]
-            logits = self.model(state.tokens, state.opened, self._weights(state.moved, handles)).logits
+            opened = state.opened if state.closed else None
+            logits = self.model(state.tokens, opened, self._weights(state.moved, handles)).logits
             targets = torch.cat([state.tokens[:, 1:], following], 1)
             logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             loss = F.cross_entropy(logits.mT, targets, reduction="none").mean(1)
-            flat = torch.autograd.grad(loss.sum(), [h for level in handles for h in level], create_graph=through)
+            flat = [h for level in handles for h in level]
+            # Zeros for a level that the model is to do without: see `nlcore.models.without`.
+            flat = torch.autograd.grad(loss.sum(), flat, create_graph=through, materialize_grads=True)
         ends = torch.tensor([len(own) for own in self.own]).cumsum(0).tolist()
         return loss, tuple(tuple(flat[end - len(own) : end]) for own, end in zip(self.own, ends))
 
@@ -297,10 +323,12 @@ def _norm(parts: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(x.flatten(1), dim=1) for x in parts]), dim=0)
 
 
-def _joined(seen: list[dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
-    """One report of all chunks: of each name the values along the second dimension."""
-    names = dict.fromkeys(name for report in seen for name in report)
-    return {"continuum": {name: torch.stack([r[name] for r in seen if name in r], 1) for name in names}} if seen else {}
+def _joined(seen: list[dict[str, dict[str, Tensor]]]) -> dict[str, dict[str, Tensor]]:
+    """The reports of all pieces as one: "figure/memory" has a write after the other, (writes, ...), others (B, tokens)."""
+    return {
+        block: {name: torch.cat([r[block][name] for r in seen], 0 if "/" in name else 1) for name in report}
+        for block, report in (seen[0] if seen else {}).items()
+    }
 
 
 def _check_levels(inner: tuple[InnerLevel, ...], model: LanguageModel | Stacked) -> None:

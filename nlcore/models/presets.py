@@ -1,6 +1,7 @@
 """One dial: the sizes a model can have."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nlcore.layers.continuum import LINKS, ORDERS
 from nlcore.layers.self_modifying import READS
@@ -56,6 +57,11 @@ class Preset:
     """How the levels of the continuum memory are joined: one of FORMS."""
     order: str = "fast first"
     """In which order the levels of a chain read: see `ContinuumMemory`."""
+    in_context: tuple[tuple[Any, ...], ...] = ()
+    """Levels of the continuum memory that learn from the text too: ("cms-3", 16, 0.3) steps every 16 tokens with rate
+    0.3; then come, if they are to be others, its clip and its warm-up, as `InnerLevel` takes them."""
+    second_order: bool = False
+    """Whether the outer gradient goes through those steps: see `InContext`."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):

@@ -48,12 +48,20 @@ def parser() -> Parser:
     add("--micro-batch", type=int, help="sequences computed at once, to save memory")
     add("--context", type=int, help="tokens of a sequence")
     add("--carry", type=int, help="windows in a row that carry their state on; by default the size's, 0 for attention")
+    add("--in-context", nargs="+", type=level, metavar="LEVEL:TOKENS:RATE", help="levels that learn while they read, as "
+        "cms-3:16:0.3 cms-2:64:0.3; then :CLIP:WARM-UP, by default 1 and 0")
     add("--lr", type=float, help="peak learning rate")
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
+
+
+def level(text: str) -> tuple[str | float, ...]:
+    """Of "cms-3:16:0.3" what a preset's `in_context` says. Raises ValueError for what is not so."""
+    parts, kinds = text.split(":"), (str, int, float, float, int)
+    return tuple(kind(part) for kind, part in zip(kinds[: len(parts)], parts, strict=True))
 
 
 def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:

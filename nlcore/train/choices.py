@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nlcore.models import MODELS
+from nlcore.models import MODELS, InnerLevel
 from nlcore.models.presets import FORMS, LINKS, ORDERS, READS
 from nlcore.optim.settings import plain
 from nlcore.tasks.tokenizers import KINDS
@@ -95,6 +95,17 @@ def _positive(most: float) -> Check:
     return check
 
 
+def _levels(name: str, values: Any) -> None:
+    try:
+        made = isinstance(values, tuple) and [InnerLevel(*value) for value in values]
+    except TypeError:
+        made = False
+    except ValueError as error:
+        raise TrainError(f"{name} cannot be that, because {error}.") from error
+    if made is False:
+        raise TrainError(f"{name} is {shown(values)}: give level, tokens and rate of each, as (('cms-3', 16, 0.3),).")
+
+
 def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
@@ -139,6 +150,8 @@ CHECKS: dict[str, Check] = {
     "rate_power": _number(-1, 1),
     "continuum": one_of(lambda: FORMS),
     "order": one_of(lambda: ORDERS),
+    "in_context": _levels,
+    "second_order": _truth,
     # A run's own.
     "model": one_of(lambda: MODELS),
     "data": _data,

@@ -88,7 +88,7 @@ def sample(model: LanguageModel, held_out: HeldOut, length: int, choice: Choice,
 def felt(model: LanguageModel, tokens: Tensor) -> dict[str, Tensor]:
     """What the memories felt at each token of (N, T): surprise, eta and alpha, (N, T), the mean over blocks; {} without."""
     with probe.listen():
-        reports = model(tokens).reports.values()
+        reports = [report for report in model(tokens).reports.values() if "surprise" in report]
     names = ("surprise", "eta", "alpha") if reports else ()
     return {name: torch.stack([report[name] for report in reports]).mean(0) for name in names}
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nlcore.models import InContext
 from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.train import carried
 from nlcore.train.checkpoint import Checkpoint
@@ -139,15 +140,16 @@ def _lane(given: list[carried.Leaf], like: tuple[Any, ...], parts: Parts) -> boo
         return False
     first = [leaf[:1] if isinstance(leaf, Tensor) else leaf for leaf in given]
     (detached,) = carried.shared(first, like, 1, ALONE)
+    length = model.chunk + 1 if isinstance(model, InContext) else 1  # so that it learns from what is gathered, too
     with torch.no_grad(), parts.choice.autocast():
-        model(torch.zeros(1, 1, dtype=torch.int64, device=parts.choice.device), model.attach(detached))
+        model(torch.zeros(1, length, dtype=torch.int64, device=parts.choice.device), model.attach(detached))
     return True
 
 
 def _is_row_of(given: object, own: carried.Leaf, batch: int) -> bool:
     if not isinstance(own, Tensor):
         return type(given) is type(own) and given >= 0
-    like = isinstance(given, Tensor) and given.is_floating_point() and given.dim() == own.dim()
+    like = isinstance(given, Tensor) and given.is_floating_point() == own.is_floating_point() and given.dim() == own.dim()
     return like and len(given) == batch and bool(given.isfinite().all())
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore import probe
+from nlcore.models import InContext
 from nlcore.train import carried, checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
@@ -223,6 +224,8 @@ class Trainer:
         lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
         lane, lasts = parts.batches.lane, parts.batches.piece < parts.batches.carry
         inputs, targets = parts.batches.next()
+        if isinstance(parts.model, InContext):
+            parts.model.at_step(step)
         with probe.listen() if listens else nullcontext():
             loss, reports = self._backward(inputs, targets, step, lane, lasts)
             self.guard.gradients(step)

@@ -229,6 +229,7 @@ def _introduction(
     return [
         f"Model    {config.model} {config.preset.name}, {facts['parameters']:,} parameters",
         f"Levels   {levels}",
+        *(f"Inner    {line}" for line in (made.model.summary().splitlines() if config.preset.in_context else ())),
         f"Text     {text['name']}: {text['train_bytes']:,} bytes to train on, {text['validation_bytes']:,} to validate",
         f"Device   {made.choice}; {facts['threads']} CPU threads{processes}",
         f"Run      {folder.path}, {begin}",

@@ -40,24 +40,25 @@ def rows(
 
 
 def memories(reports: Reports) -> list[str]:
-    """Names of the in-context memories that report, the same in every block."""
-    first = next(iter(reports.values()), {})
-    return [name.removeprefix("update/") for name in first if name.startswith("update/")]
+    """Names of the in-context memories that report, in one block or in several."""
+    names = dict.fromkeys(name for report in reports.values() for name in report)
+    return [name.removeprefix("update/") for name in names if name.startswith("update/")]
 
 
 def owner(memory: str) -> str:
     """The level that an in-context memory belongs to."""
-    return "memory" if memory == "memory" else "projections"
+    return memory if memory == "memory" or memory.endswith(" in context") else "projections"
 
 
 def _in_context(level: Level, name: str, reports: Reports) -> dict[str, Any]:
-    """Means over the batch's writes and tokens, and over blocks; `blocks` keeps the blocks apart."""
+    """Means over the batch's writes and tokens, and over blocks; `blocks` keeps those apart that have the memory."""
+    found = [report for report in reports.values() if f"update/{name}" in report]
     keys = {"update_norm": f"update/{name}", "weight_norm": f"norm/{name}", "surprise": f"surprise/{name}"}
     blocks = {
-        field: [_mean(report[key]) for report in reports.values()]
+        field: [_mean(report.get(key)) for report in found]
         for field, key in (keys | {"eta": "eta", "alpha": "alpha"}).items()
     }
-    writes = len(next(iter(reports.values()))[f"update/{name}"])
+    writes = len(found[0][f"update/{name}"])
     what = {"level": level.name, "memory": name, "unit": "tokens", "period": level.period}
     done = {"fired": writes > 0, "writes": writes, "blocks": blocks}
     return ROW | what | done | {field: _average(values) for field, values in blocks.items()}
@@ -81,8 +82,8 @@ def _outer(level: Level, period: int, report: LevelReport) -> list[dict[str, Any
     return [ROW | both | momentum, ROW | both | weights]
 
 
-def _mean(values: Tensor) -> float | None:
-    return figure(values.mean().item()) if values.numel() else None
+def _mean(values: Tensor | None) -> float | None:
+    return None if values is None or not values.numel() else figure(values.mean().item())
 
 
 def _average(values: list[float | None]) -> float | None:

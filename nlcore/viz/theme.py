@@ -50,7 +50,7 @@ def looks(levels: Sequence[str]) -> dict[str, Look]:
 def level_looks(levels: Sequence[str]) -> dict[str, Look]:
     """The look of each level of a trained model, by its name: the same in every picture of every model.
 
-    A level's memories and its momentum are drawn in the level's own look.
+    A level's memories and its momentum are drawn in the level's own look; what it learns in context in its colour.
     """
     return {name: _of_level(name) for name in levels}
 
@@ -58,8 +58,9 @@ def level_looks(levels: Sequence[str]) -> dict[str, Look]:
 def _of_level(name: str) -> Look:
     """Those of Hope at size tiny come first, so that its six levels differ; any further one of the chain is black."""
     known = ("memory", "projections", "weights", "cms-3", "cms-2", "cms-1")
-    at = known.index(name) if name in known else len(known)
-    return Look(COLOURS[at], DASHES[at % len(DASHES)], MARKERS[at])
+    level = name.removesuffix(" in context")
+    at, shift = known.index(level) if level in known else len(known), level != name
+    return Look(COLOURS[at], DASHES[(at + shift) % len(DASHES)], MARKERS[at + shift])
 
 
 def run_looks(count: int) -> list[Look]:
