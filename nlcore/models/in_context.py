@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +13,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nlcore import probe
 from nlcore.levels import Level, every
-from nlcore.layers.continuum import Weights
 from nlcore.models.language_model import LanguageModel, Output, check_tokens
 from nlcore.models.presets import Preset
 from nlcore.models.stacked import Stacked
@@ -206,7 +206,7 @@ class InContext(nn.Module):
             if state.tokens.shape[1] == self.chunk:
                 state, steps, loss = self._learn(state, tokens[:, :1])
             piece, tokens = tokens.tensor_split([self.chunk - state.tokens.shape[1]], dim=-1)
-            output = self.model(piece, state.now, self._weights(state.moved))
+            output = self._read(piece, state.now, self._weights(state.moved))
             logits.append(output.logits)
             opened = state.opened if state.closed else output.state
             state = state._replace(opened=opened, now=output.state, tokens=torch.cat([state.tokens, piece], 1))
@@ -214,16 +214,21 @@ class InContext(nn.Module):
                 seen.append(output.reports | {"continuum": self._report(state, steps, loss)})
         return Output(torch.cat(logits, 1), state, _joined(seen))
 
-    def _weights(self, moved: tuple[Tensors, ...], handles: Sequence[Tensors] = ()) -> dict[str, Weights]:
-        """Each sequence's own weights, by place and name: start, way from there, and a handle to take gradients by."""
-        found: dict[str, dict[str, Tensor]] = {}
+    def _weights(self, moved: tuple[Tensors, ...]) -> list[Tensors]:
+        """Each sequence's own weights, of the levels as in `own`: their start, and the way from there."""
+        found = []
         for i, weights in enumerate(self._starts()):
-            ways = [moved[i][: len(weights)], *handles[i : i + 1]]
             if self.nested and i + 1 < len(self.own):
-                ways.append(moved[i + 1][len(self.own[i + 1]) :])
-            for (place, name), weight, *added in zip(self.own[i], weights, *ways, strict=True):
-                found.setdefault(place, {})[name] = weight + sum(added)
+                weights = map(torch.add, weights, moved[i + 1][len(self.own[i + 1]) :])
+            found.append(tuple(map(torch.add, weights, moved[i])))
         return found
+
+    def _read(self, tokens: Tensor, state: Any, weights: list[Tensors]) -> Output:
+        """The model, with these weights in the place of its own."""
+        placed: dict[str, dict[str, Tensor]] = {}
+        for (place, name), weight in zip(chain(*self.own), chain(*weights), strict=True):
+            placed.setdefault(place, {})[name] = weight
+        return self.model(tokens, state, placed)
 
     def _learn(self, state: InContextState, following: Tensor) -> tuple[InContextState, dict[int, Tensors], Tensor]:
         """Closes the open chunk, whose last target is `following` (B, 1): its gradient is gathered, due levels step.
@@ -253,8 +258,7 @@ class InContext(nn.Module):
         weights, nothing = self._weights(state.moved), self.embedding.weight.new_zeros(0, len(state.tokens))
         report = {"loss": nothing.mT if loss is None else loss.detach()[:, None]}
         for i, name in enumerate(self.scales):
-            figures = {"update": steps.get(i), "norm": [weights[place][own] for place, own in self.own[i]]}
-            for figure, parts in figures.items():
+            for figure, parts in (("update", steps.get(i)), ("norm", weights[i])):
                 report[f"{figure}/{name}"] = _norm([x.detach() for x in parts])[None] if i in steps else nothing
         return report
 
@@ -263,20 +267,18 @@ class InContext(nn.Module):
         through = self.second_order and torch.is_grad_enabled()
         # Fused attention has no second derivative.
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH) if through else nullcontext():
-            handles = [
-                tuple(torch.zeros_like(way, requires_grad=True) for way in moved[: len(own)])
-                for moved, own in zip(state.moved, self.own)
+            weights = [
+                tuple(w if through and w.requires_grad else w.detach().requires_grad_() for w in level)
+                for level in self._weights(state.moved)
             ]
-            opened = state.opened if state.closed else None
-            logits = self.model(state.tokens, opened, self._weights(state.moved, handles)).logits
+            logits = self._read(state.tokens, state.opened if state.closed else None, weights).logits
             targets = torch.cat([state.tokens[:, 1:], following], 1)
             logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             loss = F.cross_entropy(logits.mT, targets, reduction="none").mean(1)
-            flat = [h for level in handles for h in level]
             # Zeros for a level that the model is to do without: see `nlcore.models.without`.
-            flat = torch.autograd.grad(loss.sum(), flat, create_graph=through, materialize_grads=True)
-        ends = torch.tensor([len(own) for own in self.own]).cumsum(0).tolist()
-        return loss, tuple(tuple(flat[end - len(own) : end]) for own, end in zip(self.own, ends))
+            flat = torch.autograd.grad(loss.sum(), [*chain(*weights)], create_graph=through, materialize_grads=True)
+        gradients = iter(flat)
+        return loss, tuple(tuple(islice(gradients, len(level))) for level in weights)
 
     def _steps(self, i: int, gathered: Tensors) -> Tensors:
         """What a level takes away from its weights: for each sequence its rate times the mean gradient, clipped."""

@@ -96,14 +96,15 @@ def _positive(most: float) -> Check:
 
 
 def _levels(name: str, values: Any) -> None:
+    wanted = f"{name} is {shown(values)}: give level, tokens and rate of each, as (('cms-3', 16, 0.3),)."
+    if not isinstance(values, tuple) or not all(isinstance(value, tuple) for value in values):
+        raise TrainError(wanted)
     try:
-        made = isinstance(values, tuple) and [InnerLevel(*value) for value in values]
-    except TypeError:
-        made = False
+        [InnerLevel(*value) for value in values]
+    except TypeError as error:
+        raise TrainError(wanted) from error
     except ValueError as error:
         raise TrainError(f"{name} cannot be that, because {error}.") from error
-    if made is False:
-        raise TrainError(f"{name} is {shown(values)}: give level, tokens and rate of each, as (('cms-3', 16, 0.3),).")
 
 
 def _or_none(check: Check) -> Check:

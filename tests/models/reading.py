@@ -83,6 +83,20 @@ class Loop:
                     p.data.copy_(start)
 
 
+def assert_is_the_loop(model, x):
+    """Logits, and the weights of all levels after the text, are those of a `Loop` of each sequence's own."""
+    output = model(x)
+    weights = model._weights(output.state.moved)
+    for row, text in enumerate(x):
+        loop = Loop(model)
+        torch.testing.assert_close(output.logits[row], loop.read(text), rtol=0, atol=1e-11)
+        for level, found, own in zip(model.inner, weights, loop.own):
+            ours = flat(w[row] for w in found)
+            torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
+            assert (ours - flat(of_level(model.model, level.name))).abs().max() > 1e-3 or model.nested
+    return output.logits
+
+
 def loss_of(logits, x):
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), x[:, 1:].flatten())
 

@@ -1,6 +1,7 @@
 """Levels that learn in context: as a plain token loop does it, each sequence for itself, and carried from call to call."""
 
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -10,22 +11,14 @@ from nlcore import probe
 from nlcore.levels import Level
 from nlcore.models import InnerLevel, frozen_memories, set_memory_rate, state_bytes, without
 from nlcore.models.memories import leaves, rebuilt
-from tests.models.reading import FORMS, KINDS, LENGTH, LEVELS, VOCABULARY, Loop, flat, loss_of, make, of_level, tokens
+from tests.models.reading import FORMS, KINDS, LENGTH, LEVELS, VOCABULARY, assert_is_the_loop, flat, loss_of, make, of_level, tokens
 
 
 @pytest.mark.parametrize("kind, nested", FORMS)
 def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
     model, x = make(kind, nested=nested), tokens()
-    output = model(x)
-    weights = model._weights(output.state.moved)
-    for row in range(3):
-        loop = Loop(model)
-        torch.testing.assert_close(output.logits[row], loop.read(x[row]), rtol=0, atol=1e-11)
-        for level, own in zip(model.inner, loop.own):
-            ours = flat(w[row] for place in model.model.places(level.name) for w in weights[place].values())
-            torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
-            assert (ours - flat(of_level(model.model, level.name))).abs().max() > 1e-3 or nested
-    assert (output.logits - model.model(x).logits).abs().max() > 0.1  # what is compared is no idle model
+    logits = assert_is_the_loop(model, x)
+    assert (logits - model.model(x).logits).abs().max() > 0.1  # what is compared is no idle model
 
 
 def test_a_nested_level_restarts_exactly_at_its_parents_period_and_its_start_moves_there_alone():
@@ -46,9 +39,7 @@ def test_a_nested_level_restarts_exactly_at_its_parents_period_and_its_start_mov
 @pytest.mark.parametrize("choices", [dict(order="slow first"), dict(continuum="head-wise"), dict(links="plain")])
 def test_so_it_is_in_the_other_order_side_by_side_and_with_plain_links(choices):
     model, x = make(**choices), tokens(2)
-    found = model(x).logits
-    for row in range(2):
-        torch.testing.assert_close(found[row], Loop(model).read(x[row]), rtol=0, atol=1e-11)
+    found = assert_is_the_loop(model, x)
     assert (found - make()(x).logits).abs().max() > 1e-2
 
 
@@ -101,7 +92,7 @@ def test_two_calls_equal_one_wherever_the_cut_and_through_a_file(kind, nested, t
             again = torch.cat([first.logits, second.logits], 1)
             torch.testing.assert_close(again, whole.logits, rtol=0, atol=1e-11)
             for one, other in zip(leaves(second.state), leaves(whole.state), strict=True):
-                torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+                torch.testing.assert_close(one, other, rtol=0, atol=1e-10)  # sums over 39 tokens, as each machine takes them
 
 
 def test_what_moved_goes_along_with_a_start_that_the_outer_step_moves():
@@ -113,9 +104,8 @@ def test_what_moved_goes_along_with_a_start_that_the_outer_step_moves():
         for p in model.parameters():
             p.add_(0.01)
     after = model._weights(model.attach(kept).moved)
-    for place, weights in before.items():
-        for name, weight in weights.items():
-            torch.testing.assert_close(after[place][name], weight + 0.01, rtol=0, atol=1e-12)
+    for old, new in zip(chain(*before), chain(*after), strict=True):
+        torch.testing.assert_close(new, old + 0.01, rtol=0, atol=1e-12)
 
 
 def test_levels_step_at_their_periods_and_the_report_says_so():
@@ -123,19 +113,34 @@ def test_levels_step_at_their_periods_and_the_report_says_so():
     with probe.listen():
         report = model(x).reports["continuum"]
     assert model(x).reports == {}
-    shapes = {name: tuple(values.shape) for name, values in report.items()}
-    assert shapes == {"loss": (3, 9), "update/cms-3": (3, 9), "update/cms-2": (3, 4), "update/cms-1": (3, 2)}
+    shapes, steps = {name: tuple(values.shape) for name, values in report.items()}, {"cms-3": 9, "cms-2": 4, "cms-1": 2}
+    of_steps = {f"{what}/{name} in context": (n, 3) for name, n in steps.items() for what in ("update", "norm")}
+    assert shapes == {"loss": (3, 9)} | of_steps
+    weights = model._weights(model(x[:, :33]).state.moved)  # after the second step of cms-1
+    norm = flat(w[0] for w in weights[2]).norm()
+    torch.testing.assert_close(report["norm/cms-1 in context"][1, 0], norm, rtol=1e-10, atol=0)
     logits = model(x[:, :4]).logits
     first = F.cross_entropy(logits.mT, x[:, 1:5], reduction="none").mean(1)
     torch.testing.assert_close(report["loss"][:, 0], first, rtol=0, atol=1e-12)
     for level in LEVELS:  # no sequence steps further than its clip lets it, and here all are clipped or all are not
-        assert report[f"update/{level.name}"].max() <= level.rate * level.clip
+        assert report[f"update/{level.name} in context"].max() <= level.rate * level.clip
+
+
+def test_reports_of_the_models_own_memories_are_those_of_one_call():
+    """Where their chunks end with those of the levels, and the levels do not move."""
+    model, x = make("hope", [replace(level, rate=0.0) for level in LEVELS]), tokens()
+    with probe.listen():
+        found, expected = model(x).reports, model.model(x).reports
+    assert found.keys() == expected.keys() | {"continuum"}
+    for block, report in expected.items():
+        for name, values in report.items():
+            torch.testing.assert_close(found[block][name], values, rtol=1e-5, atol=1e-6)
 
 
 def test_one_sequences_clip_is_not_anothers():
     model, x = make(levels=[InnerLevel("cms-3", 8, 1.0, clip=0.05)]), tokens()
     with probe.listen():
-        norms = model(x).reports["continuum"]["update/cms-3"]
+        norms = model(x).reports["continuum"]["update/cms-3 in context"]
     torch.testing.assert_close(norms, torch.full_like(norms, 0.05), rtol=1e-3, atol=0)
 
 
@@ -173,6 +178,13 @@ def test_rates_are_steered_as_those_of_other_memories():
         left = model(x)
         assert not any(way.any() for way in left.state.moved[0]) and any(way.any() for way in left.state.moved[1])
     assert torch.equal(model(x).logits, whole) and not torch.allclose(left.logits, whole)
+
+
+def test_a_level_whose_answer_is_left_out_learns_nothing():
+    model, x = make(), tokens()
+    with without(model, "cms-3"):
+        left = model(x)
+    assert not any(way.any() for way in left.state.moved[0]) and any(way.any() for way in left.state.moved[1])
 
 
 def test_levels_and_owners():

@@ -10,7 +10,7 @@ from torch import nn
 from nlcore.models import InContext, InnerLevel, Stacked, blocks_named, load_causal_lm, state_bytes
 from nlcore.models.memories import leaves, rebuilt
 from tests.models import reading
-from tests.models.reading import LENGTH, VOCABULARY, Loop, flat, loss_of, of_level, tokens, unrolled
+from tests.models.reading import LENGTH, VOCABULARY, assert_is_the_loop, flat, loss_of, of_level, tokens, unrolled
 
 LEVELS = (InnerLevel("fast", 4, 0.5), InnerLevel("slow", 8, 0.3, clip=0.5))
 
@@ -88,15 +88,7 @@ def test_at_rate_zero_the_logits_are_those_of_the_model(kind):
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("kind", MAKES)
 def test_a_batch_is_the_plain_token_loop_one_by_one(kind, nested):
-    model, x = make(kind, nested=nested), tokens()
-    output = model(x)
-    weights = model._weights(output.state.moved)
-    for row in range(3):
-        loop = Loop(model)
-        torch.testing.assert_close(output.logits[row], loop.read(x[row]), rtol=0, atol=1e-11)
-        for level, own in zip(model.inner, loop.own):
-            ours = flat(w[row] for place in model.model.places(level.name) for w in weights[place].values())
-            torch.testing.assert_close(ours, flat(own), rtol=0, atol=1e-11)
+    assert_is_the_loop(make(kind, nested=nested), tokens())
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -151,7 +143,7 @@ def test_the_model_itself_stays_as_it_was(kind):
     before, state = whole(model, x), copy.deepcopy(model.state_dict())
     model(x)
     with pytest.raises(IndexError):  # also where a call fails half-way
-        model.model(x + VOCABULARY, None, model._weights(model.start(3).moved))
+        model._read(x + VOCABULARY, None, model._weights(model.start(3).moved))
     assert torch.equal(whole(model, x), before)
     assert all(torch.equal(weight, state[name]) for name, weight in model.state_dict().items())
     assert not any("forward" in vars(module) for module in model.modules())

@@ -110,6 +110,13 @@ def test_a_relative_path_stays_right_in_another_folder(tmp_path, monkeypatch):
         (dict(checkpoint_blocks="no"), "checkpoint_blocks is 'no': give True or False"),
         (dict(projections_share="0.1"), "projections_share is '0.1': give a number from 0 to 1"),
         (dict(projections_share=2), "projections_share is 2: give a number from 0 to 1"),
+        (dict(in_context=5), "in_context is 5: give level, tokens and rate of each, as (('cms-3', 16, 0.3),)"),
+        (dict(in_context=("cms-3", 16, 0.3)), "in_context is ('cms-3', 16, 0.3): give level, tokens and rate of each"),
+        (dict(in_context=(("cms-3", 16),)), "in_context is (('cms-3', 16),): give level, tokens and rate"),
+        (dict(in_context=(("cms-3", 16, "fast"),)), "give level, tokens and rate"),
+        (dict(in_context=(("cms-3", 0, 0.3),)), "in_context cannot be that, because the period of cms-3 is 0: give a whole"),
+        (dict(in_context=(("cms-3", 16, 0.3, 1.0, 0.5),)), "because the warm-up of cms-3 is 0.5: give a number of outer steps"),
+        (dict(second_order="yes"), "second_order is 'yes': give True or False"),
         (dict(projections_share=float("nan")), "projections_share is nan: give a number from 0 to 1"),
         (dict(seed=10**5000), "seed is too long to be shown: give a whole number from 0 to"),
         (dict(data=b"text"), "data is b'text': name a file"),
@@ -136,7 +143,8 @@ def test_no_text_is_not_the_folder_one_stands_in(data):
 
 def test_numbers_and_paths_of_any_kind_become_pythons_own(tmp_path):
     numbers = dict(seed=np.arange(3)[1], steps=np.int64(10), lr=np.float32(0.5), chunks=[4, np.int32(8)])
-    config = configure(data=tmp_path, narrow_rates=np.bool_(True), **numbers)
+    config = configure(data=tmp_path, narrow_rates=np.bool_(True), in_context=[["cms-3", np.int8(16), 1]], **numbers)
+    assert config.preset.in_context == (("cms-3", 16, 1),)
     assert config.preset.narrow_rates is True
     assert (config.seed, config.preset.steps, config.preset.lr, config.preset.chunks) == (1, 10, 0.5, (4, 8))
     assert {type(config.seed), type(config.preset.steps), type(config.preset.lr)} == {int, float}

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from nlcore.train import new, resume, train
+from nlcore.train.config_file import read_config
 from nlcore.train.control import send
 from nlcore.train.records import records
 from tests.train.small import equal_runs, last, small
@@ -19,8 +20,11 @@ STEPS = 40
 SETTINGS = (("lr_scale", None, 0.5), ("period", "cms-1", 3), ("level_lr", "memory", 0.5))
 
 
-def config():
-    return small(steps=STEPS, carry=6, report_every=1, checkpoint_every=5, validate_every=20)
+KINDS = (dict(), dict(model="hope-attention", in_context=(("cms-3", 8, 0.5), ("cms-2", 16, 0.3, 0.5, 9))))
+
+
+def config(**kind):
+    return small(steps=STEPS, carry=6, report_every=1, checkpoint_every=5, validate_every=20, **kind)
 
 
 def steer(folder):
@@ -29,9 +33,9 @@ def steer(folder):
         send(folder, command, level, value)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = new(config(), tmp_path_factory.mktemp("whole") / "run")
+@pytest.fixture(scope="module", params=KINDS, ids=["hope", "levels in context"])
+def whole(request, tmp_path_factory):
+    folder = new(config(**request.param), tmp_path_factory.mktemp("whole") / "run")
     steer(folder)
     train(folder)
     return folder
@@ -41,7 +45,7 @@ def whole(tmp_path_factory):
 def test_killed_and_resumed_equals_not_killed(tmp_path, whole, seed):
     draw = random.Random(os.urandom(8) if KILLS > 1 else seed)
     after, pause = draw.randrange(1, STEPS - 1), draw.random() * 0.05
-    folder = new(config(), tmp_path / "run")
+    folder = new(read_config(whole)[0], tmp_path / "run")
     steer(folder)
     run = resume(folder.path)
     while len(records(folder.metrics)) < after and run.alive():

@@ -46,6 +46,8 @@ def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
         (["--resume", "nowhere"], "holds no run"),
         (["--resume", "nowhere", "--compare"], "leave out --run and --compare"),
         (["--compare", "--model", "transformer"], "leave --model out"),
+        (["--in-context", "cms-3:16"], "in_context is (('cms-3', 16),): give level, tokens and rate"),
+        (["--in-context", "cms-3:16:0.3", "cms-2:24:0.3"], "cms-2 learns every 24 tokens and cms-3 every 16"),
     ],
 )
 def test_each_bad_argument_gets_one_sentence(tmp_path, monkeypatch, arguments, said):
@@ -55,7 +57,9 @@ def test_each_bad_argument_gets_one_sentence(tmp_path, monkeypatch, arguments, s
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("arguments", [["--steps", "many"], ["--colour", "red"], ["--size"]])
+@pytest.mark.parametrize("arguments", [
+    ["--steps", "many"], ["--colour", "red"], ["--size"], ["--in-context", "cms-3:x:1"], ["--in-context", "cms-3:16:1:1:0:9"],
+])
 def test_arguments_that_cannot_be_read_get_one_sentence(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
@@ -163,7 +167,7 @@ def test_a_run_folder_that_cannot_be_one_gets_one_sentence(tmp_path, monkeypatch
 
 
 def test_the_comparison_gives_both_the_same_time(tmp_path):
-    printed = compare(small(carry=1), tmp_path / "pair")
+    printed = compare(small(carry=1, in_context=(("cms-3", 8, 0.1),)), tmp_path / "pair")
     hope, rival = (read_json(RunFolder(tmp_path / "pair" / name).status)["result"] for name in ("hope", "transformer"))
     configs = [read_json(RunFolder(tmp_path / "pair" / name).config)["config"] for name in ("hope", "transformer")]
     assert [config["preset"]["carry"] for config in configs] == [1, 0]
