@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
-from nlcore.models import MODELS, PRESETS, build
+from nlcore.models import MODELS, PRESETS, build, preset_of, state_bytes
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
 
 RESULT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -55,6 +56,27 @@ def models() -> Candidates:
     return found
 
 
+IN_CONTEXT = {
+    "off": (),
+    "64": (("cms-3", 64, 1.0),),
+    "16 and 64": (("cms-3", 16, 1.0), ("cms-2", 64, 1.0)),
+    "16 and 64, twice": (("cms-3", 16, 1.0), ("cms-2", 64, 1.0)),
+}
+"""Levels of Hope-Attention at size tiny that learn in context, by their periods in tokens; the last to second order."""
+
+
+def in_context() -> Candidates:
+    """One training step's forward and backward pass; the bytes that a sequence leaves behind are printed."""
+    found = {}
+    for name, levels in IN_CONTEXT.items():
+        preset = replace(preset_of("tiny", "hope-attention"), in_context=levels, second_order="twice" in name)
+        torch.manual_seed(0)
+        net, tokens = build("hope-attention", preset, 256), torch.randint(0, 256, (preset.batch, preset.context))
+        found[name] = lambda net=net, tokens=tokens: net(tokens).logits
+        print(f"levels in context {name}: {state_bytes(net, net(tokens).state):,} bytes of state a sequence")
+    return found
+
+
 def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
     """Median seconds of forward and backward, after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
@@ -85,6 +107,7 @@ def main() -> None:
         ("Delta recurrence", 8 * 256, recurrence()),
         ("Self-modifying Titans, one layer", 2 * 32, layer()),
         ("Models at size tiny", preset.batch * preset.context, models()),
+        ("Levels in context, tokens between steps", preset.batch * preset.context, in_context()),
     ):
         results[title] = measure(candidates, options.rounds)
         print(table(title, tokens, results[title]))

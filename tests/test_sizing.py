@@ -83,8 +83,9 @@ def test_a_duration_reads_as_people_say_it(hours, said):
     assert sizing.duration(hours) == said
 
 
-def test_what_training_carries_is_counted(tmp_path):
-    config = small(steps=40, carry=3, batch=2, checkpoint_every=40)
+@pytest.mark.parametrize("in_context", [(), (("cms-3", 8, 0.1), ("cms-1", 32, 0.1))])
+def test_what_training_carries_is_counted(tmp_path, in_context):
+    config = small(steps=40, carry=3, batch=2, checkpoint_every=40, in_context=in_context)
     folder = train.new(config, tmp_path / "run")
     train.train(folder)
     carried = last(folder).state["carried"]

@@ -53,7 +53,7 @@ class Steering:
         if command.level in self.in_context:
             raise TrainError(
                 f"The period of {command.level} is part of the model: choose {self._outer()}, "
-                "or start a run with other chunks or another model."
+                "or start a run with other chunks, other token periods or another model."
             )
         self._known(command.level)
         self.optimizer.clock.set_period(command.level, command.value)

@@ -75,7 +75,8 @@ class Speaker:
         generator = torch.Generator().manual_seed(seed)
         said = self.model.generate(given, length, temperature, generator)
         memories = felt(self.model, said).get("surprise")
-        written = said.shape[1] - said.shape[1] % self.model.levels()[0].period
+        period = {level.name: level.period for level in self.model.levels()}.get("memory", 1)
+        written = said.shape[1] - said.shape[1] % period
         return Spoken(
             unit=self.unit,
             tokens=tuple(text_of(token, self.tokenizer) for token in said[0].numpy()[:, None]),

@@ -95,6 +95,8 @@ def test_a_level_of_a_run_has_the_same_look_in_every_model():
     assert level_looks(["weights"])["weights"] == hope["weights"]
     assert len({look.colour for look in hope.values()}) == len({look.marker for look in hope.values()}) == 6
     assert level_looks(["cms-4"])["cms-4"] not in hope.values()
+    learns = level_looks(["cms-3 in context"])["cms-3 in context"]
+    assert learns.colour == hope["cms-3"].colour and learns not in hope.values()
 
 
 def test_two_runs_by_steps_and_by_minutes(run):
