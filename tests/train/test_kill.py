@@ -17,7 +17,9 @@ from tests.train.small import equal_runs, last, small
 
 KILLS = int(os.environ.get("NLCORE_KILLS", "1"))
 STEPS = 40
-SETTINGS = (("lr_scale", None, 0.5), ("period", "cms-1", 3), ("level_lr", "memory", 0.5))
+SETTINGS = (
+    ("lr_scale", None, 0.5), ("period", "cms-1", 3), ("level_lr", "memory", 0.5), ("level_lr", "cms-3 in context", 0.5)
+)  # fmt: skip
 
 
 KINDS = (dict(), dict(model="hope-attention", in_context=(("cms-3", 8, 0.5), ("cms-2", 16, 0.3, 0.5, 9))))
