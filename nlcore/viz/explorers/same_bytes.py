@@ -69,7 +69,7 @@ def compute(width: int) -> Recalled:
 def chart(found: Recalled) -> Chart:
     """Pairs recalled, by both measures."""
     kept, plots = window(found.width), []
-    most = max(y.max() for recalled in found.pairs.values() for y in recalled.values())
+    most = max((found.pairs[measure][rule] + bound).max() for measure in MEASURES for rule, bound in found.spread[measure].items())
     for measure in MEASURES:
         lines = [
             Line(rule, found.written, y, LOOKS[rule], style="both", band=(y - bound, y + bound))
@@ -78,7 +78,7 @@ def chart(found: Recalled) -> Chart:
         plots.append(
             Plot(
                 f"Recalled: {measure}", "pairs written", "pairs recalled", tuple(lines), x_range=(0, 4.15 * found.width),
-                y_range=(-0.03 * most, 1.12 * most), references={kept: f"{kept} pairs: the bytes of the matrix"},
+                y_range=(-0.03 * most, 1.03 * most), references={kept: f"{kept} pairs: the bytes of the matrix"},
             )
         )  # fmt: skip
     return tuple(plots)

@@ -177,17 +177,25 @@ function inWords(plot) {
   return [...about, ...plot.lines.map((line) => lineInWords(line, plot)), plot.note].filter(Boolean).join(" ");
 }
 
+const MOST = 16; // points that are named one by one
+
 function lineInWords(line, plot) {
   const there = line.y.map((value, i) => [line.x[i], value]).filter((point) => !point.includes(null));
   const twin = plot.lines.find((other) => other.name && other.colour === line.colour);
   const name = line.name || (twin ? `The line of ${twin.name.split(":")[0]}` : "A line");
   if (!there.length) return `${name}: nothing to show.`;
-  if (line.style === "lying") return `${name}: ${there.map(([x, y]) => `${tick(y, plot.yTicks)} ${short(x)}`).join(", ")}.`;
-  if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot.xTicks)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;
+  const points = line.style === "points", at = (point, axis) => tick(point[axis], [plot.xTicks, plot.yTicks][axis]);
+  const named = (axis) => there.every((point) => [plot.xTicks, plot.yTicks][axis]?.at.includes(point[axis]));
+  const each = (say) => `${name}: ${there.slice(0, MOST).map(say).join(", ")}${there.length > MOST ? ", and so on" : ""}.`;
+  if (line.style === "lying") return each((point) => `${at(point, 1)} ${short(point[0])}`);
+  if (line.style === "bars" || there.length === 1 || (points && named(0))) return each((point) => `${at(point, 1)} at ${at(point, 0)}`);
+  const row = there[0][1];
+  if (points && named(1) && there.every((point) => point[1] === row)) return `${name}: ${there.length} points at ${at(there[0], 1)}, ${at(there[0], 0)} to ${at(there.at(-1), 0)}.`;
+  if (points && named(1)) return each((point) => `${short(point[0])} at ${at(point, 1)}`);
   const values = there.map(([, value]) => value), [low, high] = [Math.min(...values), Math.max(...values)];
   const [from, to] = [there[0], there.at(-1)];
   const range = low < Math.min(from[1], to[1]) || high > Math.max(from[1], to[1]) ? `, between ${short(low)} and ${short(high)}` : "";
-  if (line.style === "points") return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
+  if (points) return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
   return `${name}: from ${short(from[1])} at ${tick(from[0], plot.xTicks)} to ${short(to[1])} at ${tick(to[0], plot.xTicks)}${range}${line.exits.length ? "; part of it outside the frame" : ""}.`;
 }
 
