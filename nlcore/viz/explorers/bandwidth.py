@@ -83,7 +83,7 @@ def chart(found: Estimate) -> Chart:
         ),
         Plot(
             "What eq. 62 asks at this query", "candidate answer m", "weighted squared error",
-            (Line("loss of m", CANDIDATES, found.loss(CANDIDATES), ANSWER), best), x_range=(-1.7, 1.7), y_range=(0, 8.5),
+            (Line("loss of m", CANDIDATES, found.loss(CANDIDATES), ANSWER), best), x_range=(-1.7, 1.7), y_range=(-0.4, 8.5),
         ),
     )  # fmt: skip
 
