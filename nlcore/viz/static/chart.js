@@ -148,7 +148,7 @@ function slanted(plot, ink, wide) {
 }
 
 // Pixels below the axes.
-const under = (plot, ink, wide) => (slanted(plot, ink, wide) ? Math.max(MARGIN.b, 18 + longest(plot.xTicks, ink) * Math.SQRT1_2 + (plot.x ? 20 : 0)) : MARGIN.b);
+const under = (plot, ink, wide) => (slanted(plot, ink, wide) ? Math.max(MARGIN.b, 24 + longest(plot.xTicks, ink) * Math.SQRT1_2 + (plot.x ? 20 : 0)) : MARGIN.b);
 
 function layout(plot, ink, wide, low) {
   const [left, right] = sides(plot, ink);
