@@ -18,8 +18,10 @@ WIDTHS = (368, 800, 1280)
 CRAMPED = """frames => frames.flatMap(frame => {
   const own = frame.getBoundingClientRect(), found = [];
   for (const axis of ["x", "y"]) {
-    const words = [...frame.querySelectorAll(`.${axis}tick text`)].map(node => [node.textContent, node.getBoundingClientRect(), node.getAttribute("transform")]);
-    for (const [text, box] of words) if (box.left < own.left - 1 || box.right > own.right + 1 || box.bottom > own.bottom + 1) found.push(`cut: ${text} by ${[own.left - box.left, box.right - own.right, box.bottom - own.bottom].map(Math.round)}`);
+    const words = [...frame.querySelectorAll(`.${axis}tick text`)]
+      .map(node => [node.textContent, node.getBoundingClientRect(), node.getAttribute("transform")]);
+    for (const [text, box] of words)
+      if (box.left < own.left - 1 || box.right > own.right + 1 || box.bottom > own.bottom + 1) found.push(`cut: ${text}`);
     words.slice(1).forEach(([text, box, turned], i) => {
       const before = words[i][1], aslant = turned.includes("rotate(-45");
       if (axis === "x" && (aslant ? box.right - before.right < 15 : box.left < before.right + 2)) found.push(`runs into another: ${text}`);
