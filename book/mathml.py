@@ -2,24 +2,50 @@
 
 import html
 import re
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from docutils.utils.math.latex2mathml import accents, tex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.writers.html5 import HTML5Translator
 
 SHORT = re.compile(r"\\([dt]?frac)\s*(\w)\s*(\w)")
 """A fraction without braces, which TeX and Jupyter know and docutils does not."""
+NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+BRACES = {"msub": ("munder", "\u23df"), "msup": ("mover", "\u23de")}
+"""What docutils makes of a brace's label, and what it is: a brace with something under it, or over it."""
+ElementTree.register_namespace("", NAMESPACE)
 
 
 def to_mathml(latex: str, block: bool) -> str:
     """MathML for one formula; raises ExtensionError naming a formula that cannot be drawn."""
     try:
-        return tex2mathml(SHORT.sub(r"\\\1{\2}{\3}", latex), as_block=block)
+        drawn = tex2mathml(SHORT.sub(r"\\\1{\2}{\3}", latex), as_block=block)
     except MathError as error:
         raise ExtensionError(f"This formula cannot be drawn: {latex!r} ({error})") from error
+    tree = ElementTree.fromstring(drawn.replace("&ApplyFunction;", "\u2061"))
+    for node in tree.iter():
+        _as_tex(node)
+    return ElementTree.tostring(tree, encoding="unicode")
+
+
+def _as_tex(node: ElementTree.Element) -> None:
+    """Puts scripts where TeX has them: the label of a brace under it or over it, an index beside what has an accent."""
+    name = node.tag.rpartition("}")[2]
+    script, brace = BRACES.get(name, ("", ""))
+    if script and node[0].tag == _tag(script) and node[0][-1].text == brace:
+        node.tag = _tag(script)
+    elif name == "munderover" and node[2].text in accents.values():
+        base, index, accent = node
+        whole = ElementTree.Element(_tag("mover"), {"accent": "true"})
+        whole.extend((base, accent))
+        node.tag, node[:] = _tag("msub"), (whole, index)
+
+
+def _tag(name: str) -> str:
+    return f"{{{NAMESPACE}}}{name}"
 
 
 def _inline(translator: HTML5Translator, node: nodes.math) -> None:

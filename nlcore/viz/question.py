@@ -39,7 +39,7 @@ class Asks(View):
             raise ValueError(f"{prediction.key} is drawn on an explorer's chart: ask it with that explorer's predict")
         self._prediction, self._drawing = prediction, drawing
         self._name = f"your guess ({setting})" if setting else "your guess"
-        self.prediction = {"outcome": None, "trouble": "", "stops": dict(stops or {}), **_question(prediction, drawing)}
+        self.prediction = {"outcome": None, "trouble": "", "stops": dict(stops or {}), "setting": setting, **_question(prediction, drawing)}
         try:
             answer = reader.answers().get(prediction.key)
         except reader.ReaderError as error:

@@ -23,6 +23,15 @@ CHARTED = [name for name in explorers.names() if isinstance(live.demo(name), Exp
 DRAWN = """frames => frames.map(frame => frame.data.filter(trace => trace.hoverinfo !== 'skip')
   .map(trace => trace.z ? {x: trace.x, y: trace.y, z: trace.z} : {x: trace.x, y: trace.y}))"""
 
+# Equations and prints that are wider than they are shown: how they scroll, and how much lies where no scrolling leads;
+# and the pixels between each fold of a text and what follows it.
+WIDE = """article => ({
+  wide: [...article.querySelectorAll("div.math, .cell_output pre")].filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1)
+    .map(one => ({ over: getComputedStyle(one).overflowX, lost: one.getBoundingClientRect().left - (one.querySelector("math") ?? one).getBoundingClientRect().left })),
+  folds: [...article.querySelectorAll("section > details")].filter(one => one.nextElementSibling?.checkVisibility())
+    .map(one => one.nextElementSibling.getBoundingClientRect().top - one.getBoundingClientRect().bottom),
+})"""
+
 
 @pytest.fixture(scope="module")
 def book(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -220,6 +229,18 @@ def test_nothing_is_cut_and_text_can_be_read(name, theme, book, tab):
         assert sum(one.is_visible() for one in searches.all()) == 1
     assert tab.locator("body").evaluate(FAINT)["faint"] == []
     assert set(tab.locator("article img").evaluate_all("all => all.map(one => getComputedStyle(one).filter)")) <= {"none"}
+
+
+def test_what_is_wider_than_the_page_is_reached_from_its_left_end_and_folds_stand_apart(book, tab, root):
+    tab.set_viewport_size({"width": 368, "height": 900})
+    wide = 0
+    for notebook in stored(root):
+        go(tab, book / "notebooks" / f"{notebook.stem}.html")
+        found = tab.locator("article").evaluate(WIDE)
+        wide += len(found["wide"])
+        assert [one for one in found["wide"] if one["over"] not in ("auto", "scroll") or one["lost"] > 1] == [], notebook.stem
+        assert [one for one in found["folds"] if one < 10] == [], notebook.stem
+    assert wide > 20
 
 
 def test_without_scripts_the_pictures_are_there(book, tab, root):

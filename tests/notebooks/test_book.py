@@ -105,6 +105,19 @@ def test_a_fraction_needs_no_braces_as_in_jupyter(short):
     assert to_mathml(short, block=False) == to_mathml(f"{name}{{{above}}}{{{below}}}", block=False)
 
 
+def nested(latex: str) -> str:
+    """The MathML of a formula, without its attributes and its ends of elements."""
+    return re.sub(r"\s+|</.*?>|(?<=<)(\w+) [^>]*", r"\1", to_mathml(latex, block=True)).removeprefix("<math>")
+
+
+def test_scripts_stand_where_tex_has_them():
+    assert nested(r"\underbrace{a}_b") == "<munder><munder><mi>a<mo>\u23df<mi>b"
+    assert nested(r"\overbrace{a}^b") == "<mover><mover><mi>a<mo>\u23de<mi>b"
+    assert nested(r"\tilde{\mathcal{L}}_i") == "<msub><mover><mi>ℒ<mo>~<mi>i"
+    assert nested(r"\sum_{i}^{n} a_i") == "<munderover><mo>∑<mi>i<mi>n<msub><mi>a<mi>i"
+    assert nested(r"\arg\min_x f") == "<mi>arg<mo>\u2061<munder><mo>min<mi>x<mi>f"
+
+
 def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, tmp_path):
     page = html.build([built[0] / "01_small.ipynb"], tmp_path / "book", tmp_path)
     chapter = (page.parent / "notebooks" / "01_small.html").read_text()

@@ -27,7 +27,7 @@ class Exit:
 
 
 def exits(line: Line, plot: Plot) -> list[Exit]:
-    """What of a line is outside the frame: where it comes from, and where it goes for good; or how many points.
+    """What of a line is outside the frame: where it starts, and where it ends; or how many points, and how far.
 
     A line that overflows ends with its last number.
     """
@@ -43,7 +43,7 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
     inside = (y[there] >= low) & (y[there] <= high)
 
     def told(at: int, of: int, way: str) -> Exit:
-        above, late = y[of] > high, across.share(x[at]) > 0.7
+        above, late = y[of] > high, across.share(x[at]) > 0.5
         words = " ".join(filter(None, ("▲" if above else "▼", way if np.isfinite(y[of]) else "", short(y[of]))))
         return Exit(float(x[at]), high if above else low, words, "right" if late else "left", "top" if above else "bottom")
 
@@ -51,13 +51,16 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
         out = there[~inside]
         sides = [side for side in (out[y[out] > high], out[y[out] < low]) if len(side)]
         farthest = [side[np.abs(y[side]).argmax()] for side in sides]
-        return [told(at, at, f"{len(side)} more, to" if len(side) > 1 else "") for at, side in zip(farthest, sides)]
+        return [
+            told(at, at, (f"{len(side)} more, " if len(side) > 1 else "") + ("up to" if y[at] > high else "down to"))
+            for at, side in zip(farthest, sides)
+        ]
     if not inside.any():
-        return [told(there[0], there[-1], "to")] if len(there) else []
+        return [told(there[0], there[-1], "ends at")] if len(there) else []
     first, last = there[inside][[0, -1]]
     before, after = there[there < first], there[there > last]
-    comes = [told(before[-1], before[0], "from")] if len(before) else []
-    goes = [told(after[0], after[-1], "to")] if len(after) else []
+    comes = [told(before[-1], before[0], "starts at")] if len(before) else []
+    goes = [told(after[0], after[-1], "ends at")] if len(after) else []
     return comes + goes
 
 

@@ -34,7 +34,19 @@ def draw(chart: Chart) -> Figure:
     for axes, plot, names in zip(row[0], chart, told):
         _plot(figure, axes, plot)
         _title(axes, plot, _columns(chart) if names else 0)
+    _slant(figure, [axes for axes, plot in zip(row[0], chart) if plot.x_ticks])
     return figure
+
+
+def _slant(figure: Figure, named: list[Axes]) -> None:
+    """Sets the words at the ticks across aslant where they would run into each other."""
+    if named:
+        figure.draw_without_rendering()
+    for axes in named:
+        boxes = [label.get_window_extent().padded(3) for label in axes.get_xticklabels()]
+        if any(left.overlaps(right) for left, right in zip(boxes, boxes[1:])):
+            axes.tick_params("x", labelrotation=45)
+            plt.setp(axes.get_xticklabels(), ha="right", rotation_mode="anchor")
 
 
 def _names(plot: Plot) -> list[str]:
@@ -109,7 +121,7 @@ def _words(axes: Axes, plot: Plot) -> None:
         axes.axhline(height, color=GREY, linewidth=0.9, linestyle=REFERENCE_DASH, zorder=1)
         right, above = roomy(plot, height)
         axes.annotate(
-            name, (right, height), (-2 if right else 2, 2 if above else -2), ("axes fraction", "data"), "offset points",
+            name, (right, height), (-2 if right else 2, 4 if above else -4), ("axes fraction", "data"), "offset points",
             ha="right" if right else "left", va="bottom" if above else "top", fontsize=8, color=GREY, bbox=THIN,
         )  # fmt: skip
     rows = {"top": count(0, -12), "bottom": count(0, 12), "middle": repeat(0)}

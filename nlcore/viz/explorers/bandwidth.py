@@ -14,7 +14,7 @@ PAIRS, NOISE = 24, 0.25
 BANDWIDTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 ANGLES = np.linspace(0, 180, 181)
 """Degrees: of queries, and of the keys, which lie on half a circle."""
-CANDIDATES = np.linspace(-1.6, 1.6, 3201)
+CANDIDATES = np.linspace(-1.6, 1.6, 161)
 PAIR, ANSWER = Look(GREYS[1], "dotted", "o"), Look("#000000", "solid", "D")
 
 
@@ -31,8 +31,10 @@ class Estimate:
     """(angles,) to a query at each of `ANGLES`."""
     query: int
     """In degrees."""
-    loss: np.ndarray
-    """(candidates,) of each of `CANDIDATES` as the answer to the query: squared distances to all values, weighted."""
+
+    def loss(self, candidates: np.ndarray) -> np.ndarray:
+        """The loss of eq. 62 of these answers to the query, (n,): their squared distances to all values, weighted."""
+        return (self.weights[:, None] * (self.values[:, None] - candidates) ** 2).sum(0)
 
     @property
     def off(self) -> float:
@@ -46,7 +48,7 @@ def rule(angle: np.ndarray) -> np.ndarray:
 
 
 def compute(bandwidth: float, query: int) -> Estimate:
-    """Attention's answers, and the weighted loss of eq. 62 at one query, of every candidate.
+    """Attention's answers, and its weights at one query, which are those of the loss of eq. 62.
 
     Keys and queries have length one, so that `exp(k . q / bandwidth)` is a Gaussian of their distance, of variance
     `bandwidth`. Raises ValueError for a bandwidth that is not above 0 or a query outside 0 to 180 degrees.
@@ -59,16 +61,15 @@ def compute(bandwidth: float, query: int) -> Estimate:
     k, q, asked = (_direction(angle) for angle in (keys, ANGLES, np.array([float(query)])))
     answers = attend(q, k, torch.from_numpy(values)[:, None], bandwidth)[:, 0]
     weights = attend(asked, k, torch.eye(PAIRS, dtype=k.dtype), bandwidth)[0].numpy()
-    loss = (weights[:, None] * (values[:, None] - CANDIDATES) ** 2).sum(0)
-    return Estimate(keys, values, weights, answers.numpy(), query, loss)
+    return Estimate(keys, values, weights, answers.numpy(), query)
 
 
 def chart(found: Estimate) -> Chart:
     """The answers between the pairs, each pair as large as its weight; and the loss of all candidates."""
-    answer, at = found.answers[found.query], found.loss.argmin()
+    answer = found.answers[[found.query]]
     sizes = 4 + 12 * np.sqrt(found.weights / found.weights.max())
     here = np.array([float(found.query)])
-    best = Line(f"the least, at {CANDIDATES[at]:.2f}", CANDIDATES[[at]], found.loss[[at]], ANSWER, style="points", size=11.0)
+    best = Line(f"attention's answer: {answer[0]:.2f}", answer, found.loss(answer), ANSWER, style="points", size=11.0)
     return (
         Plot(
             f"Answers: off the rule by {found.off:.2f}", "angle of key or query (degrees)", "value",
@@ -76,13 +77,13 @@ def chart(found: Estimate) -> Chart:
                 Line("pairs, as large as their weight", found.keys, found.values, PAIR, style="points", size=sizes),
                 Line("attention's answer", ANGLES, found.answers, ANSWER),
                 Line("the rule without noise", ANGLES, rule(ANGLES), REFERENCE),
-                Line(f"the query: {answer:.2f}", here, np.array([answer]), ANSWER, style="points", size=11.0),
+                Line(f"the query: {answer[0]:.2f}", here, answer, ANSWER, style="points", size=11.0),
             ),
             x_range=(-4, 184), y_range=(-1.7, 1.7), width=1.3,
         ),
         Plot(
             "What eq. 62 asks at this query", "candidate answer m", "weighted squared error",
-            (Line("loss of m", CANDIDATES[::20], found.loss[::20], ANSWER), best), x_range=(-1.7, 1.7), y_range=(0, 3),
+            (Line("loss of m", CANDIDATES, found.loss(CANDIDATES), ANSWER), best), x_range=(-1.7, 1.7), y_range=(-0.4, 8.5),
         ),
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def bandwidth() -> Explorer[Estimate]:
         chart,
         alt="Left, 24 noisy values along a sine, and attention's answer, a smooth curve that follows them; the pairs near the "
         "query at 60 degrees are drawn large, as they have most of the weight. Right, the weighted squared error of each "
-        "candidate answer is a parabola, and its least point is at attention's answer.",
+        "candidate answer is a parabola, and attention's answer is marked at its foot.",
         try_this="Make the bandwidth small, and then large. Which of them answers with the nearest value, and which with the "
         "mean of all? At which is the answer nearest to the rule?",
         name="bandwidth",

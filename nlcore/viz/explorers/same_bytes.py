@@ -69,7 +69,11 @@ def compute(width: int) -> Recalled:
 def chart(found: Recalled) -> Chart:
     """Pairs recalled, by both measures."""
     kept, plots = window(found.width), []
-    most = max(y.max() for recalled in found.pairs.values() for y in recalled.values())
+    ends = np.stack([
+        mean + side * found.spread[measure][rule]
+        for measure in MEASURES for rule, mean in found.pairs[measure].items() for side in (-1, 1)
+    ])  # fmt: skip
+    room = 0.03 * ends.max()
     for measure in MEASURES:
         lines = [
             Line(rule, found.written, y, LOOKS[rule], style="both", band=(y - bound, y + bound))
@@ -78,7 +82,7 @@ def chart(found: Recalled) -> Chart:
         plots.append(
             Plot(
                 f"Recalled: {measure}", "pairs written", "pairs recalled", tuple(lines), x_range=(0, 4.15 * found.width),
-                y_range=(-0.03 * most, 1.12 * most), references={kept: f"{kept} pairs: the bytes of the matrix"},
+                y_range=(ends.min() - room, ends.max() + room), references={kept: f"{kept} pairs: the bytes of the matrix"},
             )
         )  # fmt: skip
     return tuple(plots)

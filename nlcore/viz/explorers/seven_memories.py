@@ -96,10 +96,10 @@ def chart(held: Held) -> Chart:
     return (
         Plot(
             "What each memory holds of which statement", "", "", heat=Heat(held.recall, "recall (cosine)", range=(-1, 1), ramp="diverging"),
-            x_ticks=dict(enumerate(map(str, NAMES))), y_ticks=rows, width=3.2,
+            x_ticks=dict(enumerate(map(str, NAMES))), y_ticks=rows, width=2.4,
         ),
         Plot(
-            f"Asked for Ann after {held.read} statements", "in the answer (1: one place)", "", tuple(lines),
+            f"Ann, after {held.read} statements", "in the answer (1: one place)", "", tuple(lines),
             x_range=(-0.2, 1.6), y_range=(0.6 - len(NAMES), 0.6), y_ticks=dict(zip(places.tolist(), NAMES)),
         ),
     )  # fmt: skip

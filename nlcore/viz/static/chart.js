@@ -22,6 +22,7 @@ function charts(parent, Plotly) {
     together.hidden = !shared;
     if (shared) legend(together, chart[0].lines, ink);
     while (made.length < chart.length) made.push(plotPlace(root, chart[made.length].width, chart.length > 2 ? 240 : 280)); // all, so that each has its width
+    const low = Math.max(...chart.map((plot, i) => under(plot, ink, made[i].frame.clientWidth))); // the same, so that axes stand in one row
     chart.forEach((plot, i) => {
       made[i].title.textContent = plot.title;
       made[i].legend.hidden = shared || !plot.lines.some((line) => line.name);
@@ -29,7 +30,7 @@ function charts(parent, Plotly) {
       made[i].frame.setAttribute("aria-label", inWords(plot));
       const wide = made[i].frame.clientWidth;
       if (!wide) return;
-      Plotly.react(made[i].frame, traces(plot, ink), { ...layout(plot, ink, wide), uirevision: home }, CONFIG);
+      Plotly.react(made[i].frame, traces(plot, ink), { ...layout(plot, ink, wide, low), uirevision: home }, CONFIG);
       made[i].back ??= made[i].frame.on("plotly_doubleclick", () => { letGo(); draw(last); }); // plotly's own way leads to the first frame of all
     });
   }
@@ -110,9 +111,11 @@ const band = (line, ink) => ({
 
 function heat({ z, x, y, low, high, label, ramp, contours }, ink) {
   const pale = [[0, css(mixed(ink.ground, ink.text, 0.02))], [1, css(mixed(ink.ground, ink.text, 0.24))]];
+  const empty = z.every((row) => row.every((value) => value === null)); // plotly would leave out the bar, and the frame's own size
   const kept = {
-    x, y, z, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
-    colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, tickvals: few(low, high), ticks: "outside", ticklen: 4, tickcolor: css(ink.line) }, hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>",
+    x, y, z: empty ? z.map((row) => row.map(() => low)) : z, opacity: empty ? 0 : 1, zmin: low, zmax: high, showscale: Boolean(label), colorscale: { bright: "Cividis", diverging: BLUE_RED, pale }[ramp],
+    colorbar: { thickness: 12, len: 1, lenmode: "fraction", x: 1, xpad: 8, ypad: 0, outlinewidth: 0, tickvals: few(low, high), ticks: "outside", ticklen: 4, tickcolor: css(ink.line) },
+    ...(empty ? { hoverinfo: "skip" } : { hovertemplate: "%{x:.4~g}, %{y:.4~g}: %{z:.3~g}<extra></extra>" }),
   };
   if (!contours) return { type: "heatmap", ...kept };
   return { type: "contour", autocontour: false, contours: { start: low, end: high, size: (high - low) / contours }, line: { width: 0.3, color: css(ink.soft, 0.5) }, ...kept };
@@ -125,16 +128,37 @@ function few(low, high) {
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => +((first + i) * step).toPrecision(6));
 }
 
-function layout(plot, ink, wide) {
-  const right = plot.heat?.label ? MARGIN.r + BAR : MARGIN.r;
-  const left = Math.max(MARGIN.l, 14 + 6.6 * Math.max(0, ...(plot.yTicks?.words ?? []).map((word) => word.length)) + (plot.y ? 20 : 0));
+const pen = document.createElement("canvas").getContext("2d");
+
+// Pixels that the longest of these ticks takes.
+function longest(ticks, ink) {
+  pen.font = `12px ${ink.font}`;
+  return Math.max(0, ...(ticks?.words ?? []).map((word) => pen.measureText(word).width));
+}
+
+// Pixels at the left and the right of the axes.
+const sides = (plot, ink) => [Math.max(MARGIN.l, 14 + longest(plot.yTicks, ink) + (plot.y ? 20 : 0)), plot.heat?.label ? MARGIN.r + BAR : MARGIN.r];
+
+// Whether the words at the ticks across would run into each other, and so have to stand aslant.
+function slanted(plot, ink, wide) {
+  if (!plot.xTicks) return false;
+  const [left, right] = sides(plot, ink), [from, to] = (plot.xRange ?? [0, plot.xTicks.at.length]).map((end) => onLog(end, plot.xLog));
+  const at = plot.xTicks.at.map((place) => onLog(place, plot.xLog)), gaps = at.slice(1).map((place, i) => place - at[i]);
+  return longest(plot.xTicks, ink) + 8 > (Math.min(...gaps) / (to - from)) * (wide - left - right);
+}
+
+// Pixels below the axes.
+const under = (plot, ink, wide) => (slanted(plot, ink, wide) ? Math.max(MARGIN.b, 24 + longest(plot.xTicks, ink) * Math.SQRT1_2 + (plot.x ? 20 : 0)) : MARGIN.b);
+
+function layout(plot, ink, wide, low) {
+  const [left, right] = sides(plot, ink);
   const high = plot.square ? Math.min(HIGH, wide - left - right) : HIGH;
   return {
-    width: wide, height: high + MARGIN.t + MARGIN.b, margin: { ...MARGIN, l: left, r: right }, bargap: 0.2, barmode: "overlay",
+    width: wide, height: high + MARGIN.t + low, margin: { ...MARGIN, l: left, r: right, b: low }, bargap: 0.2, barmode: "overlay",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
     hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
-    xaxis: axis(plot.x, plot.xRange, plot.xLog, plot.xTicks, plot, ink),
+    xaxis: { ...axis(plot.x, plot.xRange, plot.xLog, plot.xTicks, plot, ink), ...(plot.xTicks ? { tickangle: slanted(plot, ink, wide) ? -45 : 0 } : {}) },
     yaxis: { ...axis(plot.y, plot.yRange, plot.yLog, plot.yTicks, plot, ink), ...(plot.square ? { scaleanchor: "x" } : {}), ...(plot.heat?.down && !plot.yRange ? { autorange: "reversed" } : {}) },
     shapes: plot.references.map(({ at }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: at, y1: at, line: { color: css(ink.soft), width: 1, dash: DASHES.reference } })),
     annotations: [...plot.references.map((one) => named(one, plot, ink)), ...outside(plot, ink), ...note(plot, ink), ...barTitle(plot, ink)],
@@ -152,9 +176,10 @@ function axis(title, range, log, ticks, plot, ink) {
   };
 }
 
+const CLEAR = 5; // pixels between a reference and its name, for a line that lies on it
 const said = { showarrow: false, font: { size: 11 } };
 const named = ({ at, name, right, above }, plot, ink) => ({
-  ...said, xref: "paper", x: right ? 1 : 0, y: onLog(at, plot.yLog), xanchor: right ? "right" : "left", yanchor: above ? "bottom" : "top",
+  ...said, xref: "paper", x: right ? 1 : 0, y: onLog(at, plot.yLog), xanchor: right ? "right" : "left", yanchor: above ? "bottom" : "top", yshift: above ? CLEAR : -CLEAR,
   text: name, bgcolor: css(ink.ground, 0.7), borderpad: 0, font: { size: 11, color: css(ink.soft) },
 });
 function outside(plot, ink) {
@@ -172,22 +197,30 @@ const note = ({ note: text }, ink) => (text
 // ---- what is drawn, in words ----
 
 function inWords(plot) {
-  const about = [`${plot.title}.`, plot.x || plot.y ? `${plot.y || "values"} by ${plot.x || "place"}.` : ""];
+  const about = [`${plot.title}.`, plot.x && plot.y ? `${plot.y} by ${plot.x}.` : plot.x ? `Across, ${plot.x}.` : plot.y ? `Up, ${plot.y}.` : ""];
   if (plot.heat) about.push(`A field of ${plot.heat.z.length} by ${plot.heat.z[0].length} cells, ${plot.heat.label || "values"} from ${short(plot.heat.low)} to ${short(plot.heat.high)}.`);
   return [...about, ...plot.lines.map((line) => lineInWords(line, plot)), plot.note].filter(Boolean).join(" ");
 }
+
+const MOST = 16; // points that are named one by one
 
 function lineInWords(line, plot) {
   const there = line.y.map((value, i) => [line.x[i], value]).filter((point) => !point.includes(null));
   const twin = plot.lines.find((other) => other.name && other.colour === line.colour);
   const name = line.name || (twin ? `The line of ${twin.name.split(":")[0]}` : "A line");
   if (!there.length) return `${name}: nothing to show.`;
-  if (line.style === "lying") return `${name}: ${there.map(([x, y]) => `${tick(y, plot.yTicks)} ${short(x)}`).join(", ")}.`;
-  if (line.style === "bars" || there.length === 1) return `${name}: ${there.slice(0, 8).map(([x, y]) => `${short(y)} at ${tick(x, plot.xTicks)}`).join(", ")}${there.length > 8 ? ", and so on" : ""}.`;
+  const points = line.style === "points", at = (point, axis) => tick(point[axis], [plot.xTicks, plot.yTicks][axis]);
+  const named = (axis) => there.every((point) => [plot.xTicks, plot.yTicks][axis]?.at.includes(point[axis]));
+  const each = (say) => `${name}: ${there.slice(0, MOST).map(say).join(", ")}${there.length > MOST ? ", and so on" : ""}.`;
+  if (line.style === "lying") return each((point) => `${at(point, 1)} ${short(point[0])}`);
+  if (line.style === "bars" || there.length === 1 || (points && named(0))) return each((point) => `${at(point, 1)} at ${at(point, 0)}`);
+  const row = there[0][1];
+  if (points && named(1) && there.every((point) => point[1] === row)) return `${name}: ${there.length} points at ${at(there[0], 1)}, ${at(there[0], 0)} to ${at(there.at(-1), 0)}.`;
+  if (points && named(1)) return each((point) => `${short(point[0])} at ${at(point, 1)}`);
   const values = there.map(([, value]) => value), [low, high] = [Math.min(...values), Math.max(...values)];
   const [from, to] = [there[0], there.at(-1)];
   const range = low < Math.min(from[1], to[1]) || high > Math.max(from[1], to[1]) ? `, between ${short(low)} and ${short(high)}` : "";
-  if (line.style === "points") return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
+  if (points) return `${name}: ${there.length} points${range || `, ${short(low)} to ${short(high)}`}.`;
   return `${name}: from ${short(from[1])} at ${tick(from[0], plot.xTicks)} to ${short(to[1])} at ${tick(to[0], plot.xTicks)}${range}${line.exits.length ? "; part of it outside the frame" : ""}.`;
 }
 

@@ -5,12 +5,13 @@ function render({ model, el }) {
   const before = node("div", root);
   const top = head(root, model.get("try_this"), () => { view?.home(); panel.reset(); });
   const panel = controlPanel(root, model.get("controls"), model.get("asked").at, ask);
+  const moved = node("p", root, { class: "nl-moved", role: "status" }); // while the controls stand where an answer put them
   const place = node("div", root);
   const status = node("div", root, { class: "nl-status", role: "status" });
   let view = null, drawn = null, guess = {}, asked = 0, ends = [];
 
   const kernel = talk(model, status, {
-    asked: ({ at }) => { panel.put(at); panel.hold(kernel.waiting()); },
+    asked: ({ at }) => { moved.textContent = ""; panel.put(at); panel.hold(kernel.waiting()); },
     late: () => view?.root.classList.add("nl-old"),
     answered: ({ chart }) => {
       panel.hold(kernel.waiting());
@@ -23,7 +24,7 @@ function render({ model, el }) {
 
   const hooks = {
     lock(locked, hidden) {
-      if (locked) panel.stop();
+      if (locked && drawn) panel.reset(); // asked again: what an answer showed would give it away
       top.hidden = locked;
       panel.panel.inert = locked;
       panel.panel.hidden = place.hidden = hidden;
@@ -32,8 +33,10 @@ function render({ model, el }) {
     },
     overlay(line, stops) {
       guess = line;
-      if (stops && model.get("asked").number === asked) ask({ ...model.get("asked").at, ...stops }); // no hand was quicker
-      else kernel.again();
+      if (!stops || model.get("asked").number !== asked) return kernel.again(); // a hand was quicker
+      ask({ ...model.get("asked").at, ...stops });
+      const { setting } = model.get("prediction");
+      if (setting) moved.textContent = `The picture now shows ${setting}, where the answer is seen. The words around it speak of the setting at which it opened: Reset brings that back.`;
     },
   };
 

@@ -22,28 +22,28 @@ def test_a_line_that_stays_or_comes_back_does_not_leave():
 
 
 def test_it_leaves_after_the_last_point_inside_and_ends_where_it_ends():
-    assert told([1, 20, 3, 40, 50, 60]) == [Exit(3, 10, "▲ to 60", "left", "top")]
-    assert told([1, 2, 3, 4, 5, -4]) == [Exit(5, 0, "▼ to −4", "right", "bottom")]
+    assert told([1, 20, 3, 40, 50, 60]) == [Exit(3, 10, "▲ ends at 60", "right", "top")]
+    assert told([1, 2, 3, 4, 5, -4]) == [Exit(5, 0, "▼ ends at −4", "right", "bottom")]
     assert told([1, 2, 3, 4, 500, INF])[0].words == "▲ beyond all numbers"
 
 
 def test_it_says_where_it_comes_from():
     assert told([50, 40, 3, 2, 1, -1]) == [
-        Exit(1, 10, "▲ from 50", "left", "top"), Exit(5, 0, "▼ to −1", "right", "bottom"),
+        Exit(1, 10, "▲ starts at 50", "left", "top"), Exit(5, 0, "▼ ends at −1", "right", "bottom"),
     ]  # fmt: skip
 
 
 def test_a_line_that_never_was_inside_left_where_it_begins():
-    assert told([20, 21, 22, 23, 24, 2.5e9]) == [Exit(0, 10, "▲ to 2.5 × 10⁹", "left", "top")]
+    assert told([20, 21, 22, 23, 24, 2.5e9]) == [Exit(0, 10, "▲ ends at 2.5 × 10⁹", "left", "top")]
 
 
 def test_after_an_overflow_the_last_number_counts():
-    assert told([1, 2, 30, 400, NAN, NAN]) == [Exit(2, 10, "▲ to 400", "left", "top")]
+    assert told([1, 2, 30, 400, NAN, NAN]) == [Exit(2, 10, "▲ ends at 400", "left", "top")]
 
 
 def test_only_what_lies_in_the_frame_across_is_asked():
     assert told([1, 2, 3, 4, 5, 60], x_range=(0.0, 4.0)) == []
-    assert told([1, 2, 3, 4, 50, 6], x_range=(0.0, 4.0)) == [Exit(4, 10, "▲ to 50", "right", "top")]
+    assert told([1, 2, 3, 4, 50, 6], x_range=(0.0, 4.0)) == [Exit(4, 10, "▲ ends at 50", "right", "top")]
 
 
 def test_what_has_no_frame_or_no_numbers_does_not_leave():
@@ -54,7 +54,7 @@ def test_what_has_no_frame_or_no_numbers_does_not_leave():
 @pytest.mark.parametrize("style", ("points", "bars"))
 def test_points_outside_are_counted_once_a_side(style):
     assert told([1, 20, 3, 40, -50, 6], style) == [
-        Exit(3, 10, "▲ 2 more, to 40", "left", "top"), Exit(4, 0, "▼ −50", "right", "bottom"),
+        Exit(3, 10, "▲ 2 more, up to 40", "right", "top"), Exit(4, 0, "▼ down to −50", "right", "bottom"),
     ]  # fmt: skip
     assert told([1, 2, 3, NAN, 5, 6], style) == []
 

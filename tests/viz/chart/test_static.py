@@ -48,7 +48,7 @@ def test_it_shows_what_the_chart_says(figure):
 
 def test_it_names_references_says_what_left_the_frame_and_gives_its_note(figure):
     left, right, _ = figure.axes
-    assert words(left) == ["half", "▲ to 1.0 × 10⁸"] and words(right) == ["nothing yet"]
+    assert words(left) == ["half", "▲ ends at 1.0 × 10⁸"] and words(right) == ["nothing yet"]
 
 
 def test_the_legend_lies_above_the_axes_and_under_the_title(figure):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from nlcore.viz.explorers.bandwidth import ANGLES, CANDIDATES, compute, rule
+from nlcore.viz.explorers.bandwidth import ANGLES, BANDWIDTHS, CANDIDATES, chart, compute, rule
 from nlcore.viz.family import attend
 
 
@@ -26,9 +26,19 @@ def test_at_the_root_of_the_width_it_is_pytorchs_attention():
 @pytest.mark.parametrize("bandwidth, query", [(0.003, 20), (0.1, 60), (10.0, 170)])
 def test_no_candidate_has_a_smaller_loss_than_attentions_answer(bandwidth, query):
     found = compute(bandwidth, query)
-    answer = found.answers[query]
-    assert CANDIDATES[found.loss.argmin()] == pytest.approx(answer, abs=6e-4)  # the grid's step is 1e-3
-    assert (found.weights * (found.values - answer) ** 2).sum() <= found.loss.min() + 1e-12
+    answer, every = found.answers[[query]], np.concatenate([CANDIDATES, np.linspace(-1.6, 1.6, 3201)])
+    assert (found.loss(every) > found.loss(answer)).all()
+    by_hand = [sum(w * (v - m) ** 2 for w, v in zip(found.weights, found.values)) for m in every[:5]]
+    np.testing.assert_allclose(found.loss(every[:5]), by_hand, atol=1e-12)
+
+
+def test_both_plots_tell_the_same_answer_and_hold_all_of_the_loss():
+    for bandwidth in BANDWIDTHS:
+        for query in range(0, 181, 2):
+            left, right = chart(compute(bandwidth, query))
+            (loss, best), told = right.lines, [plot.lines[-1].name.split(": ")[1] for plot in (left, right)]
+            assert told[0] == told[1] and best.x[0] == left.lines[-1].y[0]
+            assert best.y[0] < loss.y.min() and loss.y.max() < right.y_range[1]
 
 
 def test_narrow_answers_with_the_nearest_value_and_wide_with_the_mean():

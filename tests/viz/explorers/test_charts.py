@@ -1,6 +1,7 @@
 """What must hold of every explorer's chart, wherever its controls stand."""
 
 import json
+import math
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -77,8 +78,25 @@ def test_each_control_changes_what_is_seen(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_picture_is_labelled(name):
+def test_a_band_lies_in_the_frame(name):
+    for chart in corners(name):
+        for plot in chart:
+            low, high = plot["yRange"] or (-math.inf, math.inf)
+            for line in plot["lines"] if not plot["yLog"] else ():  # which a band may leave towards 0
+                for bound in line["band"] or ():
+                    assert all(y is None or low <= y <= high for y in bound), (plot["title"], line["name"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_picture_is_labelled_and_no_word_is_cut_or_runs_into_another(name):
     figure = made(name).picture()
+    figure.canvas.draw()
+    for axes in figure.axes:
+        parts = [axes._left_title, *filter(None, [axes.get_legend()]), *axes.texts]
+        boxes = [part.get_window_extent() for part in parts if part.get_window_extent().width]
+        assert all(figure.bbox.x0 - 1 <= box.x0 and box.x1 <= figure.bbox.x1 + 1 for box in boxes), axes.get_title("left")
+        ticks = [label.get_window_extent() for label in axes.get_xticklabels() if not label.get_rotation()]
+        assert not any(left.overlaps(right) for left, right in zip(ticks, ticks[1:])), axes.get_title("left")
     shown = [axes for axes in figure.axes if axes.get_title("left")]
     assert len(shown) == len(corners(name)[0])
     assert all(axes.get_xlabel() or plot["xTicks"] for axes, plot in zip(shown, corners(name)[0]))

@@ -54,4 +54,4 @@ def test_the_frame_stays_and_what_lies_beyond_it_is_said():
     assert [line.name for line in long.lines[1:]] == [
         "newest 69 carry half, beyond the frame", "newest 459 carry 99%, beyond the frame",
     ]  # fmt: skip
-    assert [one.words for one in exits(short.lines[0], short)] == ["▲ 0.5"] and not exits(long.lines[0], long)
+    assert [one.words for one in exits(short.lines[0], short)] == ["▲ up to 0.5"] and not exits(long.lines[0], long)
