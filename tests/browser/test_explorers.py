@@ -117,7 +117,7 @@ def values(view: Locator) -> list[str]:
 
 def settled(view: Locator) -> None:
     """Waits until what was asked for is drawn."""
-    view.page.wait_for_timeout(150)
+    view.page.wait_for_timeout(350)  # a view says after 250 that it waits
     expect(view.locator(".nl-old")).to_have_count(0)
 
 
