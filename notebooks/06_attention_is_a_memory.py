@@ -323,7 +323,7 @@ draw = torch.Generator().manual_seed(0)
 loss = lambda m: (s * (v - m).square().sum(-1)).sum()
 worse = [(loss(m + 0.1 * torch.randn(2, generator=draw, dtype=double)) - loss(m)).item() for _ in range(1000)]
 assert min(worse) > 0
-print(f"1,000 perturbed answers: the best of them has a loss higher by {min(worse):.1e}, none a lower one")
+print(f"1,000 perturbed answers: the best has a loss higher by {min(worse):.1e}, none a lower one")
 
 # %% [markdown]
 # The **bandwidth** $\tau$ says how alike is alike. In a Transformer it is $\sqrt{d}$, where $d$ is the number of entries
@@ -399,7 +399,7 @@ same_bytes().predict("06-bytes")
 #
 # *Pairs recalled at width 16, mean of eight streams with 95% intervals.* If the right value need only be the nearest of
 # all, as when a language model picks a word, a matrix names up to twenty pairs and the window eight. If the answer
-# itself must be right within a tenth, the window has eight, delta and Omega about one, the sum and Oja none.
+# itself must be right within a tenth, the window has eight, delta and Omega one or two, the sum and Oja hardly any.
 #
 # </details>
 
@@ -417,7 +417,7 @@ for width in (8, 16, 32):
     found = same(width)
     row = ", ".join(f"{rule} {found.pairs[NEAREST][rule].max():.0f}" for rule in RULES)
     exact = max(found.pairs[EXACT][rule].max() for rule in RULES)
-    print(f"width {width:2}: window {width // 2:2}; named at best: {row}; within a tenth, best matrix: {exact:.1f}")
+    print(f"width {width:2}: window {width // 2:2}; named: {row}; within a tenth: {exact:.1f}")
     assert min(found.pairs[NEAREST][rule].max() for rule in RULES) > 1.5 * (width // 2) and exact < width // 2
 print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolist())
 
@@ -476,7 +476,7 @@ for row in mqar.rows:
         recall[name] = np.array([figures["recall"] for figures in whole])  # (seeds, loads)
         kilobytes[name] = whole[0]["kilobytes"]
         shares = "  ".join(f"{share:.3f}" for share in recall[name].mean(0))
-        print(f"{name:31}{kilobytes[name]:5.1f} kB   {shares}   {len(whole)} of {len(runs)} seeds")
+        print(f"{name:31}{kilobytes[name]:5.1f} kB   {shares}", "" if len(whole) == 3 else "  (2 of 3 seeds)")
 print(f"recall of {', '.join(map(str, loads))} pairs; chance is {1 / 64:.3f}")
 
 # %%
@@ -633,7 +633,8 @@ key, value = k[2], v[2]
 (error,) = torch.autograd.grad((M @ key - value).square().sum(), M)
 assert torch.allclose(hebb, -2 * torch.outer(value, key))  # 64: twice what its brace says
 assert torch.allclose(error, 2 * torch.outer(M @ key - value, key))  # 65: likewise
-print("64, gradient of the stated objective:", place(hebb.flatten()), " under the brace:", place(hebb.flatten() / 2))
+print("64, gradient of the stated objective:", place(hebb.flatten()))
+print("    what stands under the brace:      ", place(hebb.flatten() / 2))
 
 # %% [markdown]
 # And whom does Oja take from? Its factor stands on the *value's* side, so a value that returns leaves its old key. On
@@ -774,7 +775,7 @@ for mu in (0.5, 0.9, 0.99):
     state, n = torch.zeros((), dtype=torch.bfloat16), 0
     while (after := (mu * state.float() + 1).bfloat16()) != state:
         state, n = after, n + 1
-    print(f"mu {mu}: in bfloat16, odd and even are the same number after {n} ones; in exact numbers {mu**n:.1e} apart")
+    print(f"mu {mu}: odd and even are one number in bfloat16 after {n} ones; exactly, {mu**n:.1e} apart")
 
 # %% [markdown]
 # The flip is exact at any length, since multiplying by $-1$ rounds nothing. The fading memories end at one number for

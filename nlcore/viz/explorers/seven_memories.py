@@ -117,8 +117,8 @@ def seven_memories() -> Explorer[Held]:
         chart,
         alt="Left, sixteen statements by eight memories, red where a statement is recalled. Attention is dark red in every row "
         "but the two about Ann; its window only in the last twelve; decay and gated fade upwards; Oja has lost Dan. Right, "
-        "the answer to Ann: the sum has as much of her old place as of the new one, and more of all else; delta has the new "
-        "one alone; attention has half of each, and nothing else.",
+        "the answer to Ann: the sum has as much of her old place as of the new one, and two thirds as much of all else; of the two "
+        "places delta has only the new; attention has half of each, and nothing else.",
         try_this="Press Play, and watch the column delta in the first row when statement 9 is read. Then watch the column Oja "
         "in the row of Dan when Mia joins him in statement 14. What does a width of 8 do to all but attention?",
         name="seven_memories",
