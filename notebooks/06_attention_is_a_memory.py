@@ -876,13 +876,12 @@ hope_map(6)
 # ## Summary
 #
 # 1. Linear attention takes one gradient step per token; its state is the fast level inside the weights' level.
-# 2. Softmax attention solves a weighted least-squares problem anew at each query: a mean of values, narrow or wide.
+# 2. Softmax attention solves a weighted least-squares problem at each query: a mean of values, narrow or wide.
 # 3. A correction tells them apart: the sum adds, delta overwrites the key, Oja the value, attention keeps both and
 #    averages.
-# 4. In the same bytes a matrix names more pairs than a window holds, and repeats fewer of them exactly. Which rule
-#    writes it matters little for random pairs; in trained layers erasing paid only while there was room.
-# 5. What a write multiplies the state by decides what it can track: 1 counts, $-1$ flips, and all between them
-#    fades.
+# 4. In the same bytes a matrix names more pairs than a window, and fewer of them exactly; for random pairs rules tie,
+#    and in trained layers erasing paid only while there was room.
+# 5. What a write multiplies the state by decides what it tracks: 1 counts, $-1$ flips, all between fades.
 
 # %% [markdown]
 # ## Sources
