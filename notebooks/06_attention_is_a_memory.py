@@ -875,7 +875,7 @@ hope_map(6)
 # %% [markdown]
 # ## Summary
 #
-# 1. Linear attention takes one gradient step per token; its state is the fast level inside the weights' level.
+# 1. Linear attention takes one gradient step per token; its state is the fast level.
 # 2. Softmax attention solves a weighted least-squares problem at each query: a mean of values, narrow or wide.
 # 3. A correction tells them apart: the sum adds, delta overwrites the key, Oja the value, attention keeps both and
 #    averages.
