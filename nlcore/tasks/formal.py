@@ -53,14 +53,9 @@ def _open(tokens: Tensor, n: Tensor, at: Tensor) -> Tensor:
     return 2 * round_ + square
 
 
-def _blocks(letters: str) -> Rule:
-    """a^n b^n ...: the label is what may come next; behind an `a` that is `a` or `b`, at the end T."""
-    labels = ("a or b", *letters[1:], "T")
-
-    def label(_: Tensor, n: Tensor, at: Tensor) -> Tensor:
-        return torch.where(at < n, 0, (at + 1) // n)
-
-    return Rule(letters, labels, lambda n, at, _: at // n, label, symbols=len(letters))
+def _next(tokens: Tensor, n: Tensor, at: Tensor) -> Tensor:
+    """What may come next in a^n b^n ...: behind an `a` that is `a` or `b`, at the end T."""
+    return torch.where(at < n, 0, (at + 1) // n)
 
 
 def _catalan(m: int) -> int:
@@ -72,8 +67,8 @@ RULES = {
     "parity": Rule("01", NO_YES, _bits, lambda tokens, n, at: 1 - tokens.cumsum(1) % 2, words=lambda n: 2 ** (n - 1)),
     "(aa)*": Rule("a", NO_YES, lambda n, at, _: 0 * at, lambda _, n, at: at % 2, step=2),
     "(abab)*": Rule("ab", NO_YES, lambda n, at, _: at % 2, lambda _, n, at: (at % 4 == 3).long(), step=4),
-    "a^n b^n": _blocks("ab"),
-    "a^n b^n c^n": _blocks("abc"),
+    "a^n b^n": Rule("ab", ("a or b", "b", "T"), lambda n, at, _: at // n, _next, symbols=2),
+    "a^n b^n c^n": Rule("abc", ("a or b", "b", "c", "T"), lambda n, at, _: at // n, _next, symbols=3),
     "shuffle-2": Rule("()[]", DEPTHS, _brackets, _open, 2, words=lambda n: _catalan(n // 2) * _catalan(n // 2 + 1)),
 }
 """Parity: is the number of ones even? Shuffle-2: is the depth of round, of square brackets above 0?"""
