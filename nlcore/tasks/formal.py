@@ -1,7 +1,7 @@
 """Six formal languages, labelled after every symbol, with the windows, labels and score of Irie et al. (2023).
 
 Their data are those of Bhattamishra et al. (2020), whose generators favour short strings and write only nested
-brackets, none that cross as `([)]`. Here sizes are uniform in the window, and brackets cross: a harder shuffle-2.
+brackets, none that cross as `([)]`. Here sizes are uniform in the window, and brackets cross too.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,15 @@ from nlcore.tasks.recall import IGNORE
 
 @dataclass(frozen=True)
 class Rule:
-    """`write` and `label` take sizes n (B, 1) and positions (T,), and may say anything behind the end of a string.
-
-    Sizes are multiples of `step`; a string of size n has n * symbols symbols, and there are `words(n)` of them."""
+    """`write` and `label` take sizes n (B, 1) and positions (T,); what they say behind a string's end is left out."""
 
     letters: str
     labels: tuple[str, ...]
     write: Callable[[Tensor, Tensor, torch.Generator], Tensor]
     label: Callable[[Tensor, Tensor, Tensor], Tensor]
-    step: int = 1
-    symbols: int = 1
-    words: Callable[[int], int] = lambda n: 1
+    step: int = 1  # sizes are multiples of it
+    symbols: int = 1  # of a string, for each 1 of its size
+    words: Callable[[int], int] = lambda n: 1  # how many strings have size n
 
 
 def _bits(n: Tensor, at: Tensor, generator: torch.Generator) -> Tensor:
@@ -75,10 +73,7 @@ RULES = {
 
 
 def bins(width: int = 50) -> tuple[tuple[int, int], ...]:
-    """Windows: of training and bin 0, of bin 1, and of a third bin, only to be looked at once a model is selected.
-
-    Irie et al. have width 50 and choose their epoch by bins 0 and 1: bin 1 is no test.
-    """
+    """Windows of training and bin 0, of bin 1, by which Irie et al. choose too, and of a third for after all choice."""
     return (2, width), (width + 1, 2 * width), (2 * width + 1, 3 * width)
 
 

@@ -139,10 +139,7 @@ TASKS = {
 
 
 def settings(name: str) -> Iterator[tuple[Asked, int]]:
-    """MAD's settings of one of TASKS, each with its number of training texts; a task's score is the mean over them.
-
-    Raises ValueError for another name.
-    """
+    """MAD's settings of one of TASKS (or ValueError), with their numbers of training texts; a score is their mean."""
     if name not in TASKS:
         raise ValueError(f"MAD has no task {name!r}: choose among {', '.join(TASKS)}")
     task, changes = TASKS[name]

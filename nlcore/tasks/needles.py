@@ -83,10 +83,7 @@ class Needles:
     def sample(
         self, generator: torch.Generator, words: Sequence[str] = (), tokenizer: Tokenizer = ByteTokenizer()
     ) -> Sample:
-        """One sample with as much haystack as fits: of essays' words, from any of them on and round.
-
-        Raises ValueError if there are no words of essays, or if no haystack fits.
-        """
+        """As much haystack as fits, essays from any word on and round; ValueError if they have none, or none fits."""
         essays = self.haystack == "essays"
         if essays and not words:
             raise ValueError("the haystack is essays, and there are no words: give those of `needles.essays`")
@@ -133,10 +130,7 @@ TASKS = {
 
 
 def essays(spec: str = "builtin:english") -> list[str]:
-    """The words of a haystack: validation text of what `load` takes, or RULER's own file, PaulGrahamEssays.json.
-
-    Raises DataError if there is no such text.
-    """
+    """Words of validation text of what `load` takes, or of RULER's own PaulGrahamEssays.json; DataError without any."""
     if not spec.endswith(".json"):
         return join(load(spec).validation).decode().split()
     try:
