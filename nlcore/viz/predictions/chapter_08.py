@@ -1,0 +1,45 @@
+"""The predictions of notebook 08."""
+
+from nlcore.viz.prediction import Chapter, Tick
+
+CHAPTER = Chapter(
+    "Continuum memory",
+    (
+        Tick(
+            "08-who",
+            "A stay abroad has just ended. The slow level still holds most of home. What do the fast and the middle "
+            "level together hold of home at that moment?",
+            ("the rest of it", "nothing", "less than nothing"),
+            right="less than nothing",
+            because="The sum of all three has to answer as one does abroad. As the slow level goes on speaking of "
+            "home, the faster ones hold its negative, and cancel it.",
+        ),
+        Tick(
+            "08-overshoot",
+            "After two steps of the fast link the answer is 1.75, and 2 is right. Now the slow link takes its first step, "
+            "along the two errors that it has gathered. Where is the answer then?",
+            ("still below 2", "very near 2", "well beyond 2"),
+            right="well beyond 2",
+            because="The two errors, 1 and 1/2, were those of answers 1 and 1.5. The fast link has mended most of them "
+            "since; the slow one mends them once more.",
+        ),
+        Tick(
+            "08-restart",
+            "The fast link has gone from 1 to 1.75. Its start, at the same rate, learns from the same two gradients. "
+            "Where does the link begin again?",
+            ("at 1", "halfway, at 1.375", "at 1.75, where it is"),
+            right="at 1.75, where it is",
+            because="The same gradients at the same rate make the same way. A restart forgets something only if the "
+            "slower level learns more slowly.",
+        ),
+        Tick(
+            "08-abroad",
+            "The model costs 1.7 bits per byte on English, and 8 on English in a secret code. How many will it cost after "
+            "3,000 bytes of the code, with its levels learning?",
+            ("8, as before", "about 6", "between 3 and 4", "1.7, as at home"),
+            right="between 3 and 4",
+            because="3,000 bytes are enough to learn the code's letters and many of its endings, and not enough to "
+            "learn its words.",
+        ),
+    ),
+)
