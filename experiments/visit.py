@@ -141,7 +141,7 @@ EXPERIMENT = Experiment(
         Arm("one frequency, equal sum of rates", ONE | SUM | dict(nested=False), minutes=0.4),
     ),
     rates=(0.1, 0.3, 0.9),
-    seeds=(0, 1, 2, 3),
+    seeds=(0, 1, 2, 3, 4),
     run=run,
     score="bits",
     configuration=configuration,

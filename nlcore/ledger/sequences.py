@@ -100,37 +100,57 @@ SEQUENCES: tuple[Row, ...] = (
         8, "70-71", "a chain of MLPs, each updated on its own period with its gathered error",
         "nlcore.optim.LevelOptimizer",
         _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between",
+        "A chain whose links keep different time",
+    ),
+    Row(
+        8, "71, period 1", "with period 1 on every level, ordinary training, bitwise", "nlcore.optim.LevelOptimizer",
+        _LEVELED + "test_period_one_everywhere_is_bitwise_ordinary_training", "Is it still ordinary training?",
     ),
     Row(
         8, "70-72, in tokens", "periods in tokens, nested or not: a level steps on the next-token loss of what was read",
         "nlcore.models.InContext", _IN_CONTEXT + "test_a_batch_is_the_plain_token_loop_one_by_one",
+        "What if the steps are tokens?",
     ),
     Row(
         8, "70, order", "eq. 70 applies level 1 first, 7.1 calls it the slowest: the order is an argument",
         "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_both_readings_of_the_order_run_and_differ",
+        "Which link reads first?",
     ),
     Row(
         8, "72", "nested: each level restarts, at its parent's period, from a start that the parent learns",
         "nlcore.optim.NestedLevelOptimizer", "tests/optim/test_nested.py::test_it_is_the_plain_loop",
+        "Nested: a level that begins again",
     ),
     Row(
         8, "73", "sequential: all starts learnt by the slowest level",
         "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_a_chain_of_levels_fastest_first",
+        "Sequential: a start that training learns",
     ),
     Row(
         8, "73, in tokens", "the starts are learnt through the steps that each text takes from them, to second order",
         "nlcore.models.InContext",
         "tests/models/test_in_context_gradients.py::"
-        "test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not",
+        "test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not", "What if the steps are tokens?",
     ),
     Row(
         8, "74", "head-wise: levels side by side, their aggregate a learnt weighted sum",
         "nlcore.layers.HeadwiseContinuumMemory",
-        _CONTINUUM + "test_levels_side_by_side_are_a_weighted_sum_of_what_each_adds",
+        _CONTINUUM + "test_levels_side_by_side_are_a_weighted_sum_of_what_each_adds", "Head-wise: side by side",
+    ),
+    Row(
+        8, "7.1, text", "what a level has forgotten is in the slower one, and comes back at a restart",
+        "nlcore.optim.NestedLevelOptimizer",
+        "tests/optim/test_nested.py::test_what_a_level_has_forgotten_comes_back_when_it_restarts",
+        "Does forgotten knowledge come back?",
+    ),
+    Row(
+        8, "7.1, cost", "parameters updated per step: those of each level over its period", "nlcore.optim.LevelOptimizer",
+        _LEVELED + "test_a_step_updates_of_each_level_its_size_over_its_period_on_average", "What does a token cost?",
     ),
     Row(
         8, "7.3, text", "levels stacked on the MLP blocks of a model that was trained before",
         "nlcore.models.Stacked", "tests/models/test_stacked.py::test_at_rate_zero_the_logits_are_those_of_the_model",
+        "Can a model that is finished get levels?",
     ),
     Row(
         9, "76-78", "a memory layer with eta and alpha made from the data",

@@ -95,6 +95,19 @@ def test_a_level_never_moves_off_its_clock(listening):
     assert moved == {"fast": list(range(2, 21, 2)), "slow": [5, 10, 13, 16, 19]}
 
 
+@pytest.mark.parametrize("periods", [(1, 1), (1, 4), (2, 8)])
+def test_a_step_updates_of_each_level_its_size_over_its_period_on_average(periods):
+    """The cost of 7.1, counted: numbers that are others after a step."""
+    net, updated = network(), 0
+    leveled = optimizer(net, dict(zip(("fast", "slow"), periods)))
+    for step in range(1, 17):
+        before = [p.detach().clone() for p in net.parameters()]
+        backward(net, step)
+        leveled.step(step)
+        updated += sum((p != old).sum().item() for p, old in zip(net.parameters(), before))
+    assert updated / 16 == sum(42 / period for period in periods)
+
+
 def test_state_round_trip_in_the_middle_of_a_period_is_bitwise(tmp_path):
     net = network()
     leveled = optimizer(net, {"fast": 1, "slow": 4})

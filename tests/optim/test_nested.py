@@ -152,6 +152,33 @@ def test_the_gradient_of_a_start_is_that_of_its_childs_losses_to_first_order():
     torch.testing.assert_close(gathered, sum(seen), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("period, slowly, comes_back", [(16, 0.3, True), (1, 1.0, False)])
+def test_what_a_level_has_forgotten_comes_back_when_it_restarts(period, slowly, comes_back):
+    """7.1: home for long, a short visit where the opposite is right, and home again, where nobody learns any more."""
+    net = nn.ModuleDict({name: nn.Linear(6, 6, bias=False, dtype=torch.double) for name in ("fast", "slow")})
+    groups = {name: [{"params": [net[name].weight], "weight_decay": 0.0}] for name in net}
+    clock = Clock({"fast": 1, "slow": period})
+    optimizer = NestedLevelOptimizer(groups, clock, 0.05, parents={"fast": "slow"})
+    home = 0.3 * torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.double).sign()
+    optimizer.scales["slow"] = slowly
+
+    def off():
+        return (net["fast"].weight - home).square().mean().item()
+
+    for step in range(1, 641):
+        (net["fast"].weight - home).square().mean().backward()
+        optimizer.step(step)
+    knew = off()
+    for step in range(641, 656):  # one step short of the slow level's period
+        (net["fast"].weight + home).square().mean().backward()
+        optimizer.step(step)
+    forgot = off()
+    (0 * net["fast"].weight).sum().backward()
+    optimizer.step(656)
+    assert knew < 0.05 and forgot > 0.3
+    assert (off() < 0.2 * forgot) == comes_back
+
+
 def test_state_round_trip_in_the_middle_of_a_context_is_bitwise(tmp_path):
     net = network()
     optimizer = nested(net, (1, 4, 12))

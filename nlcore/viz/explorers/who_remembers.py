@@ -73,8 +73,11 @@ def run(stream: Stream, periods: tuple[int, ...], rates: tuple[float, ...], rest
 
 
 @lru_cache
-def stream(noise: float, seed: int = 0) -> Stream:
-    """Long stays at home and short ones abroad, of lengths that no clock knows; the same places for all draws."""
+def stream(noise: float, seed: int = 3) -> Stream:
+    """Long stays at home and short ones abroad, of lengths that no clock knows; the same places for all draws.
+
+    Of the first seeds 3 is one whose gain is near the mean of twenty.
+    """
     draw, place = np.random.default_rng(seed), 1
     places = [0] * int(draw.integers(104, 136))
     while len(places) < STEPS:

@@ -34,10 +34,10 @@ CHAPTER = Chapter(
         ),
         Tick(
             "08-abroad",
-            "The model costs 1.7 bits per byte on English, and 8 on English in a secret code. How many will it cost after "
-            "3,000 bytes of the code, with its levels learning?",
-            ("8, as before", "about 6", "between 3 and 4", "1.7, as at home"),
-            right="between 3 and 4",
+            "The model needs 1.8 bits per byte for English, and 8.2 for English in a code that it never saw. How many will it "
+            "need after 3,000 bytes of the code, with its levels learning?",
+            ("8, as before", "about 6", "about 3", "1.8, as at home"),
+            right="about 3",
             because="3,000 bytes are enough to learn the code's letters and many of its endings, and not enough to "
             "learn its words.",
         ),
