@@ -11,8 +11,8 @@ from nlcore.viz.theme import REFERENCE, Look, looks
 
 NAMES = ("fast", "middle", "slow")
 LOOKS = looks(NAMES)
-JOINS = {"side by side": False, "nested: a slower update restarts the faster": True}
-"""In words -> whether levels restart."""
+JOINS = {"side by side": False, "nested: faster ones restart": True}
+"""In words -> whether an update of a level restarts all that are faster."""
 PLACES = ("home", "abroad")
 STEPS, DRAWS, WIDTH, BATCH = 512, 8, 8, 4
 RATES = (0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
@@ -165,7 +165,7 @@ def who_remembers() -> Explorer[Found]:
             "times": stops("Slow: middle updates per update", 4, (1, 2, 4, 8)),
             "share": stops("Rate of each slower level, share of the faster's", 0.5, [("1/4", 0.25), ("1/2", 0.5), ("1", 1.0)]),
             "joins": choice("Levels", list(JOINS)[1], list(JOINS)),
-            "noise": choice("Noise in the values", 1.0, [("none", 0.0), ("as large as they are", 1.0)]),
+            "noise": choice("Noise in the values", 1.0, [("none", 0.0), ("strong", 1.0)]),
         },
         chart,
         alt="Left, the error of three levels over 512 steps: it leaps at each change of place, and less on the way home than "
