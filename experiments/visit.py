@@ -112,7 +112,8 @@ def read(model: LanguageModel, tokens: Tensor, levels: list[InnerLevel], nested:
 def course(bits: Tensor, departures: Tensor) -> list[float]:
     """The mean over rows of each `BIN` tokens, counted from each row's departure: before it, abroad, home again."""
     count = BEFORE + 2 * AWAY // BIN
-    rows = [row[start - BEFORE * BIN - 1 :][: count * BIN] for row, start in zip(bits, departures.tolist())]
+    costs = F.pad(bits, (1, 0))  # of the token at a place; the first is never guessed
+    rows = [row[start - BEFORE * BIN :][: count * BIN] for row, start in zip(costs, departures.tolist())]
     return torch.stack(rows).view(len(rows), count, BIN).mean((0, 2)).tolist()
 
 
@@ -128,8 +129,8 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-THREE, ONE = dict(periods=(64, 256, 1024)), dict(periods=(64, 64, 64))
-EQUAL, SUM = dict(shares=(1.0, 1.0, 1.0)), dict(shares=(1.0, 0.25, 0.0625))
+THREE, ONE = dict(periods=[64, 256, 1024]), dict(periods=[64, 64, 64])
+EQUAL, SUM = dict(shares=[1.0, 1.0, 1.0]), dict(shares=[1.0, 0.25, 0.0625])
 
 EXPERIMENT = Experiment(
     name="visit",
