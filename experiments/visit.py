@@ -12,7 +12,8 @@ with its own texts and codes, tunes the rate of each arm, on the bits per byte f
 is the others'.
 
 The controls: all three levels at one frequency at equal rates; and again with the rates of the slow ones so much smaller
-that the sum of the rates over time is that of three frequencies, since a level that only moves less forgets less too.
+that the sum of the rates over time is that of three frequencies, since a level that only moves less forgets less too. Two arms
+are abroad for 768 tokens only, so that the slowest level takes one step there or none.
 """
 
 import math
@@ -34,7 +35,8 @@ MODEL = "tiny-hope-attention"
 WINDOW, TOKENS, ROWS = 256, 8192, 4
 """Of attention; of a text; texts in a run."""
 EARLIEST, LATEST, AWAY = 1024, 2048, 3072
-"""Tokens before the departure, from the first to below the second; tokens abroad."""
+"""Tokens before the departure, from the first to below the second; tokens abroad, where an arm does not say another
+number, and as many are looked at when home again."""
 BIN = 256
 """Tokens that a figure of a curve is the mean of."""
 BEFORE = 4
@@ -48,15 +50,16 @@ def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[
 
     bits: per byte, from the departure on, mean of abroad and home again. abroad, last_abroad: all of it, and its last
     1,024 tokens. return: the first 256 tokens at home again; again: all 3,072 of them.
-    curve: of each 256 tokens, four before the departure, twelve abroad, twelve at home again. frozen: the same curve
+    curve: of each 256 tokens, four before the departure, all abroad, twelve at home again. frozen: the same curve
     of the model as it is. updates: parameters updated per token.
     """
-    tokens, departures = texts(seed)
+    away = settings.get("away", AWAY)
+    tokens, departures = texts(seed, away)
     model, _ = load(MODEL)
     levels = levels_of(settings, rate)
-    curve = course(read(model, tokens, levels, settings["nested"]), departures)
-    frozen = course(read(model, tokens, [InnerLevel("cms-3", TOKENS, 0.0)]), departures)
-    abroad, again = curve[BEFORE : BEFORE + AWAY // BIN], curve[BEFORE + AWAY // BIN :]
+    curve = course(read(model, tokens, levels, settings["nested"]), departures, away)
+    frozen = course(read(model, tokens, [InnerLevel("cms-3", TOKENS, 0.0)]), departures, away)
+    abroad, again = curve[BEFORE : BEFORE + away // BIN], curve[BEFORE + away // BIN :]
     size = sum(p.numel() for p in model.get_submodule(model.places("cms-1")[0]).parameters()) * len(model.places("cms-1"))
     return {
         "bits": _mean(curve[BEFORE:]), "abroad": _mean(abroad), "last_abroad": _mean(abroad[-4:]),
@@ -79,13 +82,13 @@ def levels_of(settings: dict[str, Any], rate: float) -> list[InnerLevel]:
     return [InnerLevel(f"cms-{3 - i}", period, rate * share) for i, (period, share) in enumerate(pairs)]
 
 
-def texts(seed: int) -> tuple[Tensor, Tensor]:
+def texts(seed: int, away: int = AWAY) -> tuple[Tensor, Tensor]:
     """Tokens (ROWS, TOKENS), and where each row departs, (ROWS,). No two seeds share a text or a code."""
     draw, whole = torch.Generator().manual_seed(seed), _english()[0]
     rows = whole[seed * ROWS * TOKENS :][: ROWS * TOKENS].view(ROWS, TOKENS).clone()
     departures = torch.randint(EARLIEST, LATEST, (ROWS,), generator=draw)
     for row, start in zip(rows, departures.tolist()):
-        row[start : start + AWAY] = encoded(row[start : start + AWAY], draw)
+        row[start : start + away] = encoded(row[start : start + away], draw)
     return rows, departures
 
 
@@ -109,9 +112,9 @@ def read(model: LanguageModel, tokens: Tensor, levels: list[InnerLevel], nested:
     return F.cross_entropy(torch.cat(logits, 1)[:, :-1].mT, tokens[:, 1:], reduction="none") / math.log(2)
 
 
-def course(bits: Tensor, departures: Tensor) -> list[float]:
+def course(bits: Tensor, departures: Tensor, away: int = AWAY) -> list[float]:
     """The mean over rows of each `BIN` tokens, counted from each row's departure: before it, abroad, home again."""
-    count = BEFORE + 2 * AWAY // BIN
+    count = BEFORE + (away + AWAY) // BIN
     costs = F.pad(bits, (1, 0))  # of the token at a place; the first is never guessed
     rows = [row[start - BEFORE * BIN :][: count * BIN] for row, start in zip(costs, departures.tolist())]
     return torch.stack(rows).view(len(rows), count, BIN).mean((0, 2)).tolist()
@@ -130,6 +133,8 @@ def _mean(values: list[float]) -> float:
 
 
 THREE, ONE = dict(periods=[64, 256, 1024]), dict(periods=[64, 64, 64])
+SHORT = dict(away=768)
+"""Less than the longest period."""
 EQUAL, SUM = dict(shares=[1.0, 1.0, 1.0]), dict(shares=[1.0, 0.25, 0.0625])
 
 EXPERIMENT = Experiment(
@@ -140,6 +145,8 @@ EXPERIMENT = Experiment(
         Arm("three frequencies, nested", THREE | EQUAL | dict(nested=True), minutes=0.4),
         Arm("one frequency", ONE | EQUAL | dict(nested=False), minutes=0.4),
         Arm("one frequency, equal sum of rates", ONE | SUM | dict(nested=False), minutes=0.4),
+        Arm("three frequencies, a short visit", THREE | EQUAL | SHORT | dict(nested=False), minutes=0.4),
+        Arm("one frequency, equal sum of rates, a short visit", ONE | SUM | SHORT | dict(nested=False), minutes=0.4),
     ),
     rates=(0.1, 0.3, 0.9),
     seeds=(0, 1, 2, 3, 4),

@@ -56,6 +56,7 @@ who_remembers().predict("08-who")
 # | $\ell$ | a level's number, 1 for the slowest | in 72 and 73 the loss |
 # | $f_\ell$ | a level's frequency; $f$ alone, in 71, an optimizer's error | |
 # | $C^{(\ell)}$ | steps between two updates, a level's period | in 72 and 73 also "the context length" |
+# | $\theta$ | the weights of a level; in chapters 01 to 06 the decay of momentum | |
 # | $i, t$ | steps, or tokens | |
 # | $\Phi$ | a start that is learnt | |
 
@@ -387,16 +388,17 @@ print("side by side: the input, and three weighted answers")
 # time dimension". Two questions are in that. Is it still there? And what carries it back?
 
 # %% [markdown]
-# Take two levels side by side, single numbers $s$ and $f$ whose sum answers. At home 1 is right, and the slow level has
-# learnt it: $s = 1$, $f = 0$. Abroad 0 is right. One is there for two steps, less than the slow level's period, and the
-# fast rate is $\tfrac12$. So $f$ goes to $-\tfrac12$ and $-\tfrac34$, and the answer to $\tfrac14$. Three quarters of
-# home are forgotten, and the slow level has forgotten *nothing*: the paper is right that it is still there.
+# Take two levels side by side, single numbers whose sum answers. At home 1 is right, and the slow level has learnt it:
+# $\theta_\text{slow} = 1$, $\theta_\text{fast} = 0$. Abroad 0 is right. One is there for two steps, less than the slow
+# level's period, and the fast rate is $\tfrac12$. So $\theta_\text{fast}$ goes to $-\tfrac12$ and on to $-\tfrac34$, and
+# the answer to $\tfrac14$. Three quarters of home are forgotten, and the slow level has forgotten *nothing*: the paper
+# is right that it is still there.
 
 # %% [markdown]
-# But it does not help. Home again, $f$ has to climb from $-\tfrac34$ by its own errors, $-\tfrac38$, $-\tfrac3{16}$,
-# as slowly as if nobody had known anything. What one level knows is of no use as long as another cancels it. A
-# **restart** ends that at once: $f = 0$, and the answer is 1 again. In 72 the restart is what the loop goes through, and
-# in 73 it is the beginning of the next text.
+# But it does not help. Home again, $\theta_\text{fast}$ has to climb by its own errors, from $-\tfrac34$ to $-\tfrac38$
+# and to $-\tfrac3{16}$, as slowly as if nobody had known anything. What one level knows is of no use as long as another
+# cancels it. A **restart** ends that at once: $\theta_\text{fast} = 0$, and the answer is 1 again. In 72 the loop goes
+# through the restart; in 73 it goes through the beginning of the next text.
 
 # %%
 def trip(steps_home, restart_at=None):
@@ -757,7 +759,7 @@ show(figure, name="visit", alt="Left, bits per byte along the journey: as it is,
 # All of them learn the code, and in the same time. But it is not the frequencies. From the departure on, three of them
 # need 0.06 bits per byte more than either control, and nested 0.17 more, nearly the same in each of four seeds. The
 # controls come home better too. The slowest level takes three steps abroad, and what it takes up there it still
-# has at home, where it is wrong: here the visit is as long as a slow level's memory, and not shorter.
+# has at home, where it is wrong. The visit lasts three of its periods; at the chapter's opening a stay lasted about one.
 
 # %% [markdown]
 # Two things stand on the other side. The three frequencies *write* 1,769 parameters per token where the controls write
