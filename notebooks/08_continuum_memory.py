@@ -15,7 +15,7 @@
 # %% [markdown]
 # ## What is still known after a change of subject?
 #
-# Chapter 07 ended with a gap. A Transformer in use has two frequencies, infinity and zero: attention solves its problem
+# Chapter 07 found a gap. A Transformer in use has two frequencies, infinity and zero: attention solves its problem
 # anew at each token, and the weights never change again. Whatever is neither on the page nor in the training is lost.
 
 # %% [markdown]
@@ -482,7 +482,7 @@ show(figure, name="recovery_after_a_visit", alt="Two falling sets of curves over
 # %% [markdown]
 # *What comes back, and what it costs; bands are 95% intervals over 20 streams.* On coming home the nested levels begin
 # at 1.15 where the others begin at 2: a good part of home is still in their answer, and the next restart gives back
-# more. After some fifteen steps the difference is gone. The price is paid abroad. The same restarts take away what was
+# more. After some fifteen steps the difference is nearly gone. The price is paid abroad. The same restarts take away what was
 # just learnt there, and after 16 steps the error is twice that of the control.
 
 # %% [markdown]
@@ -700,9 +700,9 @@ for name, curve in curves.items():
 
 # %% [markdown]
 # The code costs the model as it is 8.2 bits for each byte, more than the 8 that pure guessing would, and it never gets
-# any better. With two levels it is down to 2.9 after 3,000 bytes: it has learnt which letters are frequent, what stands
-# between blanks, how words end. Nobody has told it that there is a code. Coming home costs half a bit more than it costs
-# the model as it is, for the first 256 bytes; after that the difference is hard to see.
+# any better. With two levels it is down to 2.9 after 3,000 bytes, though nobody has told it that there is a code. Coming
+# home costs half a bit more than it costs the model as it is, for the first 256 bytes; after that the difference is
+# hard to see. These are two texts, at one rate that was not tuned for them.
 
 # %% [markdown]
 # ### Is it the frequencies?
@@ -761,11 +761,13 @@ show(figure, name="visit", alt="Left, bits per byte along the journey: as it is,
 # %% [markdown]
 # *Left: bits per byte along the way. Right: a mark per seed, and faint lines over the rates tried on the first seed;
 # lower left is better.*
-#
+
+# %% [markdown]
 # All of them learn the code, and in the same time. But it is not the frequencies. From the departure on, three of them
 # need 0.06 bits per byte more than either control, and nested 0.17 more, nearly the same in each of four seeds. The
 # controls come home better too.
-#
+
+# %% [markdown]
 # Is the visit too long, with three periods of the slowest level? Two more journeys say no: abroad for 768 tokens only,
 # less than that period, three frequencies need 0.08 more than their control. A likely reason is the one that the two
 # numbers taught: what a slow level gathers abroad it takes up late, and some of it when one is home again.
@@ -782,7 +784,8 @@ show(figure, name="visit", alt="Left, bits per byte along the journey: as it is,
 # The visit was read, and nothing in the model was trained for it. Now the question that the paper is about: a language
 # model in *training*, whose subject changes. Python, C++, JavaScript and English come one after the other, each for 640
 # steps, and none comes back. After each domain the model is asked for held-out text of all four.
-#
+
+# %% [markdown]
 # Three levels with periods 1, 4 and 16 differ from one MLP in more than their frequency: they are a chain, and what
 # fires rarely also moves less. So there are three controls, and the first could kill the claim.
 
@@ -790,7 +793,8 @@ show(figure, name="visit", alt="Left, bits per byte along the journey: as it is,
 # - **Periods 1 1 1**: the same chain, every level at every step.
 # - **Slow rates times 4 and 16**, at periods 1 4 16: rare firings, but as much rate in all as the fast level has.
 # - **Slow rates over 4 and 16**, at periods 1 1 1: no rare firing, but as little rate in all as the periods leave.
-#
+
+# %% [markdown]
 # All have equal matrices and read the same bytes, and each has its own rate, tuned for the mean of the four domains at
 # the end. The rate stays constant, because a schedule that falls would have to know where the stream ends. Each of three
 # seeds has its own order of the domains, the same for all, so that they can be compared seed by seed.
@@ -835,7 +839,8 @@ show(figure, name="domains", alt="Left, bits forgotten against bits when just le
 # %% [markdown]
 # *Left: seed 0, a mark per rate; lower left is better. Right: the tuned rates, a mark per seed; left of 0 is better than
 # the control. The marks on the right are the key to those on the left.*
-#
+
+# %% [markdown]
 # The claim does not survive in the form that counts. With periods 1 4 16 the model forgets less in every seed, 0.04 bits
 # per byte on average, but it learns each domain 0.04 worse, so that at the end it knows the four no better than the
 # control, nor than one MLP. A lower rate buys the control about the same trade, as the crossing lines say; that was seen
@@ -858,7 +863,8 @@ for arm in (arm for arm in tuned if arm.startswith(("three levels", "periods 1 1
 # With periods, the slowest level gains 0.06 and costs 0.01; at one frequency it gains 0.11 and costs 0.08. So it does
 # hold what it knows, by a better bargain than the fast one's 0.20 for 0.09. With a sixteenth of the rate at every step it
 # learns next to nothing.
-#
+
+# %% [markdown]
 # But the largest cost stands in the row `weights`: attention, embedding and norms fire at every step in all arms, and no
 # period protects them. A fourth level with period 64 buys nothing either: 0.02 and 0.09 worse than the control at the
 # end, on the two seeds that were run (`experiments.domains_more`). What all this does not say: anything about larger
@@ -936,13 +942,13 @@ hope_map(8)
 # %% [markdown]
 # ## Summary
 #
-# 1. A continuum memory is a chain of MLPs, each of which steps once in its period along the errors gathered since; with
-#    period 1 everywhere it is ordinary training, bit by bit.
-# 2. Gathered errors are old errors: where levels share one error, rare steps have to be gentle, or both mend the same.
-# 3. What a fast level has forgotten is still in the slower ones, and of no use until a restart clears the fast one away.
-# 4. Levels cost little writing, a third more for four of them, and no less gradient.
-# 5. A finished model with levels learns a code that it never saw, from 8 bits to 3, and mostly comes home. Frequencies
-#    do not help it here, nor in the stream of domains: at one frequency it does as well or better.
+# 1. A continuum memory is a chain of MLPs, each stepping once in its period along the errors it has gathered; with
+#    period 1 everywhere that is ordinary training.
+# 2. Gathered errors are old errors, so rare steps have to be gentle.
+# 3. What a fast level has forgotten is still in the slower ones, and of use once a restart clears the fast one away.
+# 4. Four levels write a third more than one; gradients cost what they cost in any training.
+# 5. A finished model with levels learns a code it never saw; there, as in the stream of domains, one frequency does no
+#    worse.
 
 # %% [markdown]
 # ## Sources
