@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from nlcore import probe
 from nlcore.levels import Level
-from nlcore.models import PRESETS, build
+from nlcore.models import PRESETS, InnerLevel, build
 from nlcore.train.parts import optimizer as leveled
 from nlcore.xray import xray
+from tests.models import reading
 from tests.test_xray import kinds, levels, loops
 
 T = 7
@@ -186,3 +188,19 @@ def test_hope_by_its_own_optimizer_as_its_levels_say():
     assert seen == said and Level("cms-1", 2, "steps") in model.levels()
     assert "weights" in rows and "exp_avg of weights" in rows  # and not "weights of weights"
     assert rows["memory"].objective.startswith("L2") and rows["memory"].bytes
+
+
+def test_levels_that_learn_in_context_as_they_report():
+    model = reading.make(levels=(InnerLevel("cms-3", 4, 0.9), InnerLevel("cms-1", 16, 0.5)), nested=True)
+    optimizer, tokens = torch.optim.AdamW(model.parameters(), 1e-3), reading.tokens(2, 33)
+    with probe.listen():
+        first = model(tokens)
+    rows = loops(found := xray(model, optimizer, tokens, lambda output: reading.loss_of(output.logits, tokens)))
+    for i, (name, updates) in enumerate({"cms-3 in context": 8, "cms-1 in context": 2}.items()):
+        row, update = rows[name], first.reports["continuum"][f"update/{name}"]
+        assert row.frequency == len(update) == updates and row.state == "InContext" and "next-token" in row.objective
+        assert row.bytes == sum(x.nbytes for part in first.state[:2] for x in part[i])
+        assert next(r for r in found.records if r["level"] == name)["update_norm"] == pytest.approx(update.mean().item())
+        assert kinds(found)["weights", name] == "initialisation"
+    rest = xray(model, optimizer, tokens[:, :9], lambda output: output.logits.sum())  # too short for the slow one
+    assert loops(rest)["cms-1 in context"].period == "not seen to change in 4 steps"

@@ -174,15 +174,15 @@ class InContext(nn.Module):
 
     def start(self, batch: int) -> InContextState:
         """The state before a text, for so many sequences."""
-        starts, moved = self._starts(), []
+        starts, moved = self.starts(), []
         for i, own in enumerate(starts):
             held = own + starts[i - 1] if self.nested and i > 0 else own
             moved.append(tuple(start.new_zeros(batch, *start.shape) for start in held))
         tokens = torch.zeros(batch, 0, dtype=torch.int64, device=self.embedding.weight.device)
         return InContextState(tuple(moved), tuple(moved), None, None, tokens, 0)
 
-    def _starts(self) -> list[Tensors]:
-        """The parameters that each level begins with."""
+    def starts(self) -> list[Tensors]:
+        """The parameters that each level begins with, fastest level first."""
         parameters = dict(self.model.named_parameters())
         return [tuple(parameters[f"{place}.{name}"] for place, name in own) for own in self.own]
 
@@ -217,7 +217,7 @@ class InContext(nn.Module):
     def _weights(self, moved: tuple[Tensors, ...]) -> list[Tensors]:
         """Each sequence's own weights, of the levels as in `own`: their start, and the way from there."""
         found = []
-        for i, weights in enumerate(self._starts()):
+        for i, weights in enumerate(self.starts()):
             if self.nested and i + 1 < len(self.own):
                 weights = map(torch.add, weights, moved[i + 1][len(self.own[i + 1]) :])
             found.append(tuple(map(torch.add, weights, moved[i])))
@@ -285,7 +285,7 @@ class InContext(nn.Module):
         level = self.inner[i]
         mean = [gradient * (self.chunk / level.period) for gradient in gathered]
         rate = level.rate * self._warmth(level) * self.eta_scale * self.scales[f"{level.name} in context"].eta_scale
-        factor = rate * (level.clip / (_norm(mean) + 1e-6)).clamp(max=1)
+        factor = rate / ((_norm(mean) + 1e-6) / level.clip).clamp(min=1)  # so that a clip of inf has a derivative
         return tuple(factor.view(-1, *[1] * (g.dim() - 1)) * g for g in mean)
 
     def _warmth(self, level: InnerLevel) -> float:

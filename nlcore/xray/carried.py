@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from nlcore.layers import SelfModifyingTitans
+from nlcore.models import InContext
 from nlcore.xray.known import attends
 
 
@@ -22,22 +23,35 @@ class Carried(NamedTuple):
     norm: float
     held: dict[int, int]
     """Bytes, by address, since a cache is met in every layer."""
+    weights: list[nn.Parameter]
+    """Those that it begins with, or is made and read by."""
 
 
 def carried(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> list[Carried]:
     """What this call of `layer` carried; of a class that is not known, nothing."""
+    own = list(layer.parameters())
     if isinstance(layer, nn.RNNBase | nn.RNNCellBase):
         return [_recurrent(layer, args, kwargs, output)]
     if isinstance(layer, SelfModifyingTitans):
         state, report = output[1], output[2]
+        some = [key.removeprefix("update/") for key in report if key.startswith("update/")]
         groups = {"memory": (state.memory,), "projections": (state.projections, state.rate_memories)}
-        return [_memories(name, report, held) for name, held in groups.items()]
+        return [
+            _memories(name, [n for n in some if (n == "memory") is (name == "memory")], report, held, own)
+            for name, held in groups.items()
+        ]
+    if isinstance(layer, InContext):
+        state, report = output.state, output.reports["continuum"]
+        return [
+            _memories(name, [name], report, (state.moved[i], state.gathered[i]), list(starts))
+            for i, (name, starts) in enumerate(zip(layer.periods, layer.starts()))
+        ]
     if attends(layer):
         held = {t.data_ptr(): t.nbytes for t in _tensors([*args, *kwargs.values(), output], in_cache=False)}
         if isinstance(layer, nn.MultiheadAttention):  # its keys and values leave nothing behind, but for their size
             keys = args[1] if len(args) > 1 else kwargs["key"]
             held = {id(layer): 2 * keys.numel() // keys.shape[-1] * layer.embed_dim * keys.element_size()}
-        return [Carried("attention", math.inf, math.nan, math.nan, held)]
+        return [Carried("attention", math.inf, math.nan, math.nan, held, own)]
     return []
 
 
@@ -52,15 +66,15 @@ def _recurrent(layer: nn.RNNBase | nn.RNNCellBase, args: tuple, kwargs: dict[str
         tokens = len(x.batch_sizes)
     else:
         tokens = x.shape[1 if layer.batch_first and x.dim() == 3 else 0]
-    return Carried("state", tokens, _norm(changes), _norm(after), {t.data_ptr(): t.nbytes for t in after})
+    held = {t.data_ptr(): t.nbytes for t in after}
+    return Carried("state", tokens, _norm(changes), _norm(after), held, list(layer.parameters()))
 
 
-def _memories(name: str, report: dict[str, Tensor], states: tuple) -> Carried:
-    names = [key.removeprefix("update/") for key in report if key.startswith("update/")]
-    some = [n for n in names if (n == "memory") is (name == "memory")]
-    size, norm = (sum(float(report[f"{figure}/{n}"].mean()) ** 2 for n in some) ** 0.5 for figure in ("update", "norm"))
+def _memories(name: str, some: list[str], report: dict[str, Tensor], states: tuple, own: list[nn.Parameter]) -> Carried:
+    """Of these names in the report; one that was not written in this call has no size."""
+    means = {f: [float(x.mean()) if (x := report[f"{f}/{n}"]).numel() else 0.0 for n in some] for f in ("update", "norm")}
     held = {t.data_ptr(): t.nbytes for state in states for t in _tensors(state)}
-    return Carried(name, len(report[f"update/{some[0]}"]), size, norm, held)
+    return Carried(name, len(report[f"update/{some[0]}"]), math.hypot(*means["update"]), math.hypot(*means["norm"]), held, own)
 
 
 def _tensors(value: Any, in_cache: bool = True) -> Iterator[Tensor]:

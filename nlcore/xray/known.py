@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nlcore import optim as ours
 from nlcore.layers import SelfModifyingTitans
+from nlcore.models import InContext
 
 
 class Known(NamedTuple):
@@ -24,6 +25,7 @@ _SUM = Known("-<m, g>, with decay (eq. 33-37)", "gradient descent", "gradients")
 _MEAN = Known("L2 to the gradients, the newest count most", "running mean", "gradients")
 _SQUARES = Known("L2 to their squares, the newest count most", "running mean", "gradients")
 _ITSELF = Known("L2 to the value it makes itself (eq. 86)", "DGD with retention (eq. 88)", "tokens")
+_READING = Known("the next-token loss of a chunk", "gradient descent (eq. 71)", "tokens")
 _OPTIMIZERS: dict[tuple[type, ...], tuple[str, dict[str, Known]]] = {
     (torchs.SGD, ours.Momentum): ("gradient descent", {"momentum_buffer": _SUM, "momentum": _SUM}),
     (torchs.Adam, torchs.AdamW, torchs.NAdam, torchs.RAdam): ("Adam", {"exp_avg": _MEAN, "exp_avg_sq": _SQUARES}),
@@ -63,6 +65,8 @@ def of_optimizer(kind: type, state: str | None = None) -> Known:
 
 def of_layer(layer: nn.Module, state: str) -> Known:
     """Of a buffer, or of what a layer carries from token to token, by its name."""
+    if isinstance(layer, InContext):
+        return _READING
     return next((states.get(state, UNKNOWN) for kinds, states in _LAYERS.items() if isinstance(layer, kinds)), UNKNOWN)
 
 

@@ -13,10 +13,10 @@ NAMED = 3
 CARRIED: dict[str, tuple[Kind, Kind]] = {
     "attention": ("generation", "non-parametric"),
     "state": ("generation", "parametric"),
-    "memory": ("initialisation", "parametric"),
-    "projections": ("initialisation", "parametric"),
 }
-"""How its layer's weights hand knowledge to what a layer carries, and how they read it: known, not measured."""
+LEARNT: tuple[Kind, Kind] = ("initialisation", "parametric")
+"""How weights hand knowledge to what a layer carries, and how they read it: known, not measured. What else is carried
+begins at a learnt start."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Row:
         tensors = [w.last for w in self.watched if w.last is not None]
         held = {address: size for w in self.watched for address, size in w.held.items()}
         count = sum(t.nbytes for t in tensors) if tensors else sum(held.values()) or None
-        places = [w.place for w in self.watched if w.place]
+        places = [place for w in self.watched if (place := w.place or w.group.owner)]
         more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
         return Loop(name, self.frequency, *self.known, ", ".join(places[:NAMED]) + more, self.period, count)
 
@@ -119,8 +119,8 @@ def _transfers(rows: list[_Row], of: dict[Watched, _Row]) -> list[tuple[_Row, _R
             else:
                 found.append((source, row, _kind(rows, source, row)))
         if row.group.sort == "carried":
-            arrives, leaves = CARRIED[row.group.name]
-            own = {p for w in row.watched for p in w.layer.parameters()}
+            arrives, leaves = CARRIED.get(row.group.name, LEARNT)
+            own = {p for w in row.watched for p in w.begins}
             weights = [r for r in rows if r.group.sort == "weights" and any(w.read() in own for w in r.watched)]
             found += [(r, row, arrives) for r in weights] + [(row, r, leaves) for r in weights]
     return found

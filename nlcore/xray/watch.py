@@ -56,7 +56,8 @@ class Watched:
     """Those sources whose state was of the same instant."""
     seeds: set[tuple[int, int]] = field(default_factory=set)
     """Backward passes, by step, that it was updated by."""
-    layer: nn.Module | None = None
+    begins: list[nn.Parameter] = field(default_factory=list)
+    """For what a layer carries, the weights that it begins with, or is made and read by."""
 
     def note(self, step: int, times: int | float, size: float, norm: float) -> None:
         self.times[step] = self.times.get(step, 0) + times
@@ -170,8 +171,9 @@ class Watch:
             for found in carried(layer, args, kwargs, output):
                 known = ATTENTION if found.name == "attention" else of_layer(layer, found.name)
                 group = Group("carried", type(layer).__name__, found.name)
-                watched = self.watched.setdefault((layer, found.name), Watched(group, self.layers[layer], known, layer=layer))
-                watched.note(self.steps, found.writes, found.size, found.norm)
+                watched = self.watched.setdefault((layer, found.name), Watched(group, self.layers[layer], known, begins=found.weights))
+                if found.writes:
+                    watched.note(self.steps, found.writes, found.size, found.norm)
                 watched.held = found.held
 
     def _stepped(self, owner: str) -> None:

@@ -106,3 +106,12 @@ def test_a_model_trained_to_learn_recalls_what_its_window_no_longer_shows(second
         with frozen_memories(model):
             still = losses()[:, 72:].mean()
     assert learnt < 1.5 and still > 0.95 * math.log(16)
+
+
+def test_a_clip_that_clips_nothing_has_the_derivative_of_a_large_one():
+    x, gradients = tokens(2, 22), []
+    for clip in (1e6, math.inf):
+        model = make(levels=(InnerLevel("cms-3", 4, 0.9, clip=clip),), second_order=True)
+        loss_of(model(x).logits, x).backward()
+        gradients.append(flat(p.grad for p in model.parameters()))
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
