@@ -24,7 +24,7 @@ BELOW = {
     "models": {"layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "clock"},
     "train": {"models", "optim", "tasks", "probe", "levels", "clock", "machine"},
-    "xray": {"levels", "layers", "optim", "probe"},
+    "xray": {"levels", "layers", "models", "optim", "probe"},
     "viz": {"memory", "levels", "train", "optim", "ops"},
 }
 PAGES = [str(p.relative_to(ROOT)) for part in ("*", "nlcore/**/*", "experiments/**/*") for p in ROOT.glob(f"{part}.md")]
