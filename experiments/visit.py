@@ -148,7 +148,7 @@ EXPERIMENT = Experiment(
         Arm("three frequencies, a short visit", THREE | EQUAL | SHORT | dict(nested=False), minutes=0.4),
         Arm("one frequency, equal sum of rates, a short visit", ONE | SUM | SHORT | dict(nested=False), minutes=0.4),
     ),
-    rates=(0.1, 0.3, 0.9),
+    rates=(0.1, 0.173, 0.3, 0.52, 0.9),
     seeds=(0, 1, 2, 3, 4),
     run=run,
     score="bits",
