@@ -10,7 +10,11 @@ from nlcore.exercises.checking import RIGHT, compare, compare_names, never_raise
 
 Answers = list[float]
 Memory = Callable[[Sequence[float]], Answers]
-_PERIODS, _RATES = (1, 2, 6), (0.5, 0.3, 0.2)
+_NESTS = (((1, 2, 6), (0.5, 0.3, 0.2)), ((1, 3, 6, 12), (0.4, 0.3, 0.2, 0.1)))
+"""Periods and rates; the second shows what was written for the first alone."""
+_FOR_ONE = (
+    "Right for periods 1, 2, 6, but not for 1, 3, 6, 12: take how many levels there are, and when each is due, from `periods`."
+)
 _TARGETS = tuple([1.0] * 5 + [-0.5, 0.25, 2.0] + [0.0] * 6)
 STEPS, WORSE = 64, 3.0
 """Of a stream against the nest; and how many times as large the nest's error has to be."""
@@ -18,15 +22,16 @@ STEPS, WORSE = 64, 3.0
 
 def _nest(
     targets: Sequence[float], periods: Sequence[int], rates: Sequence[float], restart: bool = True,
-    mean: bool = False, keeps: bool = False, late: bool = False, slow_first: bool = False,
+    mean: bool = False, keeps: bool = False, late: bool = False, slow_first: bool = False, count_from: int = 1,
 ) -> Answers:  # fmt: skip
     """The answers of levels whose sum answers, before each step.
 
     restart: whether an update puts all faster levels back to 0. What goes wrong on purpose: gradients are their mean,
-    gathered ones are kept, errors are those of the levels as they are by then, or the slowest level goes first.
+    gathered ones are kept, errors are those of the levels as they are by then, the slowest level goes first, or steps
+    are counted from 0.
     """
     levels, gathered, answers = [0.0] * len(periods), [0.0] * len(periods), []
-    for i, target in enumerate(targets, 1):
+    for i, target in enumerate(targets, count_from):
         answers.append(sum(levels))
         for n in sorted(range(len(periods)), reverse=slow_first):
             period, rate = periods[n], rates[n]
@@ -42,9 +47,6 @@ def _nest(
 @never_raises
 def check_nest(nest: Callable[[Sequence[float], Sequence[int], Sequence[float]], Answers]) -> str:
     """Checks `nest(targets, periods, rates)`: the answers of a nest of any depth, before each step."""
-    found = nest(list(_TARGETS), _PERIODS, _RATES)
-    if found is None:
-        return "It returns nothing yet."
     told = {
         "Nobody restarts: an update has to put all faster levels back to 0.": dict(restart=False),
         "The slowest level goes first, and so those that it has put back step once more: go from fast to slow.":
@@ -53,12 +55,20 @@ def check_nest(nest: Callable[[Sequence[float], Sequence[int], Sequence[float]],
         "What was gathered has to be cleared when a level has stepped.": dict(keeps=True),
         "The errors are those after the faster levels have stepped: all use the answer from before the step.":
             dict(late=True),
+        "Steps are counted from 0, so that all levels are due at the first: a level is due at steps C, 2 C and so on, "
+        "counted from 1.": dict(count_from=0),
     }  # fmt: skip
-    mistakes = {sentence: torch.tensor(_nest(_TARGETS, _PERIODS, _RATES, **how)) for sentence, how in told.items()}
-    right = torch.tensor(_nest(_TARGETS, _PERIODS, _RATES))
-    after = _nest((*_TARGETS, 0.0), _PERIODS, _RATES)[1:]
-    mistakes["These are the answers after each step: each belongs before it, and the first is 0."] = torch.tensor(after)
-    return compare(torch.as_tensor(found, dtype=torch.float32), right, mistakes)
+    for setting in _NESTS:
+        found = nest(list(_TARGETS), *setting)
+        if found is None:
+            return "It returns nothing yet."
+        mistakes = {sentence: torch.tensor(_nest(_TARGETS, *setting, **how)) for sentence, how in told.items()}
+        after = _nest((*_TARGETS, 0.0), *setting)[1:]
+        mistakes["These are the answers after each step: each belongs before it, and the first is 0."] = torch.tensor(after)
+        verdict = compare(torch.as_tensor(found, dtype=torch.float32), torch.tensor(_nest(_TARGETS, *setting)), mistakes)
+        if verdict != RIGHT:
+            return verdict if setting == _NESTS[0] else _FOR_ONE
+    return RIGHT
 
 
 SUSPECTS: dict[str, Memory] = {
@@ -81,10 +91,26 @@ def check_suspects(answer: Mapping[str, str]) -> str:
     return compare_names(answer, right, hints)
 
 
-def rivals(targets: Sequence[float]) -> tuple[float, float]:
-    """Mean squared errors of a nest of periods 1 and 8, its slow rate an eighth of the fast, and of one fast memory."""
-    answers = _nest(targets, (1, 8), (0.25, 0.03125)), _nest(targets, (1,), (0.25,))
-    nest, alone = (sum((a - t) ** 2 for a, t in zip(own, targets)) / len(targets) for own in answers)
+def rivals(targets: Sequence[float]) -> tuple[float, float] | str:
+    """Mean squared errors of a nest of periods 1 and 8, its slow rate an eighth of the fast, and of one fast memory.
+
+    targets: numbers between -1 and 1; of anything else, a sentence that says so.
+    """
+    if targets is None:
+        return "It returns nothing yet."
+    try:
+        given = torch.as_tensor(targets, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        given = torch.empty(0)
+    if given.dim() != 1 or not len(given):
+        return "Return a list of numbers, a target for each step."
+    if given.isnan().any():
+        return "A target is not a number."
+    if given.abs().max() > 1:
+        return "A target lies outside -1 to 1."
+    numbers = given.tolist()
+    answers = _nest(numbers, (1, 8), (0.25, 0.03125)), _nest(numbers, (1,), (0.25,))
+    nest, alone = (sum((a - t) ** 2 for a, t in zip(own, numbers)) / len(numbers) for own in answers)
     return nest, alone
 
 
@@ -92,19 +118,20 @@ def rivals(targets: Sequence[float]) -> tuple[float, float]:
 def check_stream(hostile: Callable[[], Sequence[float]]) -> str:
     """Checks `hostile()`: targets on which the nest of `rivals` has at least `WORSE` times the other's error."""
     targets = hostile()
-    if targets is None:
-        return "It returns nothing yet."
+    errors = rivals(targets)
+    if isinstance(errors, str):
+        return errors
     if len(targets) != STEPS:
         return f"It returns {len(targets)} targets: return {STEPS}."
-    if not all(-1 <= target <= 1 for target in targets):
-        return "A target lies outside -1 to 1."
-    nest, alone = rivals(targets)
+    nest, alone = errors
     if alone == 0:
         return "Neither ever errs, since all begins at 0: give them something to learn."
-    if nest <= alone:
+    if nest == alone:
+        return "Both err alike: no restart has anything to throw away yet. Give them something to learn earlier."
+    if nest < alone:
         return "Here the nest is better: its restarts take away what is no longer true. Let something stay true."
     if nest < WORSE * alone:
-        return f"The nest is worse, but only {nest / alone:.1f} times. Each change costs both alike: have fewer."
+        return f"The nest is worse, but only {nest / alone:.2f} times. Each change costs both alike: have fewer."
     return RIGHT
 
 
@@ -116,6 +143,10 @@ def check_left(left: Callable[[float, float, int, int], float]) -> str:
     if any(one is None for one in answers):
         return "It returns nothing yet."
 
+    def period(eta: float, rho: float, C: int) -> float:
+        """What one period leaves of the error."""
+        return 1 - rho * (1 - (1 - eta) ** C)
+
     def table(of: Callable[[float, float, int, int], float]) -> Tensor:
         return torch.tensor([of(*setting) for setting in settings], dtype=torch.float64)
 
@@ -124,12 +155,18 @@ def check_left(left: Callable[[float, float, int, int], float]) -> str:
         "This is a slow level alone, that steps at each token: between its updates its errors are mended by the fast one.":
             table(lambda e, r, C, n: (1 - r * e) ** (C * n)),
         "This is the error just before the restart: after it, the fast level's way is gone.":
-            table(lambda e, r, C, n: (1 - r * (1 - (1 - e) ** C)) ** (n - 1) * (1 - e) ** C),
-        "The slow level takes over rho of the way, not all of it but rho.": table(lambda e, r, C, n: 1 - r),
-        "This is one period: each further one leaves the same share again.":
-            table(lambda e, r, C, n: 1 - r * (1 - (1 - e) ** C)),
-        "The fast level mends more with every step, and so the errors gathered are no C times the first.":
+            table(lambda e, r, C, n: period(e, r, C) ** (n - 1) * (1 - e) ** C),
+        "The slow level takes over rho of the fast one's way, not of the whole error.": table(lambda e, r, C, n: (1 - r) ** n),
+        "The slow level takes over rho of the fast one's way, not of the whole error; and each period takes its share again.":
+            table(lambda e, r, C, n: 1 - r),
+        "This is one period: each further one leaves the same share again.": table(lambda e, r, C, n: period(e, r, C)),
+        "The fast level mends more with every step, and so the errors gathered are less than C times the first.":
             table(lambda e, r, C, n: (1 - r * e * C) ** n),
+        "This is the error's square: return the error itself.": table(lambda e, r, C, n: period(e, r, C) ** (2 * n)),
+        "Each period takes the same amount away here: it takes the same share, of what the one before it has left.":
+            table(lambda e, r, C, n: 1 - n * (1 - period(e, r, C))),
+        "The fast level takes C steps in a period, not C - 1: the last one comes just before the restart.":
+            table(lambda e, r, C, n: period(e, r, C - 1) ** n),
     }  # fmt: skip
-    right = table(lambda e, r, C, n: (1 - r * (1 - (1 - e) ** C)) ** n)
+    right = table(lambda e, r, C, n: period(e, r, C) ** n)
     return compare(torch.stack([torch.as_tensor(one, dtype=torch.float64) for one in answers]), right, mistakes)

@@ -43,15 +43,21 @@ def compare(answer: object, right: Tensor, mistakes: Mapping[str, Tensor]) -> st
 def compare_names(answer: Mapping[str, str] | None, right: Mapping[str, str], hints: Mapping[str, str]) -> str:
     """RIGHT if each thing has its right name in the answer; else the hint for the first that has not.
 
-    The names to choose from are those that are right for some thing; capitals do not matter.
+    The things are capital letters, and the names to choose from those that are right for some thing; capitals do not
+    matter in an answer.
     """
-    if not answer or not any(answer.get(thing) for thing in right):
+    if answer is None or answer == {}:
         return "It names nothing yet."
-    given = {thing: str(answer.get(thing) or "").strip().lower() for thing in right}
+    named = answer.items() if isinstance(answer, Mapping) else ()
+    given = {str(thing).strip().upper(): str(name or "").strip() for thing, name in named}
+    if not given.keys() & right.keys():
+        return f"Give a dict with {', '.join(right)}."
+    if not any(given.get(thing) for thing in right):
+        return "It names nothing yet."
     names = {name.lower() for name in right.values()}
-    if strange := next((answer[thing] for thing in right if given[thing] and given[thing] not in names), None):
+    if strange := next((name for thing, name in given.items() if thing in right and name and name.lower() not in names), None):
         return f"{strange!r} is none of the names: they are {', '.join(sorted(right.values(), key=str.lower))}."
-    wrong = [thing for thing in right if given[thing] != right[thing].lower()]
+    wrong = [thing for thing in right if given.get(thing, "").lower() != right[thing].lower()]
     return RIGHT if not wrong else f"Look again at {wrong[0]}. {hints[wrong[0]]}"
 
 

@@ -121,8 +121,8 @@ def publish_question(prediction: Prediction, alone: bool = False) -> None:
 
     alone: no picture comes between the words and the view.
     """
-    kind = "nl-words" if alone else "nl-asked"
-    page = f'<div class="{kind}">{folded(prediction)}</div>{NO_COMPLAINT if alone else ""}'
+    kind, rest = ("nl-words", NO_COMPLAINT) if alone else ("nl-asked", "")
+    page = f'<div class="{kind}">{folded(prediction)}{rest}</div>'  # with anything beside it, page.js takes it for more than words
     publish_display_data({"text/html": page, "text/plain": plain(prediction)})
 
 

@@ -41,6 +41,7 @@ def chart(page: Page) -> Locator:
 def test_a_tick_is_answered_by_keyboard_and_comes_back_answered(lab, page):
     question = opened(lab, page, "alone.ipynb", ALONE)
     assert question.get_by_role("group").get_attribute("aria-labelledby")
+    expect(page.locator(".nl-words")).to_be_hidden()  # the same question for pages without a kernel
     expect(page.get_by_text("You have made no prediction yet")).to_be_visible()
     question.get_by_role("button").first.focus()
     page.keyboard.press("Tab")

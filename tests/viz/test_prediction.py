@@ -1,6 +1,7 @@
 """A prediction: what it takes for an answer, how it judges one, and what the page and the reader's file get of it."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from nlcore.viz import reader
 from nlcore.viz.chart.plot import Line, Plot
 from nlcore.viz.prediction import Chapter, Curve, Point, Tick, last_below
 from nlcore.viz.predictions import predict, predictions
-from nlcore.viz.question import Asks, Question, folded, plain
+from nlcore.viz.question import Asks, Question, folded, plain, publish_question
 from nlcore.viz.reader import Answer
 
 TICK = Tick("00-tick", "Which <one>?", ("this", "that", "both"), right="that", because="Because it is.")
@@ -198,6 +199,15 @@ def test_in_words_the_question_stands_and_the_answer_is_folded():
     assert "Which &lt;one&gt;?" in question and "<li>both</li>" in question and TICK.because not in question
     assert "that." in answer and TICK.because in answer and answer.endswith("</p></details>")
     assert CURVE.because in folded(CURVE).split("<details>")[1]
+
+
+@pytest.mark.parametrize("alone, kind", [(True, "nl-words"), (False, "nl-asked")])
+def test_words_that_a_live_view_hides_have_nothing_beside_them(alone, kind, monkeypatch):
+    published = []
+    monkeypatch.setattr("nlcore.viz.question.publish_display_data", published.append)
+    publish_question(TICK, alone)
+    (only,) = ElementTree.fromstring(f"<page>{published[0]['text/html']}</page>")  # page.js leaves what holds more in sight
+    assert only.get("class") == kind and (only.find("style") is not None) == alone
 
 
 def test_a_script_prints_the_question(capsys):

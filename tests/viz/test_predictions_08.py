@@ -3,7 +3,7 @@
 import numpy as np
 
 from experiments.experiment import load
-from nlcore.viz.explorers.who_remembers import who_remembers
+from nlcore.viz.explorers.who_remembers import run, stream, who_remembers
 from nlcore.viz.prediction import Tick
 from nlcore.viz.predictions import find
 
@@ -20,6 +20,14 @@ def test_08_who():
     found = explorer.compute(**explorer.values(explorer.first) | find("08-who").at)
     held = found.nest.holds[:2, 0, np.diff(found.abroad, append=0) == -1].sum(0)
     assert (held < 0).all() and right("08-who") == "less than nothing"
+
+
+def test_08_who_says_what_a_level_holds():
+    world = stream(0.0)
+    away = int(world.abroad.argmax())
+    known = run(world, (1,), (0.1,), False).holds[0, :, away - 1]  # all of home, and nothing of abroad
+    np.testing.assert_allclose(known, [1, 0], atol=0.01)
+    assert "holds 1 of a place" in find("08-who").question
 
 
 def test_08_overshoot():

@@ -7,8 +7,9 @@ CHAPTER = Chapter(
     (
         Tick(
             "08-who",
-            "A stay abroad has just ended. The slow level still holds most of home. What do the fast and the middle "
-            "level together hold of home at that moment?",
+            "A level holds 1 of a place if its own answer contains that place's map wholly, and less than 0 if it answers "
+            "against it. A stay abroad has just ended. The slow level still holds most of home. What do the fast and the "
+            "middle level together hold of home at that moment?",
             ("the rest of it", "nothing", "less than nothing"),
             right="less than nothing",
             because="The sum of all three has to answer as one does abroad. As the slow level goes on speaking of "
@@ -34,8 +35,8 @@ CHAPTER = Chapter(
         ),
         Tick(
             "08-abroad",
-            "The model needs 1.8 bits per byte for English, and 8.2 for English in a code that it never saw. How many will it "
-            "need after 3,000 bytes of the code, with its levels learning?",
+            "In bits per byte, 8 is no idea at all and 0 certainty. The model needs 1.8 for English, and 8.2 for English in a "
+            "code that it never saw. How many will it need after 3,000 bytes of the code, with its levels learning?",
             ("8, as before", "about 6", "about 3", "1.8, as at home"),
             right="about 3",
             because="After every chunk a level takes a step on what it guessed badly, and so the code becomes familiar; in "

@@ -1,10 +1,14 @@
 """Who remembers: the nest against torch's own descent, and what the chapter says of it."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from nlcore.viz.explorers.who_remembers import JOINS, STEPS, chart, compute, one_frequency, run, stream
+from nlcore.viz.chart.frame import exits
+from nlcore.viz.explorers.who_remembers import JOINS, STEPS, chart, compute, one_frequency, run, stream, who_remembers
+from nlcore.viz.theme import REFERENCE
 
 SIDE_BY_SIDE, NESTED = JOINS
 
@@ -73,6 +77,44 @@ def test_what_the_chapter_says_of_the_opening_holds():
     errors = [(f := compute(middle, 4, 1.0, SIDE_BY_SIDE, 1.0)).mean(f.nest) for middle in (4, 8, 16, 32)]
     assert errors == sorted(errors) and errors[-1] > 2 * errors[0]
     assert f"{found.mean(found.nest):.2f}" in chart(found)[0].title
+
+
+def test_what_the_picture_is_said_to_show_is_there():
+    explorer = who_remembers()
+    found = explorer.compute(**explorer.values(explorer.first))
+    home, abroad = found.nest.holds[:, 0], found.nest.holds[:, 1]
+    changes = np.flatnonzero(np.diff(found.abroad)) + 1
+    first = changes[0]
+    for figure in (home[2, :first].max(), home[2, first:].min(), home[2, first:].max()):
+        assert f"{figure:.2f}" in explorer.alt
+    errors = [np.choose(found.abroad, one.error) for one in (found.nest, found.alone)]
+    for change in changes:
+        assert all(error[change] > 1.3 * error[change - 1] for error in errors)
+        assert found.abroad[change] or errors[0][change] < errors[1][change]
+    for away in np.split(np.arange(STEPS), changes)[1::2]:
+        assert (home[:2, away].min(1) < -0.1).all() and (abroad[:2, away].max(1) > 0.2).all()
+
+
+def test_of_a_nest_that_updates_all_at_each_step_the_slow_level_is_left_at_a_quarter_of_the_rate():
+    found = compute(1, 1, 0.5, NESTED, 1.0)
+    assert (found.nest.holds[:2] == 0).all()
+    np.testing.assert_allclose(found.nest.error, run(stream(1.0), (1,), (0.1 / 4,), False).error, atol=1e-10)
+
+
+def test_what_leaves_the_frame_is_told_at_every_setting():
+    controls = who_remembers().controls
+    for setting in itertools.product(*(control.values for control in controls.values())):
+        drawn = chart(compute(*setting))
+        assert len(drawn[0].title) < 50, setting
+        for plot in drawn:
+            left = any(((line.y < plot.y_range[0]) | (line.y > plot.y_range[1])).any() for line in plot.lines)
+            assert left == any(exits(line, plot) for line in plot.lines), setting
+
+
+def test_of_two_equal_errors_the_grey_one_is_drawn_on_top():
+    lines = chart(compute(8, 4, 1.0, NESTED, 1.0))[0].lines
+    np.testing.assert_allclose(lines[0].y, lines[-1].y)
+    assert lines[-1].look is REFERENCE and lines[0].strong and not lines[-1].strong
 
 
 def test_the_control_is_at_its_best_rate():
