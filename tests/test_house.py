@@ -131,7 +131,7 @@ def test_extras_are_installed_once_and_a_machine_without_them_goes_on(pip, said,
     (tmp_path / "bin" / "pip").write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{pip}\n')
     (tmp_path / "bin" / "pip").chmod(0o755)
     for _ in range(2):
-        made = subprocess.run(["make", "extras", f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=True)
+        made = subprocess.run(["make", "--no-print-directory", "extras", f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said in made.stdout and bool(made.stdout) != kept
     assert len(calls.read_text().splitlines()) == (1 if kept else 2)
     assert "-c requirements.txt -r requirements-extras.txt" in calls.read_text()
