@@ -114,7 +114,7 @@ def test_nothing_of_a_chapter_goes_with_the_pictures_that_demos_replace(root, bo
         assert gone == [], notebook.stem
 
 
-@pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05"])
+@pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05", "06", "07", "08"])
 def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
     notebook = next(path for path in stored(root) if path.name.startswith(chapter))
     go(tab, book / "notebooks" / f"{notebook.stem}.html")
