@@ -13,6 +13,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 SHORT = re.compile(r"\\([dt]?frac)\s*(\w)\s*(\w)")
 """A fraction without braces, which TeX and Jupyter know and docutils does not."""
+SIZED = re.compile(r"\\([bB]igg?)(?![A-Za-z])\s*(?=([)\]]|\\}|\\r)?)")
+"""A large bracket that does not say whether it opens, likewise; what closes is the second group."""
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 BRACES = {"msub": ("munder", "\u23df"), "msup": ("mover", "\u23de")}
 """What docutils makes of a brace's label, and what it is: a brace with something under it, or over it."""
@@ -22,7 +24,8 @@ ElementTree.register_namespace("", NAMESPACE)
 def to_mathml(latex: str, block: bool) -> str:
     """MathML for one formula; raises ExtensionError naming a formula that cannot be drawn."""
     try:
-        drawn = tex2mathml(SHORT.sub(r"\\\1{\2}{\3}", latex), as_block=block)
+        sided = SIZED.sub(lambda large: f"\\{large[1]}{'r' if large[2] else 'l'}", latex)
+        drawn = tex2mathml(SHORT.sub(r"\\\1{\2}{\3}", sided), as_block=block)
     except MathError as error:
         raise ExtensionError(f"This formula cannot be drawn: {latex!r} ({error})") from error
     tree = ElementTree.fromstring(drawn.replace("&ApplyFunction;", "\u2061"))

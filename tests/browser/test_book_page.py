@@ -109,12 +109,12 @@ def test_nothing_of_a_chapter_goes_with_the_pictures_that_demos_replace(root, bo
         go(tab, book / "notebooks" / f"{notebook.stem}.html")
         tab.wait_for_timeout(300)  # a view looks for its picture once it is on the page
         gone = tab.locator("article :is(h1, h2, p, pre, table, summary)").evaluate_all(
-            "all => all.filter(one => !one.checkVisibility()).map(one => one.textContent.trim().slice(0, 60))"
+            "all => all.filter(one => !one.closest('.nl') && !one.checkVisibility()).map(one => one.textContent.trim().slice(0, 60))"
         )
         assert gone == [], notebook.stem
 
 
-@pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05"])
+@pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05", "06", "07", "08"])
 def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
     notebook = next(path for path in stored(root) if path.name.startswith(chapter))
     go(tab, book / "notebooks" / f"{notebook.stem}.html")
@@ -194,7 +194,7 @@ def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
     assert [link.inner_text() for link in route.all()] == ["00", "01", "02", "03", "11"]
     listed = tab.locator("article li").all_inner_texts()
     assert [line[:2] for line in listed] == [chapter.number for chapter in chapters()]
-    assert [line[:2] for line in listed if "to come" in line] == ["08", "09", "10", "12", "13"]
+    assert [line[:2] for line in listed if "to come" in line] == ["09", "10", "12", "13"]
 
 
 @pytest.mark.parametrize("page, name", [("index", "clock_of_levels"), ("notebooks/02_backpropagation", "backward_as_writes")])

@@ -99,6 +99,20 @@ def test_named_pictures_are_handed_out(built):
     assert pictures["rising"].startswith(b"\x89PNG")
 
 
+def test_a_large_bracket_needs_no_side_as_in_jupyter():
+    assert to_mathml(r"\big(\Big[ x \Big] \big)^2", block=True) == to_mathml(r"\bigl(\Bigl[ x \Bigr] \bigr)^2", block=True)
+    assert "⋃" in to_mathml(r"\bigcup x", block=True)
+
+
+def test_every_formula_of_the_notebooks_can_be_drawn(root):
+    for script in (root / "notebooks").glob("[0-9]*.py"):
+        lines = [line.removeprefix("# ") if line.startswith("# ") else "" for line in script.read_text(encoding="utf-8").splitlines()]
+        found = re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", "\n".join(lines), re.S)
+        assert found or script.name.startswith(("00", "11")), script.name
+        for block, inline in found:
+            to_mathml(block or inline, block=bool(block))  # raises if not
+
+
 @pytest.mark.parametrize("short", [r"\tfrac14", r"\frac12", r"\frac ab", r"\dfrac 1 2"])
 def test_a_fraction_needs_no_braces_as_in_jupyter(short):
     name, above, below = re.fullmatch(r"(\\\w?frac) ?(\w) ?(\w)", short).groups()
