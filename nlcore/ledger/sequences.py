@@ -8,6 +8,7 @@ _TITANS = "tests/layers/test_self_modifying.py::"
 _DELTA = "tests/ops/test_delta_rule.py::"
 _CONTINUUM = "tests/layers/test_continuum.py::"
 _IN_CONTEXT = "tests/models/test_in_context.py::"
+_GRADIENTS = "tests/models/test_in_context_gradients.py::"
 _LEVELED = "tests/optim/test_leveled.py::"
 _EXPLORERS = "tests/viz/explorers/"
 _FAST = "tests/layers/test_fast_weight.py::"
@@ -103,6 +104,11 @@ SEQUENCES: tuple[Row, ...] = (
         "A chain whose links keep different time",
     ),
     Row(
+        8, "71, erratum", "print's sum has C + 1 errors, one of them of the period before; a level takes the mean of C",
+        "nlcore.optim.LevelOptimizer",
+        _LEVELED + "test_a_slow_level_takes_the_mean_gradient_of_its_period_and_stands_still_between", "**Erratum, eq. 71.**",
+    ),
+    Row(
         8, "71, period 1", "with period 1 on every level, ordinary training, bitwise", "nlcore.optim.LevelOptimizer",
         _LEVELED + "test_period_one_everywhere_is_bitwise_ordinary_training", "Is it still ordinary training?",
     ),
@@ -123,14 +129,14 @@ SEQUENCES: tuple[Row, ...] = (
     ),
     Row(
         8, "73", "sequential: all starts learnt by the slowest level",
-        "nlcore.layers.ContinuumMemory", _CONTINUUM + "test_a_chain_of_levels_fastest_first",
+        "nlcore.models.InContext", _GRADIENTS + "test_outer_gradients_are_those_of_an_unrolled_loop",
         "Sequential: a start that training learns",
     ),
     Row(
         8, "73, in tokens", "the starts are learnt through the steps that each text takes from them, to second order",
         "nlcore.models.InContext",
-        "tests/models/test_in_context_gradients.py::"
-        "test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not", "What if the steps are tokens?",
+        _GRADIENTS + "test_the_second_order_gradient_is_that_of_finite_differences_and_the_first_is_not",
+        "What if the steps are tokens?",
     ),
     Row(
         8, "74", "head-wise: levels side by side, their aggregate a learnt weighted sum",
@@ -144,7 +150,8 @@ SEQUENCES: tuple[Row, ...] = (
         "Does forgotten knowledge come back?",
     ),
     Row(
-        8, "7.1, cost", "parameters updated per step: those of each level over its period", "nlcore.optim.LevelOptimizer",
+        8, "7.1, cost, erratum", "parameters updated per step are those of each level over its period: print has 1 / f for f",
+        "nlcore.optim.LevelOptimizer",
         _LEVELED + "test_a_step_updates_of_each_level_its_size_over_its_period_on_average", "What does a token cost?",
     ),
     Row(
