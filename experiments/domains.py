@@ -159,10 +159,6 @@ SIZE = dict(
 the same 192 hidden units. The last line is of Hope alone, and yet stored."""
 SLOW = SIZE | dict(periods=(1, 4, 16))
 ONE = SIZE | dict(periods=(1, 1, 1))
-COLUMNS = {
-    "learnt": "when learnt", "forgotten": "forgotten", "cosine_learnt": "cosine, learnt", "cosine_added": "cosine, added",
-    "kiloparameters": "parameters, 1000", "slow_kilofirings": "slowest fires, 1000",
-}  # fmt: skip
 
 EXPERIMENT = Experiment(
     name="domains",
@@ -179,8 +175,11 @@ EXPERIMENT = Experiment(
     run=run,
     score="final_mean",
     configuration=configuration,
-    columns=COLUMNS,
-)
+    columns={
+        "learnt": "when learnt", "forgotten": "forgotten", "cosine_learnt": "cosine, learnt", "cosine_added": "cosine, added",
+        "kiloparameters": "parameters, 1000", "slow_kilofirings": "slowest fires, 1000",
+    },
+)  # fmt: skip
 
 if __name__ == "__main__":
     main(EXPERIMENT)

@@ -7,10 +7,14 @@ A level that learns in context takes its steps in held-out text too, from its le
 start is updated at every step of the optimizer. What single levels do is measured without steps in context.
 """
 
-from experiments.domains import COLUMNS, ONE, SIZE, SLOW, configuration, run
-from experiments.experiment import Arm, Experiment, main
+from dataclasses import replace
 
-EXPERIMENT = Experiment(
+from experiments import domains
+from experiments.domains import ONE, SIZE, SLOW
+from experiments.experiment import Arm, main
+
+EXPERIMENT = replace(
+    domains.EXPERIMENT,
     name="domains_more",
     question="On a stream of domains, what do more or fewer levels keep, smaller slow rates, and periods in tokens?",
     arms=(
@@ -20,12 +24,6 @@ EXPERIMENT = Experiment(
         Arm("periods 1 1 1, fastest: 64 tokens, rate 0.1", ONE | dict(in_context=(("cms-3", 64, 0.1),)), minutes=5.3),
         Arm("periods 1 1 1, fastest: 64 tokens, rate 1", ONE | dict(in_context=(("cms-3", 64, 1.0),)), minutes=5.3),
     ),
-    rates=(1e-3, 2e-3, 4e-3),
-    seeds=(0, 1, 2),
-    run=run,
-    score="final_mean",
-    configuration=configuration,
-    columns=COLUMNS,
 )
 
 if __name__ == "__main__":
