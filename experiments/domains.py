@@ -34,9 +34,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from nlcore.models import InContext, InnerLevel, LanguageModel, parameter_count
+from nlcore.models import InContext, LanguageModel, parameter_count
 from nlcore.optim import LevelOptimizer
 from nlcore.tasks.batches import Batch
 from nlcore.train import TrainConfig, device, parts
@@ -54,7 +53,7 @@ WINDOWS = 64
 """Of each domain's held-out text, of one context each, for every measure."""
 FEW = 16
 """Of them, for what single levels do."""
-OWN = {"scales": {}, "in_context": ()}
+OWN = {"scales": {}}
 """Settings that are no choices of `nlcore.train.configure`, and what they are where an arm does not give them."""
 
 
@@ -62,10 +61,14 @@ OWN = {"scales": {}, "in_context": ()}
 class Learner:
     """What reads the stream and learns from it."""
 
-    model: LanguageModel
-    reader: nn.Module
-    """The model, or an `InContext` around it, whose levels learn from the text that they read too."""
+    reader: LanguageModel | InContext
+    """An `InContext` where levels learn from the text that they read too."""
     optimizer: LevelOptimizer
+
+    @property
+    def model(self) -> LanguageModel:
+        """It, without steps in context."""
+        return self.reader.model if isinstance(self.reader, InContext) else self.reader
 
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
@@ -116,11 +119,10 @@ def made(settings: dict[str, Any], config: TrainConfig) -> Learner:
     """The arm's model, its first weights drawn from the seed, and its optimizer, with a level's rate scaled if asked."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = parts.built(config, stream.TOKENIZER.vocabulary)
-    optimizer = parts.optimizer(model, config.preset.lr)
+        reader = parts.built(config, stream.TOKENIZER.vocabulary)
+    optimizer = parts.optimizer(reader, config.preset.lr)
     optimizer.scales |= settings.get("scales", {})
-    inner = [InnerLevel(*level) for level in settings.get("in_context", ())]
-    return Learner(model, InContext(model, inner) if inner else model, optimizer)
+    return Learner(reader, optimizer)
 
 
 def learn(learner: Learner, batches: Iterator[Batch], rate: float, step: int) -> list[float]:
