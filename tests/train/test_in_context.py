@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlcore.models import InContext
-from nlcore.train import TrainConfig, TrainError, device, load, new, parts, schedule, train
+from nlcore.train import TrainConfig, TrainError, device, load, new, parts, train
 from nlcore.train.checkpoint import STATE
 from nlcore.train.evaluate import score
 from nlcore.train.finite import Guard, NonFinite
@@ -19,7 +19,7 @@ from nlcore.viz.dashboard import Dashboard
 from nlcore.viz.prompt import Speaker
 from nlcore.viz.score import level_score
 from tests.train.small import equal_runs, last, losses, small
-from tests.train.test_carry import CPU, CUT, stop_at
+from tests.train.test_carry import CPU, CUT, assert_it_is_the_loop, stop_at
 from tests.train.test_fits import sign
 from tests.train.test_parallel import SAME, assert_close_runs, torchrun
 
@@ -43,23 +43,8 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize("more", [dict(), dict(continuum="nested"), dict(second_order=True)], ids=str)
 def test_it_is_a_plain_loop_row_by_row(tmp_path, more):
     """Each row learns for itself, and its levels stay moved from window to window, until its span ends."""
-    config = learning(**more, steps=8, lr=1e-3, micro_batch=2)
-    trained, made = new(config, tmp_path / "run"), parts.make(config, RunFolder(tmp_path), CPU)
-    train(trained)
-    states = {}
-    for step in range(1, 9):
-        lane, begins = made.batches.lane, made.batches.piece == 0
-        for row, (x, y) in enumerate(zip(*made.batches.next())):
-            fresh = begins or (lane, row) not in states
-            before = None if fresh else made.model.attach(states[lane, row])
-            logits, state, _ = made.model(x[None], before)
-            (torch.nn.functional.cross_entropy(logits[0], y) / 4).backward()
-            states[lane, row] = made.model.detach(state)
-        assert fresh or max(way.abs().max() for level in before.moved for way in level) > 1e-3
-        made.optimizer.step(step, 1e-3 * schedule.factor(step / 8), last=step == 8)
-    found = last(trained).weights
-    for name, weight in made.model.state_dict().items():
-        torch.testing.assert_close(found[name], weight, rtol=0, atol=5e-6, msg=name)
+    states = assert_it_is_the_loop(learning(**more, steps=8, lr=1e-3, micro_batch=2), tmp_path)
+    assert max(way.abs().max() for state in states.values() for level in state.moved for way in level) > 1e-3
 
 
 @pytest.mark.parametrize("more", [dict(model="hope"), dict(continuum="nested")], ids=str)
