@@ -494,41 +494,60 @@ def bars(seeds):
     return np.abs(np.stack([seeds.min(0), seeds.max(0)]) - seeds.mean(0))
 
 
-def plot_memory(name, look, by_load, by_bytes):
-    """One memory: its large state against the load, and all its states against their bytes."""
-    sizes = [arm for arm in recall if arm.split(",")[0] == name]
-    for arm in sizes:
-        if not arm.endswith(("small", "bytes")):
-            by_load.errorbar(loads, recall[arm].mean(0), bars(recall[arm]), label=name, **look.line())
-    found = [recall[arm][:, loads.index(32)] for arm in sizes]
-    spread = np.stack([bars(seeds) for seeds in found], 1)
-    by_bytes.errorbar([kilobytes[arm] for arm in sizes], [seeds.mean() for seeds in found], spread, **look.line())
+# %%
+figure, axes = plt.subplots(figsize=(9, 4.4), layout="constrained")
+for name, look in drawn.items():
+    for arm in recall:
+        if arm.split(",")[0] == name and not arm.endswith(("small", "bytes")):
+            axes.errorbar(loads, recall[arm].mean(0), bars(recall[arm]), label=name, **look.line())
+axes.plot(loads, 1 / np.array(loads), color=GREY, linewidth=0.8, linestyle="dotted")
+axes.set_xscale("log", base=2)
+axes.set_xticks(loads, loads)
+tidy(axes, "States of about 9 kB, and attention with 66 kB", "pairs in a text", "share of values named")
+figure.legend(frameon=False, loc="outside right center", fontsize=9)
+show(figure, name="recall_in_equal_bytes",
+     alt="The share of values named against the pairs in a text, for states of about 9 kB and for attention, which stays at 1. "
+     "Linear attention falls latest, to 0.76 at 64 pairs; Oja, Omega, DeltaNet and Gated DeltaNet hold until 16 pairs and then "
+     "fall steeply; DeltaNet without erasing falls earlier and less steeply; RetNet and Titans are low throughout, and the window "
+     "is down to 0.15 at 16.")
+
+# %% [markdown]
+# *Means over the seeds, with bars from the lowest to the highest; the thin line at the bottom is a guess among the values
+# seen.* Attention names nearly everything, and pays with bytes for every token. The window names what it still holds, and
+# that is little: a pair takes two tokens of it, and each question pushes two more out.
+#
+# And what is a byte worth? Here each memory stands with all its sizes.
+
+# %%
+from nlcore.viz.chart import Explorer, Line, Plot
+from nlcore.viz.controls import stops
+
+
+def at_load(pairs):
+    """Of each memory its sizes' bytes, and the recall of so many pairs."""
+    by = {name: [] for name in drawn}
+    for arm, seeds in recall.items():
+        by[arm.split(",")[0]].append((kilobytes[arm], seeds[:, loads.index(pairs)].mean()))
+    return pairs, {name: np.array(sorted(sizes)).T for name, sizes in by.items()}
+
+
+def by_bytes(found):
+    pairs, sizes = found
+    lines = tuple(Line(name, *both, drawn[name], style="both") for name, both in sizes.items())
+    return (Plot(f"{pairs} pairs in a text", "state (kB)", "share of values named", lines, x_range=(4, 80), y_range=(0, 1.05),
+                 x_log=True, x_ticks={5: "5", 10: "10", 20: "20", 50: "50"}, references={1 / pairs: "a guess"}),)
 
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", sharey=True)
-for name, look in drawn.items():
-    plot_memory(name, look, *axes)
-axes[0].plot(loads, 1 / np.array(loads), color=GREY, linewidth=0.8, linestyle="dotted")
-axes[1].axhline(1 / 32, color=GREY, linewidth=0.8, linestyle="dotted")
-for panel, title, x in zip(axes, ("By load, large states", "By bytes, 32 pairs"), ("pairs in a text", "state (kB)")):
-    panel.set_xscale("log", base=2)
-    tidy(panel, title, x, "share of values named")
-axes[0].set_xticks(loads, loads)
-axes[1].set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
-figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=9)
-show(figure, name="recall_in_equal_bytes",
-     alt="Left, the share of values named against the pairs in a text, for states of about 9 kB and for attention, which stays "
-     "at 1. Linear attention falls latest, to 0.76 at 64 pairs; Oja, Omega, DeltaNet and Gated DeltaNet hold until 16 pairs and "
-     "then fall steeply; DeltaNet without erasing falls earlier and less steeply; RetNet and Titans are low throughout, and the "
-     "window is down to 0.15 at 16. Right, the same for 32 pairs against the bytes of the state: most rules gain from twice the "
-     "bytes, linear attention and RetNet lose, and Titans rises from almost nothing to 0.97 at 50 kB.")
+Explorer(
+    at_load, {"pairs": stops("Pairs in a text", 32, loads)}, by_bytes, name="recall_by_bytes",
+    alt="The share of 32 values named against the bytes of the state, from 5 to 66 kB. Most rules gain from twice the bytes; "
+    "linear attention and RetNet lose; Titans rises from almost nothing to 0.97 at 50 kB; attention is at 1 with 66.",
+    try_this="Go down to 4 pairs, and up to 64. At which load do bytes begin to part the rules? Which memory needs them most?",
+)  # fmt: skip
 
 # %% [markdown]
-# *Left, the large states of about 9 kB, and attention with seven times that; right, texts of 32 pairs. Means over the
-# seeds, with bars from the lowest to the highest; the thin line at the bottom is a guess among the values seen.*
-# Attention names nearly everything, and pays with bytes for every token. The window names what it still holds, and that
-# is little: a pair takes two tokens of it, and each question pushes two more out.
+# *Texts of 32 pairs, means over the seeds.* Twice the bytes help most rules, but not all.
 
 # %% [markdown]
 # The rules no longer tie, but look who wins. Of all that have these bytes, **linear attention names most**: 92% of 32
