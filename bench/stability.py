@@ -86,7 +86,7 @@ def _spectral_norm(titans: SelfModifyingTitans, state: State, chunk: Tokens) -> 
 
     def write(*parts: Tensor) -> tuple[Tensor, ...]:
         given = State(state.start, parts[:2], parts[2:])
-        opened = OpenChunk([titans.memory], [given], chunk, budget, titans.decay(chunk.k.dtype), titans.pull_to_start)
+        opened = OpenChunk([titans.memory], [given], chunk, budget, titans.decay(chunk.k.dtype), titans.learning)
         ((new, _),) = opened.close(report=False)
         return new.memory + new.momentum
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlcore.memory import NarrowMLP, ResidualMLP, State, Weights
+from nlcore.memory import Architecture, State, Weights
 
 
 def unit(x: Tensor) -> Tensor:
@@ -39,51 +39,59 @@ class Tokens(NamedTuple):
 
 
 class MemoryGroup(nn.Module):
-    """M memories a head, each a `ResidualMLP` (eq. 89) or, if narrow, a `NarrowMLP`, with learnt starts.
+    """M memories a head, of one architecture, with learnt starts `w1`, `w2`, ..., the layer at the output first.
 
     The starts belong to the slow level and receive gradient through every write; the
     states, (B, M, H, out, in) a layer, belong to the in-context level. `OpenChunk` writes them.
 
     Args:
         names: one name a memory.
-        heads, width, hidden: H, d, and the hidden width of the MLPs.
+        heads: H.
+        architecture: what each of them computes of inputs of length one.
         share: the part of eta and of the budget with which they are written.
-        narrow: answers are one number, else d of them.
     """
 
     def __init__(
-        self, names: tuple[str, ...], heads: int, width: int, hidden: int, share: float = 1.0, narrow: bool = False
+        self, names: tuple[str, ...], heads: int, architecture: Architecture, share: float = 1.0
     ) -> None:
         super().__init__()
-        self.share = share
-        self.names, self.architecture = names, (NarrowMLP if narrow else ResidualMLP)(width, hidden)
+        self.names, self.architecture, self.share = names, architecture, share
         self.eta_scale = 1.0  # steers this group from outside; 0 and its memories stay at their starts
-        # For inputs of length one: W_2 gives pre-activations of order one, and W_1 makes of them a
-        # vector about as long as the residual, so k, v and q start apart; a narrow answer is small.
-        w1, w2 = (torch.empty(len(names), heads, *shape) for shape in self.architecture.shapes())
-        self.w1 = nn.Parameter(nn.init.normal_(w1, std=1.5 / math.sqrt(width * hidden)))
-        self.w2 = nn.Parameter(nn.init.normal_(w2))
+        # For inputs of length one: the deepest layer gives pre-activations of order one, and the one at the output
+        # makes of them a vector about as long as the input, so k, v and q start apart; a narrow answer is small.
+        shapes = architecture.shapes()
+        width, deepest = shapes[-1][1], len(shapes) - 1
+        for layer, (out, inputs) in enumerate(shapes):
+            gain, fan = (1.0, 1) if layer == deepest else (1.5, inputs)  # 1.5 since silu takes of what passes it
+            std = gain / math.sqrt(fan * (width if layer == 0 else 1))
+            start = nn.init.normal_(torch.empty(len(names), heads, out, inputs), std=std)
+            self.register_parameter(f"w{layer + 1}", nn.Parameter(start))
+
+    @property
+    def weights(self) -> Weights:
+        """The starts, (M, H, out, in) a layer."""
+        return tuple(self.parameters())
 
     def start(self, batch: int, dtype: torch.dtype, momentum: bool) -> State:
         """The state before the first token, of `batch` sequences."""
-        weights = tuple(w.to(dtype).expand(batch, *w.shape) for w in (self.w1, self.w2))
+        weights = tuple(w.to(dtype).expand(batch, *w.shape) for w in self.weights)
         return State(weights, weights, tuple(torch.zeros_like(w) for w in weights) if momentum else ())
 
-    def detach(self, state: State, pull_to_start: bool) -> State:
-        """What was learnt in context, without gradient: `memory` holds how far the memories are from their starts.
+    def detach(self, state: State, tied: bool) -> State:
+        """What was learnt in context, without gradient: if `tied`, `memory` holds how far memories are from their starts.
 
-        Without a pull to the start nothing ties them to it, and `memory` holds the memories themselves.
+        Where retention does not tie them to their starts (`Decay`), it holds the memories themselves.
         """
-        memory = tuple(w - s for w, s in zip(state.memory, state.start)) if pull_to_start else state.memory
+        memory = tuple(w - s for w, s in zip(state.memory, state.start)) if tied else state.memory
         return State((), tuple(w.detach().clone() for w in memory), tuple(m.detach().clone() for m in state.momentum))
 
-    def attach(self, detached: State, pull_to_start: bool) -> State:
+    def attach(self, detached: State, tied: bool) -> State:
         """The state that `detach` made, at the starts as they are now: they get gradient as in a fresh state.
 
         An outer step moves a memory along with its start, so that it stays as far from it as its writes took it.
         """
         start = self.start(len(detached.memory[0]), detached.memory[0].dtype, momentum=False).start
-        memory = tuple(s + w for s, w in zip(start, detached.memory)) if pull_to_start else detached.memory
+        memory = tuple(s + w for s, w in zip(start, detached.memory)) if tied else detached.memory
         return State(start, memory, detached.momentum)
 
     def read(self, weights: Weights, x: Tensor) -> Tensor:

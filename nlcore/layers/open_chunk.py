@@ -6,9 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlcore.layers.memory_group import MemoryGroup, Tokens, bounded
-from nlcore.memory import L2, State, Weights
-from nlcore.ops.delta_rule import Chunk, Decays, Inside, Opened, share_budget
+from nlcore.layers.learning import Learning
+from nlcore.layers.memory_group import MemoryGroup, Tokens
+from nlcore.memory import State, Weights
+from nlcore.ops.delta_rule import Chunk, Decays, Opened, Tokenwise
 
 
 class Written(NamedTuple):
@@ -25,8 +26,8 @@ class Written(NamedTuple):
 class OpenChunk:
     """Tokens of one chunk under way, and their gradients at the state that it began with (eq. 86-90).
 
-    Each memory makes its own value, `bounded(M(v))` (eq. 83-85), and learns it under the shared
-    key, layer by layer. Groups whose chunks agree are learnt together, as one batch of memories.
+    Each memory learns, under the shared key and layer by layer, what `learning` says: the value that
+    it makes itself, or the one given. Groups whose chunks agree are learnt together, as one batch of memories.
 
     Args:
         groups: those that learn it, of one architecture; what is read inside the chunk is the last one's last memory.
@@ -34,7 +35,7 @@ class OpenChunk:
         tokens: those of the chunk so far, 1 to C.
         budget: that of `share_budget`: one number, or one a head, (H, 1).
         theta: the momentum's decay, (H,), or None.
-        pull_to_start: retention towards the start, or plain decay.
+        learning: objective, rule and retention.
     """
 
     def __init__(
@@ -44,16 +45,17 @@ class OpenChunk:
         tokens: Tokens,
         budget: Tensor | float,
         theta: Tensor | None,
-        pull_to_start: bool,
+        learning: Learning,
     ) -> None:
-        self.groups, self.state, self.budget = groups, _joined(states), budget
-        self.architecture = groups[0].architecture
-        value = bounded(self.architecture.read(self.state.memory, tokens.v[:, None]))
-        gradients = self.architecture.gradients(
-            self.state.memory, tokens.k[:, None], lambda answer: L2().gradient(answer, value)
+        self.groups, self.state, self.budget, self.learning = groups, _joined(states), budget, learning
+        self.architecture = architecture = groups[0].architecture
+        memory = self.state.memory
+        value = learning.learns(lambda x: architecture.read(memory, x), tokens.v[:, None])
+        gradients = architecture.gradients(
+            memory, tokens.k[:, None], lambda answer: learning.objective.gradient(answer, value)
         )
         nothing = (None,) * len(gradients)
-        starts, momenta = self.state.start if pull_to_start else nothing, self.state.momentum or nothing
+        starts, momenta = self.state.start if learning.tied else nothing, self.state.momentum or nothing
         self.opened = [
             Opened(layer.x, layer.delta, weight, momentum, start, layer.output, layer.x @ layer.x.mT)
             for layer, weight, momentum, start in zip(gradients, self.state.memory, momenta, starts)
@@ -66,25 +68,29 @@ class OpenChunk:
     def read(self, q: Tensor, before: bool) -> Tensor:
         """What the last memory answers to the queries (B, H, n, d) of the chunk's last n tokens: (B, H, n, d).
 
-        Each is read after its own token's write, or before it: see `Inside`.
+        Each is read after its own token's write, or before it: see `Bound.inside`.
         """
-        layers = [self._inside(opened, before).answers for opened in self.opened]
-        return self.architecture.through(layers, q[:, None])[:, 0]
+        layers = [self._inside(opened) for opened in self.opened]
+        if before:
+            layers = [layer.before() for layer in layers]
+        return self.architecture.through([layer.answers for layer in layers], q[:, None])[:, 0]
 
-    def _inside(self, opened: Opened, before: bool) -> Inside:
+    def _inside(self, opened: Opened) -> Tokenwise:
         last = Opened(*(None if x is None else x[:, -1:] for x in opened))
-        return Inside(last, self.eta[:, -1:], self.budget, self.decays, before)
+        learning = self.learning
+        return learning.bound.inside(last, self.eta[:, -1:], self.budget, self.decays, learning.erases)
 
     def close(self, report: bool) -> list[tuple[State, Written | None]]:
         """Writes the chunk (eq. 86-88): each group's new state, and what happened if `report`."""
-        written = [Chunk(opened, self._rates(opened), self.decays).final() for opened in self.opened]
+        erases = self.learning.erases
+        written = [Chunk(opened, self._rates(opened), self.decays, erases).final() for opened in self.opened]
         memory, momentum = zip(*written)
         new = State(self.state.start, memory, momentum if self.state.momentum else ())
         return self._parted(new, report)
 
     def _rates(self, opened: Opened) -> Tensor:
-        """The rates of one layer's write, each group's its share of what the budget leaves."""
-        rates = share_budget(opened.overlap, self.eta, self.budget)
+        """The rates of one layer's write, each group's its share of what the bound leaves."""
+        rates = self.learning.bound.rates(opened, self.eta, self.budget, self.decays)
         parts = rates.split([len(group.names) for group in self.groups], dim=1)
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 

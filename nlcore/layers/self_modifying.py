@@ -9,22 +9,36 @@ from torch import Tensor, nn
 
 from nlcore import probe
 from nlcore.layers.convolution import WIDTH, check_call, convolve, near_identity
+from nlcore.layers.learning import Learning, Learns, given, own_answer
 from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
 from nlcore.layers.norm import rms_norm
-from nlcore.layers.open_chunk import OpenChunk, Written
-from nlcore.memory import State
+from nlcore.layers.open_chunk import OpenChunk
+from nlcore.layers.write_log import WriteLog
+from nlcore.memory import (
+    L2,
+    Architecture,
+    DeltaGradientDescent,
+    NarrowMLP,
+    Objective,
+    PullToStart,
+    ResidualMLP,
+    Retention,
+    Rule,
+    State,
+)
 
 GROUPS = ("projections", "rate_memories", "memory")
+MAKES = ("k", "v", "eta", "alpha", "q")
+"""What is made of each token. Each either by a memory of its own, or by a plain matrix of the slow level."""
+RATES = ("eta", "alpha")
 READS = ("boundary", "before", "after")
-STABLE = 0.5
-"""The largest write budget at which a chunk of any length is proved stable."""
 
 
 class SelfModifyingState(NamedTuple):
     """All that a layer carries from one call to the next: a pytree of tensors."""
 
-    projections: State
-    """The memories that make k, v, eta, alpha (and q): (B, M, H, out, in)."""
+    projections: State | tuple[()]
+    """The memories that make k, v, eta, alpha (and q): (B, M, H, out, in); empty if there are none."""
     rate_memories: State | tuple[()]
     """Those of eta and alpha, if they are narrow and so have a group of their own; else empty."""
     memory: State
@@ -38,12 +52,12 @@ class SelfModifyingState(NamedTuple):
 
 
 class SelfModifyingTitans(nn.Module):
-    """A sequence layer of five memories a head (six with `adaptive_q`), eq. 83-90.
+    """A sequence layer of memories, five a head by default, that make the tokens they learn from (eq. 83-97).
 
-    Every head owns 2-layer residual MLPs for k, v, eta, alpha and for the main memory.
-    At each token they make the key, the value and the two rates; at the end of a chunk
-    each memory learns, under the shared key, the value it generates itself. All writes
-    are differentiable, so outer gradients reach every start through every write.
+    At each token a main memory is given a key, a value and two rates, and asked at a query. Each of
+    these is made by a memory of its own if it is named in `adaptive`, and else by a plain matrix of
+    the slow level. At the end of a chunk each memory learns, under the shared key, the value it makes
+    itself. All writes are differentiable, so outer gradients reach every start through every write.
 
     Keys, values, rates and every gradient are taken at the states that their chunks began
     with (eq. 90). Where the main memory is read is a choice, since three readings stand in
@@ -53,11 +67,16 @@ class SelfModifyingTitans(nn.Module):
     A chunk that is still open when the call ends waits in the state: two calls equal one,
     wherever the cut.
 
-    What keeps it stable: keys, values and inputs have length one; rates share a budget
-    (`ops/delta_rule`), which momentum makes 1 - theta times as large; and what makes the next
-    key is written with a small share of it. For linear memories under given keys that is
-    proved. For the whole layer, which makes its keys itself, it is measured, and there are
-    starts of narrow heads at which one token that repeats still amplifies gradients.
+    What keeps it stable: keys, values and inputs have length one; objective and rule decide what a
+    token may write at most (`Bound`), which momentum makes 1 - theta times as large; and what makes the
+    next key is written with a small share of it. For linear memories under given keys that is
+    proved (`ops/delta_rule`). For the whole layer, which makes its keys itself, and for memories of
+    several layers, it is measured, and there are starts of narrow heads at which one token that
+    repeats still amplifies gradients.
+
+    Titans are `adaptive=(), learns=given, rule=GradientDescent(), retention=Decay(), momentum=True,
+    reads="after"`: no memory then modifies itself. It is `FastWeight` with `FAMILY["titans"]` but for
+    two things: the rates are bounded, and theta is one a head.
 
     Args:
         dim: width of the input and of the output.
@@ -67,19 +86,26 @@ class SelfModifyingTitans(nn.Module):
             must divide the second.
         momentum: Titans' momentum on every memory, one learnt decay `theta` a head, eta
             and budget scaled by 1 - theta. Eq. 88 has none, and neither has the default.
-        adaptive_q: a sixth memory makes the query; by default a plain matrix does (eq. 83).
-        eta_max: upper bound of eta, and the write budget: at most 1/2, what is proved stable.
-            That is no narrow bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1.
-        pull_to_start: retention towards the learnt start, or plain decay as printed, which
-            shrinks the memories towards zero even where nothing is written (eta 0).
-        projections_share: the part of eta and of the budget with which all memories but the main
-            one are written. They make the key and the rates of their own next write, so what
-            they write comes back to them. 1 is there for runs that were begun so.
         reads: where the main memory is read: "boundary", "before" or "after".
         narrow_rates: the memories of eta and alpha answer one number a head (`NarrowMLP`), to which a slow
             vector adds what it reads from their input; by default they answer a vector, which it reads.
+        projections_share: the part of eta and of its bound with which all memories but the main
+            one are written. They make the key and the rates of their own next write, so what
+            they write comes back to them. 1 is there for runs that were begun so.
+        architecture: makes the memories' own from the width of a head and the hidden width, as `ResidualMLP`
+            (eq. 89), or `matrix` for linear ones.
+        objective: `L2` (eq. 93) or `DotProduct` (eq. 92).
+        rule: `DeltaGradientDescent` (eq. 88), or `GradientDescent`, which erases nothing.
+        retention: `PullToStart`; `Decay`, as printed, which shrinks the memories towards zero even
+            where nothing is written (eta 0); or `KeepAll`, with which there is no alpha.
+        learns: `own_answer` (eq. 83-85), or `given`: the token's value as it is.
+        adaptive: which of MAKES have a memory of their own. All but the query's by default (eq. 83).
+        eta_max: upper bound of eta and, where tokens share one, the write budget: at most what is proved
+            stable for this objective and rule, which None takes. For the default that is 1/2, no narrow
+            bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1. With the dot product
+            it is 2, where alpha - eta does.
 
-    Raises ValueError, with one sentence, for sizes that do not fit together.
+    Raises ValueError, with one sentence, for choices that do not fit together.
     """
 
     def __init__(
@@ -89,31 +115,50 @@ class SelfModifyingTitans(nn.Module):
         hidden: int,
         chunks: tuple[int, int] = (16, 64),
         momentum: bool = False,
-        adaptive_q: bool = False,
-        eta_max: float = 0.5,
-        pull_to_start: bool = True,
         reads: str = "boundary",
         narrow_rates: bool = False,
         projections_share: float = 0.1,
+        architecture: Callable[[int, int], Architecture] = ResidualMLP,
+        objective: Objective = L2(),
+        rule: Rule = DeltaGradientDescent(),
+        retention: Retention = PullToStart(),
+        learns: Learns = own_answer,
+        adaptive: tuple[str, ...] = ("k", "v", "eta", "alpha"),
+        eta_max: float | None = None,
     ) -> None:
         super().__init__()
-        _check(dim, heads, chunks, eta_max, reads, projections_share)
-        self.heads, self.width, self.chunks, self.eta_max = heads, dim // heads, tuple(chunks), eta_max
-        self.pull_to_start, self.reads = pull_to_start, reads
+        self.learning = Learning(objective, rule, retention, learns)
+        self.eta_max = self.learning.bound.most if eta_max is None else eta_max
+        _check(dim, heads, chunks, reads, projections_share, adaptive, self.eta_max, self.learning)
+        self.heads, self.width, self.reads = heads, dim // heads, reads
+        self.chunks = tuple(chunks) if adaptive else (chunks[0],) * 2
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
-        sizes, rates, share = (heads, self.width, hidden), ("eta", "alpha"), projections_share
-        made = ("k", "v") + rates * (not narrow_rates) + ("q",) * adaptive_q
-        self.projections = MemoryGroup(made, *sizes, share=share)
-        self.rate_memories = MemoryGroup(rates, *sizes, share=share, narrow=True) if narrow_rates else None
-        self.memory = MemoryGroup(("memory",), *sizes)
+        needed = [name for name in MAKES if name != "alpha" or self.learning.forgets]
+        narrow = [name for name in RATES if narrow_rates and name in needed and name in adaptive]
+        wide = [name for name in needed if name in adaptive and name not in narrow]
+        self.static = tuple(name for name in needed if name not in adaptive)
+
+        def group(names: list[str], made: Architecture, share: float = 1.0) -> MemoryGroup | None:
+            return MemoryGroup(tuple(names), heads, made, share) if names else None
+
+        if narrow and learns is given:
+            raise ValueError("narrow memories answer one number, and cannot learn the value given: leave out narrow_rates")
+        memory = architecture(self.width, hidden)
+        if (found := (memory.shapes()[-1][1], memory.shapes()[0][0])) != (self.width, self.width):
+            raise ValueError(f"the memories map {found[0]} numbers to {found[1]}: for these heads both must be {self.width}")
+        self.projections = group(wide, memory, projections_share)
+        self.rate_memories = group(narrow, NarrowMLP(self.width, hidden), projections_share)
+        self.memory = group(["memory"], memory)
         self.w_in = nn.Linear(dim, dim, bias=False)
         self.convolution = near_identity(dim)
-        self.w_q = None if adaptive_q else nn.Linear(dim, dim, bias=False)
-        self.read_eta = nn.Parameter(torch.randn(heads, self.width) * 0.1)
-        self.read_alpha = nn.Parameter(torch.randn(heads, self.width) * 0.1)
+        for name in self.static:
+            self.add_module(f"w_{name}", nn.Linear(dim, heads if name in RATES else dim, bias=False))
+        for name in RATES:
+            if name in wide + narrow:
+                self.register_parameter(f"read_{name}", nn.Parameter(torch.randn(heads, self.width) * 0.1))
         self.bias_eta = nn.Parameter(torch.zeros(heads))
         # Half-lives from 38 to 760 tokens: heads that forget at different speeds.
-        self.bias_alpha = nn.Parameter(torch.linspace(4.0, 7.0, heads))
+        self.bias_alpha = nn.Parameter(torch.linspace(4.0, 7.0, heads)) if self.learning.forgets else None
         self.theta = nn.Parameter(torch.full((heads,), -2.0)) if momentum else None
         self.norm = rms_norm(self.width)
         self.w_out = nn.Linear(dim, dim, bias=False)
@@ -121,7 +166,8 @@ class SelfModifyingTitans(nn.Module):
     @property
     def periods(self) -> dict[str, int]:
         """Tokens between two writes of each in-context level, fastest first."""
-        return {"memory": self.chunks[0], "projections": self.chunks[1]}
+        makers = {"projections": self.chunks[1]} if self.projections or self.rate_memories else {}
+        return {"memory": self.chunks[0]} | makers
 
     def writers(self, level: str) -> list[nn.Module]:
         """Those parts that write on a level of `periods`, each with an `eta_scale`."""
@@ -143,7 +189,7 @@ class SelfModifyingTitans(nn.Module):
         Nothing in it is a view, so that none of the call's activations stays for its sake.
         """
         return SelfModifyingState(
-            **self._by_group(lambda group, own: group.detach(own, self.pull_to_start), state),
+            **self._by_group(lambda group, own: group.detach(own, self.learning.tied), state),
             open=Tokens(*(x.detach().clone() for x in state.open)),
             tail=state.tail.detach().clone(),
             position=state.position,
@@ -151,15 +197,19 @@ class SelfModifyingTitans(nn.Module):
 
     def attach(self, detached: SelfModifyingState) -> SelfModifyingState:
         """The state to go on from, from what `detach` made of an earlier one: see `MemoryGroup.attach`."""
-        return detached._replace(**self._by_group(lambda group, own: group.attach(own, self.pull_to_start), detached))
+        return detached._replace(**self._by_group(lambda group, own: group.attach(own, self.learning.tied), detached))
 
     def _by_group(self, make: Callable[..., State], *states: SelfModifyingState) -> dict[str, State | tuple[()]]:
         """What `make` makes of each group, and of its part of the states; () for a group that is not there."""
-        groups = {name: getattr(self, name) for name in GROUPS}
+        groups = self._groups()
         return {
-            name: () if group is None else make(group, *(getattr(state, name) for state in states))
-            for name, group in groups.items()
+            name: make(groups[name], *(getattr(state, name) for state in states)) if name in groups else ()
+            for name in GROUPS
         }
+
+    def _groups(self) -> dict[str, MemoryGroup]:
+        """Those that are there, by name, in the order of GROUPS."""
+        return {name: group for name in GROUPS if (group := getattr(self, name)) is not None}
 
     def forward(
         self, x: Tensor, state: SelfModifyingState | None = None
@@ -172,36 +222,46 @@ class SelfModifyingTitans(nn.Module):
         dtype = torch.promote_types(x.dtype, torch.float32)
         check_call(x, None if state is None else state.tail, dtype)
         state = self.start(x.shape[0], dtype) if state is None else state
-        inputs, queries, tail = self.inputs(x, state.tail)
+        inputs, static, tail = self.inputs(x, state.tail)
         with torch.autocast(x.device.type, enabled=False):
-            answers, state, log = self._run(unit(inputs.to(dtype)), queries, state._replace(tail=tail))
+            static = {name: made.to(dtype) for name, made in static.items()}
+            answers, state, log = self._run(unit(inputs.to(dtype)), static, state._replace(tail=tail))
             merged = self.norm(answers.to(self.norm.weight.dtype)).transpose(1, 2).flatten(2)
-        report = self._report(log, state.position) if probe.listening() else None
+        report = log.report(self.chunks[0], state.position) if probe.listening() else None
         return self.w_out(merged.to(x.dtype)), state, report
 
-    def inputs(self, x: Tensor, tail: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Mix channels, convolve, split heads: memory inputs and static queries (B, H, T, d), new tail."""
+    def inputs(self, x: Tensor, tail: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Mix channels, convolve, split heads: the memories' inputs (B, H, T, d), what plain matrices make, new tail.
+
+        Made are, by name, keys, values and queries (B, H, T, d), and logits of rates (B, H, T, 1).
+        """
         convolved, tail = convolve(self.w_in(x).to(x.dtype), tail, self.convolution)
-        queries = None if self.w_q is None else self._split(self.w_q(convolved))
-        return self._split(convolved), queries, tail
+        static = {name: self._split(self.get_submodule(f"w_{name}")(convolved)) for name in self.static}
+        return self._split(convolved), static, tail
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.width)).transpose(1, 2)
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def rates(self, eta: Tensor, alpha: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """eta and log alpha (B, H, T), from their memories' answers to u (B, H, T, d): as wide as u, or one number."""
+    def rates(self, made: dict[str, Tensor], u: Tensor) -> tuple[Tensor, Tensor]:
+        """eta and log alpha (B, H, T), from what was made for them of inputs u (B, H, T, d)."""
+        share = torch.sigmoid(self._logit("eta", made["eta"], u)) * self.eta_scale
+        log_alpha = torch.zeros_like(share)
+        if self.learning.forgets:
+            log_alpha = F.logsigmoid(self._logit("alpha", made["alpha"], u))
+        return self.budget(share.dtype) * share, log_alpha
 
-        def scalar(answer: Tensor, read: Tensor, bias: Tensor) -> Tensor:
-            narrow = self.rate_memories is not None
-            number = answer.squeeze(-1) + (u * read[:, None]).sum(-1) if narrow else (answer * read[:, None]).sum(-1)
-            return number + bias[:, None]
-
-        log_alpha = F.logsigmoid(scalar(alpha, self.read_alpha, self.bias_alpha))
-        share = torch.sigmoid(scalar(eta, self.read_eta, self.bias_eta)) * self.eta_scale
-        return self.budget(eta.dtype) * share, log_alpha
+    def _logit(self, name: str, answer: Tensor, u: Tensor) -> Tensor:
+        """A rate before its sigmoid, (B, H, T): made of a vector, or of one number."""
+        bias = self.get_parameter(f"bias_{name}")[:, None]
+        if name in self.static:
+            return answer.squeeze(-1) + bias
+        read = self.get_parameter(f"read_{name}")[:, None]
+        if self.rate_memories is None:
+            return (answer * read).sum(-1) + bias
+        return answer.squeeze(-1) + (u * read).sum(-1) + bias
 
     def budget(self, dtype: torch.dtype) -> Tensor | float:
-        """The most that tokens with one key may write in a chunk: one number, or with momentum one a head, (H, 1).
+        """The largest eta, and what tokens share if they share: one number, or with momentum one a head, (H, 1).
 
         Momentum's echoes of one step add up to 1 / (1 - theta) times it.
         """
@@ -212,18 +272,18 @@ class SelfModifyingTitans(nn.Module):
         return None if self.theta is None else torch.sigmoid(self.theta.to(dtype))
 
     def _run(
-        self, inputs: Tensor, queries: Tensor | None, state: SelfModifyingState
-    ) -> tuple[Tensor, SelfModifyingState, "_Log"]:
+        self, inputs: Tensor, static: dict[str, Tensor], state: SelfModifyingState
+    ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
         """All tokens, one projection chunk after the other."""
-        answers, log, done = [], _Log(), 0
+        answers, done = [], 0
+        log = WriteLog({name: group.names for name, group in self._groups().items()})
         while done < inputs.shape[2]:
             count = min(inputs.shape[2] - done, self.chunks[1] - state.position % self.chunks[1])
             part = slice(done, done + count)
             u = inputs[:, :, part]
-            made = self._made(u, state)
-            q = made["q"] if queries is None else queries[:, :, part].to(inputs.dtype)
-            tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made["eta"], made["alpha"], u))
-            answer, state = self._run_open(unit(q), tokens, state, log)
+            made = self._made(u, state) | {name: whole[:, :, part] for name, whole in static.items()}
+            tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made, u))
+            answer, state = self._run_open(unit(made["q"]), tokens, state, log)
             answers.append(answer)
             done += count
         return torch.cat(answers, dim=2), state, log
@@ -231,13 +291,13 @@ class SelfModifyingTitans(nn.Module):
     def _made(self, u: Tensor, state: SelfModifyingState) -> dict[str, Tensor]:
         """What every memory but the main one answers to the inputs (B, H, T, d), by name."""
         made = {}
-        for name in GROUPS[:2]:
-            if (group := getattr(self, name)) is not None:
+        for name, group in self._groups().items():
+            if name != "memory":
                 made |= dict(zip(group.names, group.read(getattr(state, name).memory, u).unbind(1)))
         return made
 
     def _run_open(
-        self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: "_Log"
+        self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: WriteLog
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
         size, everything, before = self.chunks[0], state.open.then(tokens), state.open.k.shape[2]
@@ -257,7 +317,7 @@ class SelfModifyingTitans(nn.Module):
         return torch.cat(answers, dim=2), state._replace(open=everything)
 
     def _run_chunk(
-        self, q: Tensor, seen: Tokens, state: SelfModifyingState, log: "_Log"
+        self, q: Tensor, seen: Tokens, state: SelfModifyingState, log: WriteLog
     ) -> tuple[Tensor, SelfModifyingState]:
         """Answers to the last tokens of a chunk of which `seen` is what has come so far; written if that is all."""
         closes = seen.k.shape[2] == self.chunks[0]
@@ -275,10 +335,11 @@ class SelfModifyingTitans(nn.Module):
 
         Projections with the main memory's chunk and architecture are one batch with it.
         """
-        together = self.chunks[0] == self.chunks[1]
+        makers = [(name,) for name in self._groups() if name != "memory"]
+        together = self.chunks[0] == self.chunks[1] and self.projections is not None
         if boundary == 0:
             return [("projections", "memory") if together else ("memory",)]
-        return [("projections",)] * (not together) + [("rate_memories",)] * (self.rate_memories is not None)
+        return makers[together:]
 
     def _chunk(self, names: tuple[str, ...], tokens: Tokens, state: SelfModifyingState) -> OpenChunk:
         return OpenChunk(
@@ -287,64 +348,42 @@ class SelfModifyingTitans(nn.Module):
             tokens,
             self.budget(tokens.k.dtype),
             self.decay(tokens.k.dtype),
-            self.pull_to_start,
+            self.learning,
         )
 
     def _close(
-        self, chunk: OpenChunk, names: tuple[str, ...], state: SelfModifyingState, log: "_Log"
+        self, chunk: OpenChunk, names: tuple[str, ...], state: SelfModifyingState, log: WriteLog
     ) -> SelfModifyingState:
         for name, (new, written) in zip(names, chunk.close(probe.listening())):
             state = state._replace(**{name: new})
-            getattr(log, name).append(written)
+            log.writes[name].append(written)
         return state
 
-    @torch.no_grad()
-    def _report(self, log: "_Log", position: int) -> dict[str, Tensor]:
-        """Per token (B, T): surprise of the main memory (0 where not yet written), eta, alpha.
 
-        Per write and memory: surprise/NAME, update/NAME, norm/NAME.
-        """
-        eta = torch.cat([t.eta for t in log.tokens], 2).mean(1)
-        alpha = torch.cat([t.log_alpha for t in log.tokens], 2).exp().mean(1)
-        waiting = eta.new_zeros(len(eta), max(position % self.chunks[0], 0 if log.memory else eta.shape[1]))
-        surprise = torch.cat([w.surprise[:, 0] for w in log.memory] + [waiting], 1)[:, -eta.shape[1] :]
-        report = {"surprise": surprise, "eta": eta, "alpha": alpha}
-        for group_name in GROUPS:
-            writes = getattr(log, group_name)
-            for index, name in enumerate(getattr(getattr(self, group_name), "names", ())):
-                per_write = {
-                    "surprise": [w.surprise[:, index].mean() for w in writes],
-                    "update": [w.update[index] for w in writes],
-                    "norm": [w.norm[index] for w in writes],
-                }
-                for figure, values in per_write.items():
-                    report[f"{figure}/{name}"] = torch.stack(values) if values else eta.new_zeros(0)
-        return {name: value.float() for name, value in report.items()}
-
-
-class _Log:
-    """What happened during one call, for its report."""
-
-    def __init__(self) -> None:
-        self.tokens: list[Tokens] = []
-        self.memory: list[Written | None] = []
-        self.projections: list[Written | None] = []
-        self.rate_memories: list[Written | None] = []
-
-
-def _check(dim: int, heads: int, chunks: tuple[int, int], eta_max: float, reads: str, share: float) -> None:
+def _check(
+    dim: int,
+    heads: int,
+    chunks: tuple[int, int],
+    reads: str,
+    share: float,
+    adaptive: tuple[str, ...],
+    eta_max: float,
+    learning: Learning,
+) -> None:
     if dim % heads:
         raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
     if min(chunks) < 1 or chunks[1] % chunks[0]:
         raise ValueError(
             f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
         )
-    if not 0 < eta_max <= STABLE:
+    if not 0 < eta_max <= learning.bound.most:
         raise ValueError(
-            f"eta_max is {eta_max}: choose it above 0 and at most {STABLE:g}, where memories are stable "
-            "(to write nothing, set eta_scale to 0)"
+            f"eta_max is {eta_max}: choose it above 0 and at most {learning.bound.most:g}, where memories are stable "
+            f"with {learning.objective} and {learning.rule} (to write nothing, set eta_scale to 0)"
         )
     if reads not in READS:
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
     if not 0 <= share <= 1:
         raise ValueError(f"projections_share is {share}: choose it between 0 and 1")
+    if not isinstance(adaptive, tuple) or not set(adaptive) <= set(MAKES) or len(set(adaptive)) < len(adaptive):
+        raise ValueError(f"adaptive is {adaptive!r}: give a tuple of some of {', '.join(MAKES)}, each once")

@@ -6,17 +6,10 @@ import torch
 from torch import Tensor
 
 from nlcore.layers.convolution import WIDTH
+from nlcore.layers.learning import given
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
-from nlcore.memory import (
-    L2,
-    AssociativeMemory,
-    Decay,
-    DeltaGradientDescent,
-    PullToStart,
-    Rates,
-    State,
-)
+from nlcore.memory import AssociativeMemory, DotProduct, KeepAll, Rates, State
 
 
 class _Token(NamedTuple):
@@ -36,23 +29,23 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
     1 this is the token-by-token form, eq. 83-88; otherwise gradients are taken at the
     state that the chunk began with, eq. 90, and the main memory is read as `layer.reads` says.
     """
-    memories, states = {}, {}
+    memories, states, how = {}, {}, layer.learning
     for group in filter(None, (layer.projections, layer.rate_memories, layer.memory)):
         for index, name in enumerate(group.names):
-            memories[name] = memory = AssociativeMemory(
-                group.architecture, L2(), DeltaGradientDescent(), PullToStart() if layer.pull_to_start else Decay()
-            )
-            states[name] = memory.start((len(x), layer.heads), (group.w1[index], group.w2[index]))
+            memories[name] = AssociativeMemory(group.architecture, how.objective, how.rule, how.retention)
+            starts = tuple(w[index] for w in group.parameters())
+            states[name] = memories[name].start((len(x), layer.heads), starts)
     opened = dict(states)  # each memory's state when its present chunk began
     waiting: dict[str, list[_Token]] = {name: [] for name in states}
     outputs = []
     for t in range(x.shape[1]):
-        u, q = _inputs(layer, x, t)
-        made = {name: memories[name].read(opened[name], u) for name in states if name != "memory"}
-        k, v, q = unit(made["k"]), unit(made["v"]), unit(made.get("q", q))
+        u, made = _inputs(layer, x, t)
+        made |= {name: memories[name].read(opened[name], u) for name in states if name != "memory"}
+        k, v, q = unit(made["k"]), unit(made["v"]), unit(made["q"])
         rates, budget = _rates(layer, made, u)
         for name, chunk in waiting.items():
-            chunk.append(_Token(k, _value(memories[name].read(opened[name], v)), rates, budget))
+            value = v if how.learns is given else _value(memories[name].read(opened[name], v))
+            chunk.append(_Token(k, value, rates, budget))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
         found = _read_state(memories["memory"], opened["memory"], seen)
         outputs.append(_output(layer, memories["memory"].read(found, q)))
@@ -64,13 +57,14 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
     return torch.stack(outputs, 1), states
 
 
-def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, Tensor | None]:
-    """The memories' input at token t, (B, H, d), and the static query."""
+def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """The memories' input at token t, (B, H, d), and what plain matrices make: (B, H, d), rates (B, H, 1)."""
     convolved = 0
     for lag in range(min(WIDTH, t + 1)):
         convolved = convolved + layer.convolution[:, 0, -1 - lag] * (x[:, t - lag] @ layer.w_in.weight.mT)
-    q = None if layer.w_q is None else (convolved @ layer.w_q.weight.mT).unflatten(-1, (layer.heads, -1))
-    return unit(convolved.unflatten(-1, (layer.heads, -1))), q
+    plain = {name: getattr(layer, f"w_{name}") for name in ("k", "v", "eta", "alpha", "q") if hasattr(layer, f"w_{name}")}
+    made = {name: (convolved @ w.weight.mT).unflatten(-1, (layer.heads, -1)) for name, w in plain.items()}
+    return unit(convolved.unflatten(-1, (layer.heads, -1))), made
 
 
 def _value(answer: Tensor) -> Tensor:
@@ -79,14 +73,20 @@ def _value(answer: Tensor) -> Tensor:
 
 def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor], u: Tensor) -> tuple[Rates, Tensor]:
     """Rates of one token, and the most that it may write."""
-    numbers = {}
-    for name, read in (("eta", layer.read_eta), ("alpha", layer.read_alpha)):
-        if layer.rate_memories is None:
-            numbers[name] = (made[name] * read).sum(-1)
+    numbers = {"eta": layer.bias_eta, "alpha": layer.bias_alpha}
+    for name in ("eta", "alpha"):
+        if name not in made:
+            continue
+        read = getattr(layer, f"read_{name}", None)
+        if read is None:
+            number = made[name][..., 0]
+        elif layer.rate_memories is None:
+            number = (made[name] * read).sum(-1)
         else:
-            numbers[name] = made[name][..., 0] + (u * read).sum(-1)
-    alpha = torch.sigmoid(numbers["alpha"] + layer.bias_alpha)
-    eta = torch.sigmoid(numbers["eta"] + layer.bias_eta) * layer.eta_scale
+            number = made[name][..., 0] + (u * read).sum(-1)
+        numbers[name] = number + numbers[name]
+    eta = torch.sigmoid(numbers["eta"]) * layer.eta_scale
+    alpha = torch.ones_like(eta) if isinstance(layer.learning.retention, KeepAll) else torch.sigmoid(numbers["alpha"])
     budget = torch.full_like(alpha, layer.eta_max)
     if layer.theta is None:
         return Rates(budget * eta, alpha), budget
@@ -106,7 +106,9 @@ def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token], 
 
 
 def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) -> State:
-    """The main memory as a read inside the chunk finds it: erasure too is that of the chunk's start."""
+    """The main memory as a read inside the chunk finds it: where rates are shared, erasure too is that of the start."""
+    if isinstance(memory.objective, DotProduct):
+        return _write_chunk(memory, opened, seen, share=1)
     weights, momentum = list(opened.memory), list(opened.momentum)
     for token in seen:
         etas = _shared_rates(memory, opened, seen, token)
@@ -124,13 +126,19 @@ def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) ->
 
 
 def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token], token: _Token) -> tuple[Tensor, ...]:
-    """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key."""
+    """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key.
+
+    With the dot product nothing is stale by the chunk's end, and the token's own key alone counts.
+    """
 
     def keys(k: Tensor) -> list[Tensor]:
         layers = memory.architecture.gradients(opened.memory, k[..., None, :], torch.zeros_like)
         return [layer.x.squeeze(-2) for layer in layers]
 
     own = keys(token.k)
+    if isinstance(memory.objective, DotProduct):
+        excess = [token.rates.eta * (x**2).sum(-1) / (1 + token.rates.alpha) for x in own]
+        return tuple(token.rates.eta / each.clamp(min=1) for each in excess)
     load = [torch.zeros_like(token.budget) for _ in own]
     for other in chunk:
         for layer, (a, b) in enumerate(zip(own, keys(other.k))):

@@ -5,7 +5,17 @@ from nlcore.memory.associative import AssociativeMemory, Rates, Report, State
 from nlcore.memory.closed_form import ridge
 from nlcore.memory.objectives import L2, DotProduct, Huber, Lp, Objective
 from nlcore.memory.proximal import follow_the_leader, proximal_step, steepest_step
-from nlcore.memory.rules import Decay, DeltaGradientDescent, GradientDescent, Oja, Omega, PullToStart, Retention, Rule
+from nlcore.memory.rules import (
+    Decay,
+    DeltaGradientDescent,
+    GradientDescent,
+    KeepAll,
+    Oja,
+    Omega,
+    PullToStart,
+    Retention,
+    Rule,
+)
 
 __all__ = [
     "L2",
@@ -17,6 +27,7 @@ __all__ = [
     "DotProduct",
     "GradientDescent",
     "Huber",
+    "KeepAll",
     "LayerGradient",
     "Linear",
     "Lp",

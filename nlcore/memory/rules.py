@@ -124,3 +124,11 @@ class PullToStart:
 
     def keep(self, weight: Tensor, start: Tensor, alpha: Tensor) -> Tensor:
         return start + alpha[..., None, None] * (weight - start)
+
+
+@dataclass(frozen=True)
+class KeepAll:
+    """`W <- W`: nothing is forgotten, whatever alpha is (Table 6, "w/o weight decay")."""
+
+    def keep(self, weight: Tensor, start: Tensor, alpha: Tensor) -> Tensor:
+        return weight

@@ -31,7 +31,7 @@ def frozen_memories(model: nn.Module) -> Iterator[None]:
     """Inside the block no in-context memory writes (eta = 0); afterwards all is as before.
 
     Memories that are pulled to their starts stay there. Others nothing holds: retention alone shrinks them towards
-    zero, from their starts too (`SelfModifyingTitans` with `pull_to_start=False`, `FastWeight`).
+    zero, from their starts too (`SelfModifyingTitans` with `Decay`, `FastWeight`).
 
     Run `backward` inside it too: checkpointed blocks compute their forward pass again.
     """

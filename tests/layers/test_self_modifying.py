@@ -7,22 +7,24 @@ from nlcore import probe
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import GROUPS, SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
+from nlcore.memory import Decay, PullToStart
 
+SIX = ("k", "v", "eta", "alpha", "q")
 SETTINGS = {
     "default": dict(chunks=(4, 8)),
     "token by token": dict(chunks=(1, 1)),
     "equal chunks": dict(chunks=(5, 5)),
-    "six memories": dict(chunks=(2, 6), adaptive_q=True, momentum=True),
+    "six memories": dict(chunks=(2, 6), adaptive=SIX, momentum=True),
     "momentum": dict(chunks=(4, 8), momentum=True),
-    "plain decay": dict(chunks=(4, 8), pull_to_start=False),
+    "plain decay": dict(chunks=(4, 8), retention=Decay()),
     "before": dict(chunks=(4, 8), reads="before"),
     "after": dict(chunks=(4, 8), reads="after"),
-    "after, equal chunks": dict(chunks=(5, 5), reads="after", pull_to_start=False),
-    "before, six memories": dict(chunks=(5, 5), reads="before", adaptive_q=True, momentum=True),
+    "after, equal chunks": dict(chunks=(5, 5), reads="after", retention=Decay()),
+    "before, six memories": dict(chunks=(5, 5), reads="before", adaptive=SIX, momentum=True),
     "narrow": dict(chunks=(4, 8), narrow_rates=True),
     "full share": dict(chunks=(4, 8), projections_share=1.0),
     "narrow, equal chunks": dict(
-        chunks=(5, 5), narrow_rates=True, reads="after", momentum=True, adaptive_q=True, projections_share=0.3
+        chunks=(5, 5), narrow_rates=True, reads="after", momentum=True, adaptive=SIX, projections_share=0.3
     ),
     "after, momentum": dict(chunks=(4, 8), reads="after", momentum=True),
 }
@@ -127,7 +129,7 @@ def test_with_one_token_a_chunk_before_is_the_boundary_and_after_is_the_next_sta
     layer = make(chunks=(1, 4), momentum=momentum)
     x = tokens(2, 9)
     after = layer(x[:, :6])[1]
-    queries = layer.inputs(x, layer.start(2, x.dtype).tail)[1]
+    queries = layer.inputs(x, layer.start(2, x.dtype).tail)[1]["q"]
     answer = layer.memory.read(after.memory.memory, unit(queries[:, :, 5:6]))[:, 0]
     expected = layer.w_out(layer.norm(answer).transpose(1, 2).flatten(2))
     assert (outputs["after"][:, 5:6] - expected).abs().max() < 1e-12
@@ -193,8 +195,9 @@ def streams(length):
 def test_stable_at_every_setting_and_at_the_edge_of_what_rates_can_learn(chunks, theta, pull, reads, narrow):
     torch.manual_seed(0)
     layer = SelfModifyingTitans(
-        16, 2, 8, chunks, theta is not None, adaptive_q=pull, pull_to_start=pull, reads=reads, narrow_rates=narrow
-    )
+        16, 2, 8, chunks, theta is not None, reads, narrow,
+        retention=PullToStart() if pull else Decay(), adaptive=SIX if pull else SIX[:4],
+    )  # fmt: skip
     if theta is not None:
         torch.nn.init.constant_(layer.theta, theta)
     gradient, norm = gradient_and_norm(at_the_edge(layer), streams(64 if chunks[0] == 1 else 384))
@@ -216,7 +219,7 @@ def test_printed_retention_dies_and_ours_does_not():
     norms = {}
     for pull in (False, True):
         torch.manual_seed(0)
-        layer = SelfModifyingTitans(64, 2, 32, pull_to_start=pull)
+        layer = SelfModifyingTitans(64, 2, 32, retention=PullToStart() if pull else Decay())
         with torch.no_grad():
             layer.bias_alpha.fill_(5.0)  # a half-life of 100 tokens
             _, state, _ = layer(tokens(1, 4096, 64, dtype=torch.float32))
@@ -299,7 +302,7 @@ def test_no_token_and_a_state_of_another_dtype_get_one_sentence():
 
 def test_without_a_pull_memories_shrink_even_where_nothing_is_written():
     for pulled in (True, False):
-        layer = make(pull_to_start=pulled, chunks=(4, 8))
+        layer = make(retention=PullToStart() if pulled else Decay(), chunks=(4, 8))
         layer.eta_scale = layer.memory.eta_scale = 0.0
         state = layer(tokens(1, 16))[1]
         kept = torch.allclose(state.memory.memory[0], state.memory.start[0], rtol=0, atol=1e-12)

@@ -5,10 +5,12 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from nlcore.layers import SelfModifyingTitans
+from nlcore.layers.self_modifying import MAKES
+from nlcore.memory import Decay
 from nlcore.models import MODELS, build
 from tests.train.small import small
 
-KINDS = dict(plain={}, momentum=dict(momentum=True), six=dict(adaptive_q=True), printed=dict(pull_to_start=False))
+KINDS = dict(plain={}, momentum=dict(momentum=True), six=dict(adaptive=MAKES), printed=dict(retention=Decay()))
 KINDS |= dict(before=dict(reads="before"), after=dict(reads="after"))
 
 
@@ -54,7 +56,7 @@ def test_an_outer_step_moves_the_memories_with_their_starts(kind):
     after = mixer.attach(kept)
     for start, group in ((after.memory.start, mixer.memory), (after.projections.start, mixer.projections)):
         assert all(torch.equal(s[0], w) and s.requires_grad for s, w in zip(start, (group.w1, group.w2)))
-    tied = mixer.pull_to_start  # without a pull they stand where they were
+    tied = mixer.learning.tied  # without a pull they stand where they were
     for new, old, move in zip(after.memory.memory + after.projections.memory, before, moves, strict=True):
         torch.testing.assert_close(new, old + move if tied else old, rtol=0, atol=1e-12)
 
@@ -69,7 +71,7 @@ def test_no_gradient_goes_back_and_each_parameter_gets_one(kind):
     assert first.grad is None and second.grad.abs().max() > 0
     without = {name for name, p in mixer.named_parameters() if p.grad is None or p.grad.abs().max() == 0}
     loose = {f"{group}.{w}" for group in ("memory", "projections") for w in ("w1", "w2")}
-    assert without == (set() if mixer.pull_to_start else loose)
+    assert without == (set() if mixer.learning.tied else loose)
 
 
 def test_at_eta_zero_a_carried_memory_is_a_fresh_one():

@@ -170,7 +170,8 @@ def inside(given, before):
     x, weight = given["x"], given["weight"]
     parts = (given["delta"], weight, given.get("momentum"), given.get("start"))
     opened = Opened(x, *parts, x @ weight.mT, x @ x.mT)
-    return Inside(opened, given["eta"], 0.5, Decays(given["log_alpha"], given.get("theta")), before).answers
+    read = Inside(opened, given["eta"], 0.5, Decays(given["log_alpha"], given.get("theta")))
+    return (read.before() if before else read).answers
 
 
 def test_a_row_of_rates_is_the_share_of_a_chunk_that_ends_there():

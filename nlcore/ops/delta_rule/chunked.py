@@ -24,11 +24,11 @@ class Decays:
     """
 
     def __init__(self, log_alpha: Tensor, theta: Tensor | None = None) -> None:
-        self.ratios = remaining(log_alpha)
+        self.alpha, self.ratios = log_alpha.exp(), remaining(log_alpha)
         self.ratios_before = shifted(self.ratios)
         self.g = log_alpha.cumsum(-1).exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
-        self.c = None
+        self.spread, self.c = self.ratios, None
         if theta is not None:
             steps = torch.arange(log_alpha.shape[-1], device=log_alpha.device)
             powers = theta[..., None, None] ** (steps[:, None] - steps[None, :]).clamp(min=0)
@@ -79,6 +79,11 @@ class Tokenwise:
             answers = answers + self.c[..., last, :] * (q @ opened.momentum.mT)
         return answers - sum((coefficients[..., last, :] * overlap) @ written for coefficients, written in self.writes)
 
+    def before(self) -> "Tokenwise":
+        """The same, each token reading what stood before its own write."""
+        g, c = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :], None if self.c is None else shifted(self.c)
+        return Tokenwise(self.opened, g, c, [(shifted(coefficients), written) for coefficients, written in self.writes])
+
 
 class Chunk(Tokenwise):
     """One chunk of the recurrence, solved: the writes of its tokens as thin matrices.
@@ -87,23 +92,33 @@ class Chunk(Tokenwise):
     with it `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`, for s up to t, with
     `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`.
 
-    `eta` are the rates (..., C), `decays` those of the chunk. All that is given receives gradient.
+    `eta` are the rates (..., C), `decays` those of the chunk. Where the rule `erases` nothing (gradient descent),
+    every `p` is 0 and there is nothing to solve. All that is given receives gradient.
     """
 
-    def __init__(self, opened: Opened, eta: Tensor, decays: Decays) -> None:
+    def __init__(self, opened: Opened, eta: Tensor, decays: Decays, erases: bool = True) -> None:
         self.decays, eta = decays, eta[..., None]
+        pushed = eta * opened.delta
+        writes = [(decays.spread, pushed)]
+        if erases:
+            system = eta * decays.ratios_before * opened.overlap
+            erased = eta * self._kept(opened, pushed)
+            if opened.momentum is None:
+                writes = [(decays.ratios, self._solve(system, erased + pushed))]
+            else:
+                writes = [(decays.ratios, self._solve(system, erased)), *writes]
+        super().__init__(opened, decays.g, decays.c, writes)
+
+    def _kept(self, opened: Opened, pushed: Tensor) -> Tensor:
+        """What each token's key reads of the chunk's start and, with momentum, of the pushes before it."""
+        decays = self.decays
         kept = decays.g_before * opened.answers
         if opened.start is not None:
             kept = kept + (1 - decays.g_before) * (opened.x @ opened.start.mT)
-        system = eta * decays.ratios_before * opened.overlap
         if opened.momentum is None:
-            writes = [(decays.ratios, self._solve(system, eta * (kept + opened.delta)))]
-        else:
-            pushed = eta * opened.delta
-            kept = kept + shifted(decays.c) * (opened.x @ opened.momentum.mT)
-            kept = kept - (shifted(decays.spread) * opened.overlap) @ pushed
-            writes = [(decays.ratios, self._solve(system, eta * kept)), (decays.spread, pushed)]
-        super().__init__(opened, decays.g, decays.c, writes)
+            return kept
+        kept = kept + shifted(decays.c) * (opened.x @ opened.momentum.mT)
+        return kept - (shifted(decays.spread) * opened.overlap) @ pushed
 
     @staticmethod
     def _solve(system: Tensor, right: Tensor) -> Tensor:
@@ -120,7 +135,7 @@ class Chunk(Tokenwise):
         if opened.momentum is None:
             return weight, None
         weight = weight + self.c[..., -1:, :] * opened.momentum
-        newest = self.decays.powers[..., -1, :, None] * self.writes[1][1]
+        newest = self.decays.powers[..., -1, :, None] * self.writes[-1][1]
         return weight, self.decays.decays[..., -1, None, None] * opened.momentum - newest.mT @ opened.x
 
 

@@ -6,7 +6,7 @@ The derivation is in this folder's README; names are those of the README.
 from torch import Tensor
 
 from nlcore.ops.delta_rule.budget import share_so_far
-from nlcore.ops.delta_rule.chunked import Decays, Opened, Tokenwise, shifted
+from nlcore.ops.delta_rule.chunked import Decays, Opened, Tokenwise
 
 
 class Inside(Tokenwise):
@@ -16,23 +16,20 @@ class Inside(Tokenwise):
 
     The rates `eta_ts` are those of a chunk that ends at token t (`share_so_far`), so nothing
     later is looked at, and the bound holds at every t. What is erased at a key is what `W_0`
-    answers there, as the gradient is taken there: `W_{t-1}` would have to be solved for. With
-    `before`, token t reads `V_{t-1}`, and the first one `W_0`.
+    answers there, as the gradient is taken there: `W_{t-1}` would have to be solved for. Where
+    the rule `erases` nothing, `V_t` is `W_t` at these rates.
 
     `eta` (..., C) is as it is before the budget is shared, and `budget` that of `share_so_far`;
     `opened` and `decays` are those of `Chunk`. All of them receive gradient.
     """
 
     def __init__(
-        self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, before: bool = False
+        self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool = True
     ) -> None:
         rates = share_so_far(opened.overlap, eta, budget)
-        if opened.momentum is None:
+        writes = [(decays.spread * rates, opened.delta)]
+        if erases and opened.momentum is None:
             writes = [(decays.ratios * rates, opened.answers + opened.delta)]
-        else:
-            writes = [(decays.ratios * rates, opened.answers), (decays.spread * rates, opened.delta)]
-        g, c = decays.g, decays.c
-        if before:
-            writes = [(shifted(coefficients), written) for coefficients, written in writes]
-            g, c = decays.g_before, None if c is None else shifted(c)
-        super().__init__(opened, g, c, writes)
+        elif erases:
+            writes = [(decays.ratios * rates, opened.answers), *writes]
+        super().__init__(opened, decays.g, decays.c, writes)

@@ -1,0 +1,131 @@
+"""How the memories of a layer learn: what they are asked for, by which rule, and how much they may write at most."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from nlcore.layers.memory_group import bounded
+from nlcore.memory import (
+    L2,
+    Decay,
+    DeltaGradientDescent,
+    DotProduct,
+    GradientDescent,
+    KeepAll,
+    Objective,
+    PullToStart,
+    Retention,
+    Rule,
+)
+from nlcore.ops.delta_rule import Chunk, Decays, Inside, Opened, Tokenwise, limit_each, share_budget
+
+Learns = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+"""What a memory is to answer: made of the memory's own `read` and the token's value (..., d)."""
+
+
+def own_answer(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """What the memory itself makes of the value, of length one (eq. 83-85): self-modification."""
+    return bounded(read(v))
+
+
+def given(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """The value as it is: what Titans learn."""
+    return v
+
+
+class Bound(Protocol):
+    """What keeps a chunk's writes from amplifying: see `ops/delta_rule`, which proves it for linear memories."""
+
+    most: float
+    """The largest eta at which that holds."""
+
+    def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
+        """The rates (..., C) with which one layer writes the chunk, made of eta (..., C)."""
+        ...
+
+    def inside(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool) -> Tokenwise:
+        """The matrix that each token of the open chunk reads after its own write, with nothing in it of a later one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The tokens of a chunk share a budget, of at most `most`: for gradients that are stale by the chunk's end."""
+
+    most: float
+
+    def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
+        return share_budget(opened.overlap, eta, budget)
+
+    def inside(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool) -> Tokenwise:
+        return Inside(opened, eta, budget, decays, erases)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Each token has its own limit: for gradients that do not ask the memory, so that nothing in them is stale.
+
+    No limit looks at another token, so what is read inside the chunk is the closed form's own matrix.
+    """
+
+    most: float
+
+    def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
+        return limit_each(opened.overlap, eta, decays.alpha)
+
+    def inside(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool) -> Tokenwise:
+        return Chunk(opened, self.rates(opened, eta, budget, decays), decays, erases)
+
+
+BOUNDS: dict[tuple[type[Objective], type[Rule]], Bound] = {
+    (L2, DeltaGradientDescent): Shared(0.5),
+    (L2, GradientDescent): Shared(1.0),
+    (DotProduct, DeltaGradientDescent): Alone(2.0),
+    (DotProduct, GradientDescent): Alone(1.0),
+}
+"""By objective and rule: what bounds the writes is a property of the pair."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The choices that all memories of a layer share. Raises ValueError for those with which none is known to be stable."""
+
+    objective: Objective = L2()
+    rule: Rule = DeltaGradientDescent()
+    retention: Retention = PullToStart()
+    learns: Learns = own_answer
+
+    def __post_init__(self) -> None:
+        pair = (type(self.objective), type(self.rule))
+        if pair not in BOUNDS:
+            raise ValueError(
+                f"no bound is known that keeps memories stable with {pair[0].__name__} and {pair[1].__name__}: "
+                "choose L2 or DotProduct, and DeltaGradientDescent or GradientDescent"
+            )
+        if not isinstance(self.retention, PullToStart | Decay | KeepAll):
+            raise ValueError(f"retention is {self.retention!r}: choose PullToStart(), Decay() or KeepAll()")
+        if self.learns not in (own_answer, given):
+            raise ValueError(
+                f"learns is {self.learns!r}: choose own_answer or given, whose values have length one, as the bounds want"
+            )
+
+    @property
+    def bound(self) -> Bound:
+        return BOUNDS[type(self.objective), type(self.rule)]
+
+    @property
+    def erases(self) -> bool:
+        """Whether a write takes out what the memory answered at its key."""
+        return isinstance(self.rule, DeltaGradientDescent)
+
+    @property
+    def tied(self) -> bool:
+        """Whether what is learnt in context is counted from the start, so that a memory moves with it."""
+        return not isinstance(self.retention, Decay)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether there is an alpha."""
+        return not isinstance(self.retention, KeepAll)
