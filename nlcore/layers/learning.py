@@ -36,10 +36,10 @@ def given(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
 
 
 class Bound(Protocol):
-    """What keeps a chunk's writes from amplifying: see `ops/delta_rule`, which proves it for linear memories."""
+    """What keeps a chunk's writes from amplifying what came before."""
 
     most: float
-    """The largest eta at which that holds."""
+    """The largest eta at which it does so for memories that are one matrix: `ops/delta_rule` has the proofs."""
 
     def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
         """The rates (..., C) with which one layer writes the chunk, made of eta (..., C)."""
@@ -52,7 +52,7 @@ class Bound(Protocol):
 
 @dataclass(frozen=True)
 class Shared:
-    """The tokens of a chunk share a budget, of at most `most`: for gradients that are stale by the chunk's end."""
+    """The tokens of a chunk share a budget: for gradients that are stale by the chunk's end, or that nothing erases."""
 
     most: float
 
@@ -67,13 +67,14 @@ class Shared:
 class Alone:
     """Each token has its own limit: for gradients that do not ask the memory, so that nothing in them is stale.
 
+    It is `eta |x|^2 <= 1 + alpha`, or 1 - theta times that, as momentum's echoes of a step add up to 1 / (1 - theta).
     No limit looks at another token, so what is read inside the chunk is the closed form's own matrix.
     """
 
     most: float
 
     def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
-        return limit_each(opened.overlap, eta, decays.alpha)
+        return limit_each(opened.overlap, eta, (1 + decays.alpha) * decays.first)
 
     def inside(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool) -> Tokenwise:
         return Chunk(opened, self.rates(opened, eta, budget, decays), decays, erases)
@@ -83,9 +84,12 @@ BOUNDS: dict[tuple[type[Objective], type[Rule]], Bound] = {
     (L2, DeltaGradientDescent): Shared(0.5),
     (L2, GradientDescent): Shared(1.0),
     (DotProduct, DeltaGradientDescent): Alone(2.0),
-    (DotProduct, GradientDescent): Alone(1.0),
+    (DotProduct, GradientDescent): Shared(1.0),
 }
-"""By objective and rule: what bounds the writes is a property of the pair."""
+"""By objective and rule: what bounds the writes is a property of the pair. A linear memory needs no bound with the last."""
+DEEP = 0.5
+"""The largest eta for memories of several layers, whatever the pair. No proof, but measured (`bench/stability.py`): above
+it, with random layers at the largest rates, one token that repeats amplifies gradients without end."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,10 @@ class Learning:
     @property
     def bound(self) -> Bound:
         return BOUNDS[type(self.objective), type(self.rule)]
+
+    def largest(self, layers: int) -> float:
+        """The largest eta at which memories of so many layers are stable."""
+        return self.bound.most if layers == 1 else min(self.bound.most, DEEP)
 
     @property
     def erases(self) -> bool:

@@ -100,10 +100,10 @@ class SelfModifyingTitans(nn.Module):
             where nothing is written (eta 0); or `KeepAll`, with which there is no alpha.
         learns: `own_answer` (eq. 83-85), or `given`: the token's value as it is.
         adaptive: which of MAKES have a memory of their own. All but the query's by default (eq. 83).
-        eta_max: upper bound of eta and, where tokens share one, the write budget: at most what is proved
-            stable for this objective and rule, which None takes. For the default that is 1/2, no narrow
-            bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1. With the dot product
-            it is 2, where alpha - eta does.
+        eta_max: upper bound of eta and, where tokens share one, the write budget: at most what is stable for
+            this objective, rule and architecture (`Learning.largest`), which None takes. For the default that is 1/2,
+            no narrow bound: a write's transition, alpha - 2 eta, then reaches from -1 to 1. For linear
+            memories with the dot product it is 2, where alpha - eta does.
 
     Raises ValueError, with one sentence, for choices that do not fit together.
     """
@@ -128,8 +128,7 @@ class SelfModifyingTitans(nn.Module):
     ) -> None:
         super().__init__()
         self.learning = Learning(objective, rule, retention, learns)
-        self.eta_max = self.learning.bound.most if eta_max is None else eta_max
-        _check(dim, heads, chunks, reads, projections_share, adaptive, self.eta_max, self.learning)
+        _check(dim, heads, chunks, reads, projections_share, adaptive)
         self.heads, self.width, self.reads = heads, dim // heads, reads
         self.chunks = tuple(chunks) if adaptive else (chunks[0],) * 2
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
@@ -144,8 +143,7 @@ class SelfModifyingTitans(nn.Module):
         if narrow and learns is given:
             raise ValueError("narrow memories answer one number, and cannot learn the value given: leave out narrow_rates")
         memory = architecture(self.width, hidden)
-        if (found := (memory.shapes()[-1][1], memory.shapes()[0][0])) != (self.width, self.width):
-            raise ValueError(f"the memories map {found[0]} numbers to {found[1]}: for these heads both must be {self.width}")
+        self.eta_max = _largest(eta_max, memory, self.width, self.learning)
         self.projections = group(wide, memory, projections_share)
         self.rate_memories = group(narrow, NarrowMLP(self.width, hidden), projections_share)
         self.memory = group(["memory"], memory)
@@ -367,8 +365,6 @@ def _check(
     reads: str,
     share: float,
     adaptive: tuple[str, ...],
-    eta_max: float,
-    learning: Learning,
 ) -> None:
     if dim % heads:
         raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
@@ -376,14 +372,23 @@ def _check(
         raise ValueError(
             f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
         )
-    if not 0 < eta_max <= learning.bound.most:
-        raise ValueError(
-            f"eta_max is {eta_max}: choose it above 0 and at most {learning.bound.most:g}, where memories are stable "
-            f"with {learning.objective} and {learning.rule} (to write nothing, set eta_scale to 0)"
-        )
     if reads not in READS:
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
     if not 0 <= share <= 1:
         raise ValueError(f"projections_share is {share}: choose it between 0 and 1")
     if not isinstance(adaptive, tuple) or not set(adaptive) <= set(MAKES) or len(set(adaptive)) < len(adaptive):
         raise ValueError(f"adaptive is {adaptive!r}: give a tuple of some of {', '.join(MAKES)}, each once")
+
+
+def _largest(eta_max: float | None, memory: Architecture, width: int, learning: Learning) -> float:
+    """The largest eta: the one asked for, if memories of this architecture are stable there."""
+    shapes = memory.shapes()
+    if (shapes[-1][1], shapes[0][0]) != (width, width):
+        raise ValueError(f"the memories map {shapes[-1][1]} numbers to {shapes[0][0]}: for these heads both must be {width}")
+    most = learning.largest(len(shapes))
+    if eta_max is not None and not 0 < eta_max <= most:
+        raise ValueError(
+            f"eta_max is {eta_max}: choose it above 0 and at most {most:g}, where such memories are stable with "
+            f"{learning.objective} and {learning.rule} (to write nothing, set eta_scale to 0)"
+        )
+    return most if eta_max is None else eta_max

@@ -9,7 +9,7 @@ from nlcore.layers.convolution import WIDTH
 from nlcore.layers.learning import given
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
-from nlcore.memory import AssociativeMemory, DotProduct, KeepAll, Rates, State
+from nlcore.memory import AssociativeMemory, DeltaGradientDescent, DotProduct, KeepAll, Rates, State
 
 
 class _Token(NamedTuple):
@@ -29,9 +29,10 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
     1 this is the token-by-token form, eq. 83-88; otherwise gradients are taken at the
     state that the chunk began with, eq. 90, and the main memory is read as `layer.reads` says.
     """
-    memories, states, how = {}, {}, layer.learning
+    memories, states, shares, how = {}, {}, {}, layer.learning
     for group in filter(None, (layer.projections, layer.rate_memories, layer.memory)):
         for index, name in enumerate(group.names):
+            shares[name] = group.share
             memories[name] = AssociativeMemory(group.architecture, how.objective, how.rule, how.retention)
             starts = tuple(w[index] for w in group.parameters())
             states[name] = memories[name].start((len(x), layer.heads), starts)
@@ -51,8 +52,7 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
         outputs.append(_output(layer, memories["memory"].read(found, q)))
         for name, chunk in waiting.items():
             if len(chunk) == layer.chunks[0 if name == "memory" else 1]:
-                share = 1 if name == "memory" else layer.projections.share
-                states[name] = opened[name] = _write_chunk(memories[name], opened[name], chunk, share)
+                states[name] = opened[name] = _write_chunk(memories[name], opened[name], chunk, shares[name])
                 chunk.clear()
     return torch.stack(outputs, 1), states
 
@@ -105,9 +105,14 @@ def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token], 
     return state
 
 
+def _alone(memory: AssociativeMemory) -> bool:
+    """Whether a token's rate looks at no other token."""
+    return isinstance(memory.objective, DotProduct) and isinstance(memory.rule, DeltaGradientDescent)
+
+
 def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) -> State:
     """The main memory as a read inside the chunk finds it: where rates are shared, erasure too is that of the start."""
-    if isinstance(memory.objective, DotProduct):
+    if _alone(memory):
         return _write_chunk(memory, opened, seen, share=1)
     weights, momentum = list(opened.memory), list(opened.momentum)
     for token in seen:
@@ -128,7 +133,7 @@ def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) ->
 def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token], token: _Token) -> tuple[Tensor, ...]:
     """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key.
 
-    With the dot product nothing is stale by the chunk's end, and the token's own key alone counts.
+    With the dot product and DGD nothing is stale by the chunk's end, and the token's own key alone counts.
     """
 
     def keys(k: Tensor) -> list[Tensor]:
@@ -136,8 +141,9 @@ def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token],
         return [layer.x.squeeze(-2) for layer in layers]
 
     own = keys(token.k)
-    if isinstance(memory.objective, DotProduct):
-        excess = [token.rates.eta * (x**2).sum(-1) / (1 + token.rates.alpha) for x in own]
+    if _alone(memory):
+        limit = (1 + token.rates.alpha) * (1 if token.rates.theta is None else 1 - token.rates.theta)
+        excess = [token.rates.eta * (x**2).sum(-1) / limit for x in own]
         return tuple(token.rates.eta / each.clamp(min=1) for each in excess)
     load = [torch.zeros_like(token.budget) for _ in own]
     for other in chunk:

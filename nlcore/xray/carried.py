@@ -39,6 +39,7 @@ def carried(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) 
         return [
             _memories(name, [n for n in some if (n == "memory") is (name == "memory")], report, held, own)
             for name, held in groups.items()
+            if name in layer.periods
         ]
     if isinstance(layer, InContext):
         state, report = output.state, output.reports["continuum"]

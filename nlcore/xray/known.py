@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nlcore import optim as ours
 from nlcore.layers import SelfModifyingTitans
+from nlcore.layers.learning import Learning, own_answer
 from nlcore.models import InContext
 
 
@@ -24,7 +25,6 @@ ATTENTION = Known("L2, weighted by the kernel (eq. 62)", "solved anew at each re
 _SUM = Known("-<m, g>, with decay (eq. 33-37)", "gradient descent", "gradients")
 _MEAN = Known("L2 to the gradients, the newest count most", "running mean", "gradients")
 _SQUARES = Known("L2 to their squares, the newest count most", "running mean", "gradients")
-_ITSELF = Known("L2 to the value it makes itself (eq. 86)", "DGD with retention (eq. 88)", "tokens")
 _READING = Known("the next-token loss of a chunk", "gradient descent (eq. 71)", "tokens")
 _OPTIMIZERS: dict[tuple[type, ...], tuple[str, dict[str, Known]]] = {
     (torchs.SGD, ours.Momentum): ("gradient descent", {"momentum_buffer": _SUM, "momentum": _SUM}),
@@ -51,7 +51,6 @@ _LAYERS: dict[tuple[type, ...], dict[str, Known]] = {
     (nn.LSTM, nn.LSTMCell): {"state": Known(rule="gates: c <- f c + i g, h <- o tanh(c)", context="tokens")},
     (nn.GRU, nn.GRUCell): {"state": Known(rule="gate: h <- z h + (1 - z) n", context="tokens")},
     (nn.RNN, nn.RNNCell): {"state": Known(rule="h <- tanh(W x + U h)", context="tokens")},
-    (SelfModifyingTitans,): {"memory": _ITSELF, "projections": _ITSELF},
 }
 
 
@@ -67,7 +66,17 @@ def of_layer(layer: nn.Module, state: str) -> Known:
     """Of a buffer, or of what a layer carries from token to token, by its name."""
     if isinstance(layer, InContext):
         return _READING
+    if isinstance(layer, SelfModifyingTitans):
+        return _memories(layer.learning) if state in layer.periods else UNKNOWN
     return next((states.get(state, UNKNOWN) for kinds, states in _LAYERS.items() if isinstance(layer, kinds)), UNKNOWN)
+
+
+def _memories(how: Learning) -> Known:
+    value = "the value it makes itself (eq. 86)" if how.learns is own_answer else "the value given"
+    asked = {"L2": "L2 to", "DotProduct": "dot product with"}[type(how.objective).__name__]
+    rule = "DGD" if how.erases else "gradient descent"
+    kept = ("with" if how.forgets else "without") + " retention" + " (eq. 88)" * how.erases
+    return Known(f"{asked} {value}", f"{rule} {kept}", "tokens")
 
 
 def attends(layer: nn.Module) -> bool:

@@ -34,11 +34,11 @@ def share_so_far(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor
     return eta[..., None, :] / (load / (budget[..., None] if isinstance(budget, Tensor) else budget)).clamp(min=1)
 
 
-def limit_each(overlap: Tensor, eta: Tensor, alpha: Tensor) -> Tensor:
-    """Scale each token's rate so that `eta_t |x_t|^2 <= 1 + alpha_t`, whatever the other tokens write.
+def limit_each(overlap: Tensor, eta: Tensor, limit: Tensor) -> Tensor:
+    """Scale each token's rate so that `eta_t |x_t|^2 <= limit_t`, whatever the other tokens write.
 
-    overlap: `x_s . x_r`, (..., C, C), of which the diagonal counts. eta: rates (..., C), at least 0. alpha: what is
-    retained (..., C), from 0 to 1. Returns rates (..., C). Then `alpha I - eta x x^T` has its eigenvalues between
+    overlap: `x_s . x_r`, (..., C, C), of which the diagonal counts. eta: rates (..., C), at least 0. limit: above 0,
+    (..., C). Returns rates (..., C). With a limit of `1 + alpha` the eigenvalues of `alpha I - eta x x^T` lie between
     -1 and 1, which is all that is needed where gradients do not ask the memory: see the README.
     """
-    return eta / (eta * overlap.diagonal(dim1=-2, dim2=-1) / (1 + alpha)).clamp(min=1)
+    return eta / (eta * overlap.diagonal(dim1=-2, dim2=-1) / limit).clamp(min=1)

@@ -28,8 +28,9 @@ class Decays:
         self.ratios_before = shifted(self.ratios)
         self.g = log_alpha.cumsum(-1).exp()[..., None]
         self.g_before = F.pad(self.g, (0, 0, 1, 0), value=1.0)[..., :-1, :]
-        self.spread, self.c = self.ratios, None
+        self.spread, self.c, self.first = self.ratios, None, 1.0
         if theta is not None:
+            self.first = 1 - theta[..., None]  # of all that a step's echoes add up to, what comes at once
             steps = torch.arange(log_alpha.shape[-1], device=log_alpha.device)
             powers = theta[..., None, None] ** (steps[:, None] - steps[None, :]).clamp(min=0)
             self.powers, self.decays = powers.tril(), theta[..., None] ** (steps + 1)
