@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from nlcore.ops.delta_rule import (
+    Chunk,
     Decays,
     Inside,
     Opened,
     delta_rule_chunked,
     delta_rule_naive,
     inside_naive,
+    limit_each,
     share_budget,
     share_so_far,
 )
@@ -166,10 +168,14 @@ def test_a_read_inside_the_chunk_equals_the_loop(length, momentum, start, keys, 
         assert torch.equal(fast(given["q"]), given["q"] @ given["weight"].mT)
 
 
-def inside(given, before):
+def opened_by(given):
     x, weight = given["x"], given["weight"]
     parts = (given["delta"], weight, given.get("momentum"), given.get("start"))
-    opened = Opened(x, *parts, x @ weight.mT, x @ x.mT)
+    return Opened(x, *parts, x @ weight.mT, x @ x.mT)
+
+
+def inside(given, before):
+    opened = opened_by(given)
     read = Inside(opened, given["eta"], 0.5, Decays(given["log_alpha"], given.get("theta")))
     return (read.before() if before else read).answers
 
@@ -198,3 +204,83 @@ def test_a_read_inside_is_non_expansive_within_the_budget(length):
         norms = torch.linalg.matrix_norm(matrix.permute(1, 2, 0), 2)
         worst = max(worst, norms.max().item())
     assert 0.2 < worst <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 33])
+@pytest.mark.parametrize("momentum", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+def test_before_its_own_write_a_token_reads_what_the_loop_held_then(length, momentum, start):
+    """The closed form's row above; the loop is asked at the query of the token that comes next."""
+    given = problem(length, momentum, start)
+    before = Chunk(opened_by(given), given["eta"], Decays(given["log_alpha"], given.get("theta"))).before()
+    first = given["q"][..., :1, :] @ given["weight"].mT
+    next_queries = torch.cat([given["q"][..., 1:, :], given["q"][..., :1, :]], -2)
+    later = delta_rule_naive(**given | dict(q=next_queries))[0][..., :-1, :]
+    assert (before.answers(given["q"]) - torch.cat([first, later], -2)).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 33])
+@pytest.mark.parametrize("momentum", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+def test_without_erasing_a_chunk_equals_its_loop(length, momentum, start):
+    """`W <- retain(W) + m`, one token after the other: in the closed form, and inside where the budget leaves all."""
+    given = problem(length, momentum, start)
+    weight, pushed, read = given["weight"], given.get("momentum", 0.0), []
+    origin = given["start"] if start else 0.0
+    for t in range(length):
+        at = [given[name][..., t, None, None] for name in ("eta", "log_alpha")]
+        step = -at[0] * given["delta"][..., t, :, None] * given["x"][..., t, None, :]
+        pushed = given["theta"][..., None, None] * pushed + step if momentum else step
+        weight = origin + at[1].exp() * (weight - origin) + pushed
+        read.append((weight @ given["q"][..., t, :, None]).squeeze(-1))
+    opened, decays = opened_by(given), Decays(given["log_alpha"], given.get("theta"))
+    chunk, inside = Chunk(opened, given["eta"], decays, False), Inside(opened, given["eta"], 1e9, decays, False)
+    final, moved = chunk.final()
+    found = [(final, weight)] + [(way.answers(given["q"]), torch.stack(read, -2)) for way in (chunk, inside)]
+    found += [(moved, pushed)] if momentum else []
+    g, inputs = torch.Generator().manual_seed(1), list(given.values())
+    weigh = [torch.randn(b.shape, generator=g, dtype=b.dtype) for _, b in found]
+    grads = [torch.autograd.grad(sum((pair[i] * w).sum() for pair, w in zip(found, weigh)), inputs, allow_unused=True,
+                                 materialize_grads=True, retain_graph=True) for i in (0, 1)]  # fmt: skip
+    for a, b in found + list(zip(*grads)):
+        assert (a - b).abs().max() / b.abs().max().clamp(min=1) < 1e-10
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 24])
+def test_a_chunk_of_gradient_descent_on_l2_is_non_expansive_up_to_a_budget_of_one(length):
+    """The README's third theorem."""
+    g, worst = torch.Generator().manual_seed(length), 0.0
+    for trial in range(200):
+        x = torch.randn(length, 4, generator=g, dtype=torch.float64)
+        eta = share_budget(x @ x.mT, torch.rand(length, generator=g, dtype=torch.float64) * 5, 1.0)
+        alpha = torch.rand(length, generator=g, dtype=torch.float64)
+        alpha = (alpha, alpha.round(), torch.ones_like(alpha))[trial % 3]
+        state = start = torch.eye(4, dtype=torch.float64)
+        for t in range(length):
+            state = alpha[t] * state - start @ (eta[t] * torch.outer(x[t], x[t]))
+        worst = max(worst, torch.linalg.matrix_norm(state, 2).item())
+    assert 0.2 < worst <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("length", [1, 7, 24])
+def test_what_each_token_is_limited_to_makes_the_dot_product_non_expansive_and_no_less_would(length):
+    """The README's fourth theorem, after every token; at the limit the transition on the key is -1."""
+    g, edge = torch.Generator().manual_seed(length), 0.0
+    for trial in range(100):
+        x = torch.randn(length, 4, generator=g, dtype=torch.float64)
+        alpha = torch.rand(length, generator=g, dtype=torch.float64)
+        alpha = (alpha, alpha.round(), torch.ones_like(alpha))[trial % 3]
+        eta = limit_each(x @ x.mT, torch.rand(length, generator=g, dtype=torch.float64) * 5, 1 + alpha)
+        state = torch.eye(4, dtype=torch.float64)
+        for t in range(length):
+            step = alpha[t] * torch.eye(4, dtype=torch.float64) - eta[t] * torch.outer(x[t], x[t])
+            edge = min(edge, torch.linalg.eigvalsh(step)[0].item())
+            state = state @ step
+            assert torch.linalg.matrix_norm(state, 2) <= 1 + 1e-12
+    assert edge == pytest.approx(-1)
+
+
+def test_a_token_that_keeps_to_its_limit_is_left_alone():
+    x, eta = torch.eye(3, dtype=torch.float64), torch.tensor([2.0, 1.2, 0.5], dtype=torch.float64)
+    limit = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
+    assert limit_each(x @ x.mT, eta, limit).tolist() == [2.0, 1.0, 0.5]
