@@ -376,7 +376,7 @@ def _check(
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
     if not 0 <= share <= 1:
         raise ValueError(f"projections_share is {share}: choose it between 0 and 1")
-    if not isinstance(adaptive, tuple) or not set(adaptive) <= set(MAKES) or len(set(adaptive)) < len(adaptive):
+    if not isinstance(adaptive, tuple) or any(n not in MAKES for n in adaptive) or len(set(adaptive)) < len(adaptive):
         raise ValueError(f"adaptive is {adaptive!r}: give a tuple of some of {', '.join(MAKES)}, each once")
 
 

@@ -19,7 +19,7 @@ from nlcore.layers import (
 )
 from nlcore.models.in_context import InContext, InnerLevel
 from nlcore.models.language_model import LanguageModel
-from nlcore.models.presets import Preset
+from nlcore.models.presets import CHOICES, Preset
 
 Factory = Callable[[], nn.Module]
 MATRICES = {"plain": 2, "gated": 3}
@@ -35,9 +35,12 @@ def hope(preset: Preset, vocabulary: int) -> LanguageModel:
             preset.heads,
             preset.hidden,
             preset.chunks,
-            reads=preset.reads,
-            narrow_rates=preset.narrow_rates,
-            projections_share=preset.projections_share,
+            preset.momentum,
+            preset.reads,
+            preset.narrow_rates,
+            preset.projections_share,
+            adaptive=preset.adaptive,
+            **{field: among[getattr(preset, field)] for field, among in CHOICES.items()},
         )
 
     return LanguageModel(preset, vocabulary, mixer, _continuum(preset, mixer))

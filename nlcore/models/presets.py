@@ -4,10 +4,30 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nlcore.layers.continuum import LINKS, ORDERS
-from nlcore.layers.self_modifying import READS
+from nlcore.layers.family import matrix
+from nlcore.layers.learning import given, own_answer
+from nlcore.layers.self_modifying import MAKES, READS
+from nlcore.memory import (
+    L2,
+    Decay,
+    DeltaGradientDescent,
+    DotProduct,
+    GradientDescent,
+    KeepAll,
+    PullToStart,
+    ResidualMLP,
+)
 
 FORMS = ("sequential", "nested", "head-wise")
 """Of the continuum memory: a chain (eq. 73), a chain whose levels restart (eq. 72), levels side by side (eq. 74)."""
+CHOICES: dict[str, dict[str, Any]] = {
+    "architecture": {"residual MLP": ResidualMLP, "matrix": matrix},
+    "objective": {"L2": L2(), "dot product": DotProduct()},
+    "rule": {"delta gradient descent": DeltaGradientDescent(), "gradient descent": GradientDescent()},
+    "retention": {"pull to start": PullToStart(), "decay": Decay(), "keep all": KeepAll()},
+    "learns": {"own answer": own_answer, "given": given},
+}
+"""What the names in a preset stand for: the objects that `SelfModifyingTitans` is given under the same name."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +82,23 @@ class Preset:
     0.3; then come, if they are to be others, its clip and its warm-up, as `InnerLevel` takes them."""
     second_order: bool = False
     """Whether the outer gradient goes through those steps: see `InContext`."""
+    architecture: str = "residual MLP"
+    """Of Hope's in-context memories; this and the next four are names of CHOICES, and say what `SelfModifyingTitans` does."""
+    objective: str = "L2"
+    rule: str = "delta gradient descent"
+    retention: str = "pull to start"
+    learns: str = "own answer"
+    momentum: bool = False
+    """Whether those memories have Titans' momentum."""
+    adaptive: tuple[str, ...] = ("k", "v", "eta", "alpha")
+    """What memories make; what is not named here a plain matrix makes, on the level "weights"."""
 
     def __post_init__(self) -> None:
         if not self.periods or list(self.periods) != sorted(self.periods):
             raise ValueError(f"the CMS periods are {self.periods}: give at least one, the shortest first")
+        for field, among in CHOICES.items():
+            if getattr(self, field) not in among:
+                raise ValueError(f"{field} is {getattr(self, field)!r}: choose one of {', '.join(map(repr, among))}")
         if self.reads not in READS:
             raise ValueError(f"reads is {self.reads!r}: choose one of {', '.join(READS)}")
         if self.links not in LINKS:

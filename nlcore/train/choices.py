@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nlcore.models import MODELS, InnerLevel
-from nlcore.models.presets import FORMS, LINKS, ORDERS, READS
+from nlcore.models.presets import CHOICES, FORMS, LINKS, MAKES, ORDERS, READS
 from nlcore.optim.settings import plain
 from nlcore.tasks.tokenizers import KINDS
 from nlcore.train.words import shown
@@ -107,6 +107,11 @@ def _levels(name: str, values: Any) -> None:
         raise TrainError(f"{name} cannot be that, because {error}.") from error
 
 
+def _makes(name: str, values: Any) -> None:
+    if not isinstance(values, tuple) or any(value not in MAKES for value in values) or len(set(values)) < len(values):
+        raise TrainError(f"{name} is {shown(values)}: give some of {', '.join(MAKES)}, each once, as ('k', 'v').")
+
+
 def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
@@ -153,6 +158,9 @@ CHECKS: dict[str, Check] = {
     "order": one_of(lambda: ORDERS),
     "in_context": _levels,
     "second_order": _truth,
+    **{field: one_of(lambda field=field: CHOICES[field]) for field in CHOICES},
+    "momentum": _truth,
+    "adaptive": _makes,
     # A run's own.
     "model": one_of(lambda: MODELS),
     "data": _data,
