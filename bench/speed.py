@@ -17,8 +17,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.layers.family import matrix
+from nlcore.layers.self_modifying import MAKES, SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
+from nlcore.layers.shared_gain import raw_answer, shared_gain
 from nlcore.models import MODELS, PRESETS, build, preset_of, state_bytes
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
 
@@ -44,6 +46,15 @@ def layer(length: int = 32) -> Candidates:
     torch.manual_seed(0)
     titans, x = SelfModifyingTitans(64, 2, 32, chunks=(8, 16)), torch.randn(2, length, 64)
     return {"token loop": lambda: self_modifying_naive(titans, x)[0], "chunk-parallel": lambda: titans(x)[0]}
+
+
+def linear_memories(length: int = 256) -> Candidates:
+    """One layer of six linear memories, from values as they are made (eq. 93): a state for each, and one gain for all."""
+    torch.manual_seed(0)
+    sizes = dict(chunks=(32, 32), architecture=matrix, adaptive=MAKES, projections_share=1.0, eta_max=0.1)
+    titans, x = SelfModifyingTitans(128, 4, 32, **sizes), torch.randn(4, length, 128)
+    titans.learning = replace(titans.learning, learns=raw_answer)
+    return {"six states": lambda: titans(x)[0], "one gain": lambda: shared_gain(titans, x)[0]}
 
 
 def models() -> Candidates:
@@ -106,6 +117,7 @@ def main() -> None:
     for title, tokens, candidates in (
         ("Delta recurrence", 8 * 256, recurrence()),
         ("Self-modifying Titans, one layer", 2 * 32, layer()),
+        ("Six linear memories, one layer", 4 * 256, linear_memories()),
         ("Models at size tiny", preset.batch * preset.context, models()),
         ("Levels in context, tokens between steps", preset.batch * preset.context, in_context()),
     ):

@@ -110,10 +110,6 @@ class Learning:
             )
         if not isinstance(self.retention, PullToStart | Decay | KeepAll):
             raise ValueError(f"retention is {self.retention!r}: choose PullToStart(), Decay() or KeepAll()")
-        if self.learns not in (own_answer, given):
-            raise ValueError(
-                f"learns is {self.learns!r}: choose own_answer or given, whose values have length one, as the bounds want"
-            )
 
     @property
     def bound(self) -> Bound:

@@ -128,7 +128,7 @@ class SelfModifyingTitans(nn.Module):
     ) -> None:
         super().__init__()
         self.learning = Learning(objective, rule, retention, learns)
-        _check(dim, heads, chunks, reads, projections_share, adaptive)
+        _check(dim, heads, chunks, reads, projections_share, learns, adaptive)
         self.heads, self.width, self.reads = heads, dim // heads, reads
         self.chunks = tuple(chunks) if adaptive else (chunks[0],) * 2
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
@@ -364,6 +364,7 @@ def _check(
     chunks: tuple[int, int],
     reads: str,
     share: float,
+    learns: Learns,
     adaptive: tuple[str, ...],
 ) -> None:
     if dim % heads:
@@ -376,6 +377,8 @@ def _check(
         raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
     if not 0 <= share <= 1:
         raise ValueError(f"projections_share is {share}: choose it between 0 and 1")
+    if learns not in (own_answer, given):
+        raise ValueError(f"learns is {learns!r}: choose own_answer or given, whose values have length one, as stable writes need")
     if not isinstance(adaptive, tuple) or any(n not in MAKES for n in adaptive) or len(set(adaptive)) < len(adaptive):
         raise ValueError(f"adaptive is {adaptive!r}: give a tuple of some of {', '.join(MAKES)}, each once")
 

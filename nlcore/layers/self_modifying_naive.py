@@ -1,12 +1,13 @@
 """Self-modifying Titans as a loop over tokens and memories. Slow, and plainly right."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from nlcore.layers.convolution import WIDTH
-from nlcore.layers.learning import given
+from nlcore.layers.learning import own_answer
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import AssociativeMemory, DeltaGradientDescent, DotProduct, KeepAll, Rates, State
@@ -45,7 +46,8 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
         k, v, q = unit(made["k"]), unit(made["v"]), unit(made["q"])
         rates, budget = _rates(layer, made, u)
         for name, chunk in waiting.items():
-            value = v if how.learns is given else _value(memories[name].read(opened[name], v))
+            own = partial(memories[name].read, opened[name])
+            value = _value(own(v)) if how.learns is own_answer else how.learns(own, v)
             chunk.append(_Token(k, value, rates, budget))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
         found = _read_state(memories["memory"], opened["memory"], seen)
