@@ -200,6 +200,10 @@ SEQUENCES: tuple[Row, ...] = (
         9, "93", "the L2 objective: decay acts twice",
         "nlcore.memory.L2", _MEMORY + "test_decay_acts_twice_with_the_l2_objective",
     ),
+    Row(
+        9, "93, solved", "linear memories that share keys, values and rates share one gain (ours)",
+        "nlcore.layers.shared_gain.shared_gain", "tests/layers/test_shared_gain.py::test_one_gain_is_all_memories",
+    ),
     Row(9, "Table 6", "ablations: what each part of Hope is worth"),
     Row(
         10, "94-97", "Hope: self-modifying Titans, then continuum memory",

@@ -30,8 +30,8 @@ def set_memory_rate(model: nn.Module, scale: float) -> None:
 def frozen_memories(model: nn.Module) -> Iterator[None]:
     """Inside the block no in-context memory writes (eta = 0); afterwards all is as before.
 
-    Memories that are pulled to their starts stay there. Others nothing holds: retention alone shrinks them towards
-    zero, from their starts too (`SelfModifyingTitans` with `Decay`, `FastWeight`).
+    Memories that are pulled to their starts stay there, and so do those that forget nothing. Others nothing holds:
+    retention alone shrinks them towards zero, from their starts too (`SelfModifyingTitans` with `Decay`, `FastWeight`).
 
     Run `backward` inside it too: checkpointed blocks compute their forward pass again.
     """

@@ -300,8 +300,9 @@ def test_printed_retention_dies_and_ours_does_not():
     assert norms[False] < 1e-3 and norms[True] > 1
 
 
-def test_eta_scale_zero_freezes_every_memory():
-    layer = make(chunks=(4, 8))
+@pytest.mark.parametrize("setting", ["default", "dot product, after", "descent, after", "nothing adapts"])
+def test_eta_scale_zero_freezes_every_memory(setting):
+    layer = make(**SETTINGS[setting])
     layer.eta_scale = 0.0
     _, state, _ = layer(tokens(1, 32))
     for _, memories in groups(layer, state):

@@ -6,12 +6,13 @@ from torch.utils._pytree import tree_leaves
 
 from nlcore.layers import SelfModifyingTitans
 from nlcore.layers.self_modifying import MAKES
-from nlcore.memory import Decay
+from nlcore.memory import Decay, DotProduct, KeepAll
 from nlcore.models import MODELS, build
 from tests.train.small import small
 
 KINDS = dict(plain={}, momentum=dict(momentum=True), six=dict(adaptive=MAKES), printed=dict(retention=Decay()))
-KINDS |= dict(before=dict(reads="before"), after=dict(reads="after"))
+KINDS |= dict(before=dict(reads="before"), after=dict(reads="after"), kept=dict(retention=KeepAll()))
+KINDS |= dict(dot=dict(objective=DotProduct(), reads="after"))
 
 
 def tensors(state):
