@@ -234,7 +234,7 @@ class SelfModifyingTitans(nn.Module):
         Made are, by name, keys, values and queries (B, H, T, d), and logits of rates (B, H, T, 1).
         """
         convolved, tail = convolve(self.w_in(x).to(x.dtype), tail, self.convolution)
-        static = {name: self._split(self.get_submodule(f"w_{name}")(convolved)) for name in self.static}
+        static = {name: self._split(getattr(self, f"w_{name}")(convolved)) for name in self.static}
         return self._split(convolved), static, tail
 
     def _split(self, x: Tensor) -> Tensor:
@@ -250,10 +250,10 @@ class SelfModifyingTitans(nn.Module):
 
     def _logit(self, name: str, answer: Tensor, u: Tensor) -> Tensor:
         """A rate before its sigmoid, (B, H, T): made of a vector, or of one number."""
-        bias = self.get_parameter(f"bias_{name}")[:, None]
+        bias = getattr(self, f"bias_{name}")[:, None]
         if name in self.static:
             return answer.squeeze(-1) + bias
-        read = self.get_parameter(f"read_{name}")[:, None]
+        read = getattr(self, f"read_{name}")[:, None]
         if self.rate_memories is None:
             return (answer * read).sum(-1) + bias
         return answer.squeeze(-1) + (u * read).sum(-1) + bias
