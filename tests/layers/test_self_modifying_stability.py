@@ -1,0 +1,131 @@
+"""Self-modifying Titans at the edge of what their rates can learn: nothing grows, and what each bound is for."""
+
+import pytest
+import torch
+
+from nlcore.layers.family import matrix
+from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.memory import (
+    L2,
+    Decay,
+    DeltaGradientDescent,
+    DotProduct,
+    GradientDescent,
+    KeepAll,
+    PullToStart,
+    ResidualMLP,
+)
+from tests.layers.test_self_modifying import SIX, groups, tokens
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_16384_tokens_stay_finite_forward_and_backward(dtype):
+    torch.manual_seed(0)
+    layer = SelfModifyingTitans(128, 4, 32).to(dtype)
+    x = tokens(1, 16_384, 128, dtype=dtype).requires_grad_()
+    y, state, _ = layer(x)
+    assert y.isfinite().all()
+    (grad,) = torch.autograd.grad(y[:, -1].float().square().sum(), x)
+    assert grad.isfinite().all() and grad[:, 0].norm() < 1e3
+    for memory in (*state.memory.memory, *state.projections.memory):
+        assert memory.dtype == torch.float32
+        assert 0.1 < memory.norm(dim=(-1, -2)).min() and memory.norm(dim=(-1, -2)).max() < 1e3
+
+
+def gradient_and_norm(layer, x):
+    """The gradient of the last output, largest over tokens, and the largest memory; both finite, and so the outputs."""
+    x = x.clone().requires_grad_()
+    y, state, _ = layer(x)
+    (grad,) = torch.autograd.grad(y[:, -1].square().sum(), x)
+    assert y.isfinite().all() and grad.isfinite().all()
+    return grad.norm(dim=-1).max(), max(w.norm(dim=(-1, -2)).max() for _, its in groups(layer, state) for w in its.memory)
+
+
+def at_the_edge(layer):
+    """Largest rates; one head keeps everything, one forgets at once."""
+    with torch.no_grad():
+        layer.bias_eta.fill_(10.0)
+        if layer.bias_alpha is not None:
+            layer.bias_alpha.copy_(torch.tensor([-3.0, 20.0]))
+    return layer
+
+
+def streams(length):
+    """Random tokens, one token that repeats, and two in turn."""
+    x = tokens(3, length, 16, dtype=torch.float32)
+    x[1], x[2] = x[1, :1], x[2, :2].repeat(length // 2, 1)
+    return x
+
+
+@pytest.mark.parametrize("reads", ["boundary", "after"])
+@pytest.mark.parametrize("theta", [None, 2.0])
+@pytest.mark.parametrize("chunks", [(1, 4), (16, 64)])
+@pytest.mark.parametrize("architecture", [matrix, ResidualMLP])
+@pytest.mark.parametrize(
+    "pair",
+    [(L2(), GradientDescent()), (DotProduct(), DeltaGradientDescent()), (DotProduct(), GradientDescent())],
+    ids=["L2-GD", "dot-DGD", "dot-GD"],
+)
+def test_stable_with_every_objective_and_rule(pair, architecture, chunks, theta, reads):
+    """At these rates a linear memory of dot products turns what stands at a key over at each write, and keeps all."""
+    torch.manual_seed(0)
+    layer = SelfModifyingTitans(
+        16, 2, 8, chunks, theta is not None, reads, objective=pair[0], rule=pair[1], architecture=architecture,
+        retention=KeepAll() if reads == "after" else PullToStart(),
+    )  # fmt: skip
+    if theta is not None:
+        torch.nn.init.constant_(layer.theta, theta)
+    gradient, norm = gradient_and_norm(at_the_edge(layer), streams(64 if chunks[0] == 1 else 384))
+    assert gradient < (500 if layer.eta_max == 2 else 100) and norm < 500
+
+
+@pytest.mark.parametrize("reads", ["boundary", "before", "after"])
+@pytest.mark.parametrize("pull", [True, False])
+@pytest.mark.parametrize("theta", [None, -2.0, 2.0, 5.0])
+@pytest.mark.parametrize("chunks", [(1, 1), (1, 4), (16, 64), (32, 32)])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_stable_at_every_setting_and_at_the_edge_of_what_rates_can_learn(chunks, theta, pull, reads, narrow):
+    torch.manual_seed(0)
+    layer = SelfModifyingTitans(
+        16, 2, 8, chunks, theta is not None, reads, narrow,
+        retention=PullToStart() if pull else Decay(), adaptive=SIX if pull else SIX[:4],
+    )  # fmt: skip
+    if theta is not None:
+        torch.nn.init.constant_(layer.theta, theta)
+    gradient, norm = gradient_and_norm(at_the_edge(layer), streams(64 if chunks[0] == 1 else 384))
+    assert gradient < 100 and norm < 100
+
+
+def test_projections_written_in_full_are_not_stable():
+    """The control: what the share is for."""
+    found = {}
+    for share in (0.1, 1.0):
+        torch.manual_seed(4)
+        layer = at_the_edge(SelfModifyingTitans(16, 2, 8, (1, 1), projections_share=share)).double()
+        found[share] = gradient_and_norm(layer, streams(320).double())[0]
+    assert found[0.1] < 100 and found[1.0] > 1e9
+
+
+def test_printed_retention_dies_and_ours_does_not():
+    """Decay of the whole memory, as printed, takes the starts with it; the pull to the start keeps them."""
+    norms = {}
+    for pull in (False, True):
+        torch.manual_seed(0)
+        layer = SelfModifyingTitans(64, 2, 32, retention=PullToStart() if pull else Decay())
+        with torch.no_grad():
+            layer.bias_alpha.fill_(5.0)  # a half-life of 100 tokens
+            _, state, _ = layer(tokens(1, 4096, 64, dtype=torch.float32))
+        norms[pull] = state.memory.memory[1].norm(dim=(-1, -2)).mean()
+    assert norms[False] < 1e-3 and norms[True] > 1
+
+
+def test_memories_of_two_layers_are_not_stable_at_the_rates_of_one():
+    """The control: what DEEP is for. One token repeats, and at eta up to 1 its gradients double every few chunks."""
+    found = {}
+    for eta_max in (0.5, 1.0):
+        torch.manual_seed(4)
+        layer = at_the_edge(SelfModifyingTitans(16, 2, 8, (4, 16), rule=GradientDescent())).double()
+        assert layer.eta_max == 0.5
+        layer.eta_max = eta_max
+        found[eta_max] = gradient_and_norm(layer, streams(384)[1:2].double())[0]
+    assert found[0.5] < 100 and found[1.0] > 1e3
