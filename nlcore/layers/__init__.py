@@ -2,8 +2,9 @@
 
 from nlcore.layers.attention import Attention, AttentionState, SlidingWindow
 from nlcore.layers.continuum import ContinuumMemory, HeadwiseContinuumMemory
-from nlcore.layers.family import FAMILY, FastWeightSetting
+from nlcore.layers.family import FAMILY, FastWeightSetting, matrix
 from nlcore.layers.fast_weight import FastWeight, FastWeightState
+from nlcore.layers.learning import given, own_answer
 from nlcore.layers.self_modifying import SelfModifyingState, SelfModifyingTitans
 from nlcore.layers.swiglu import SwiGLU
 
@@ -20,4 +21,7 @@ __all__ = [
     "SelfModifyingTitans",
     "SlidingWindow",
     "SwiGLU",
+    "given",
+    "matrix",
+    "own_answer",
 ]

@@ -47,7 +47,7 @@ class Preset:
     chunks: tuple[int, int]
     """Tokens between writes of the main memory, and of the memories that make k, v, eta, alpha."""
     periods: tuple[int, ...]
-    """Outer steps between updates of each CMS level, fastest first."""
+    """Outer steps between updates of each CMS level, fastest first; (1,) is one plain MLP, Hope without CMS (Table 6)."""
     context: int
     batch: int
     """Sequences a step."""

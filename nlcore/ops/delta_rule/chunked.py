@@ -103,11 +103,11 @@ class Chunk(Tokenwise):
         writes = [(decays.spread, pushed)]
         if erases:
             system = eta * decays.ratios_before * opened.overlap
-            erased = eta * self._kept(opened, pushed)
+            kept = self._kept(opened, pushed)
             if opened.momentum is None:
-                writes = [(decays.ratios, self._solve(system, erased + pushed))]
+                writes = [(decays.ratios, self._solve(system, eta * (kept + opened.delta)))]
             else:
-                writes = [(decays.ratios, self._solve(system, erased)), *writes]
+                writes = [(decays.ratios, self._solve(system, eta * kept)), *writes]
         super().__init__(opened, decays.g, decays.c, writes)
 
     def _kept(self, opened: Opened, pushed: Tensor) -> Tensor:
