@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from nlcore.layers.memory_group import bounded
@@ -118,6 +119,16 @@ class Learning:
     def largest(self, layers: int) -> float:
         """The largest eta at which memories of so many layers are stable."""
         return self.bound.most if layers == 1 else min(self.bound.most, DEEP)
+
+    def budget(self, budget: Tensor | float, curvature: Tensor, decays: Decays) -> Tensor:
+        """The budget of one layer of the memories: no more than is stable at its curvature (see `Architecture.curvatures`).
+
+        A write's transition on its key is `alpha - eta (1 + curvature)` if it erases what the layer answered and the
+        gradient asks the memory; without one of both, the 1 or the curvature is not there.
+        """
+        asks = isinstance(self.objective, L2)
+        stable = decays.first / (self.erases + asks * curvature) if asks else curvature.new_tensor(torch.inf)
+        return stable.clamp(max=budget) if isinstance(budget, float) else torch.minimum(stable, budget)
 
     @property
     def erases(self) -> bool:

@@ -47,7 +47,7 @@ class OpenChunk:
         theta: Tensor | None,
         learning: Learning,
     ) -> None:
-        self.groups, self.state, self.budget, self.learning = groups, _joined(states), budget, learning
+        self.groups, self.state, self.learning = groups, _joined(states), learning
         self.architecture = architecture = groups[0].architecture
         memory = self.state.memory
         value = learning.learns(lambda x: architecture.read(memory, x), tokens.v[:, None])
@@ -64,33 +64,40 @@ class OpenChunk:
         rates = [tokens.eta[:, None].expand(-1, len(group.names), -1, -1) * group.eta_scale for group in groups]
         self.eta = torch.cat(rates, dim=1)
         self.decays = Decays(tokens.log_alpha[:, None], theta)
+        self.budgets = [
+            learning.budget(budget, curvature[..., None], self.decays) for curvature in architecture.curvatures(memory)
+        ]
+        """One for each layer, (B, M, H, 1)."""
 
     def read(self, q: Tensor, before: bool) -> Tensor:
         """What the last memory answers to the queries (B, H, n, d) of the chunk's last n tokens: (B, H, n, d).
 
         Each is read after its own token's write, or before it: see `Bound.inside`.
         """
-        layers = [self._inside(opened) for opened in self.opened]
+        layers = [self._inside(*layer) for layer in zip(self.opened, self.budgets)]
         if before:
             layers = [layer.before() for layer in layers]
         return self.architecture.through([layer.answers for layer in layers], q[:, None])[:, 0]
 
-    def _inside(self, opened: Opened) -> Tokenwise:
+    def _inside(self, opened: Opened, budget: Tensor) -> Tokenwise:
         last = Opened(*(None if x is None else x[:, -1:] for x in opened))
         learning = self.learning
-        return learning.bound.inside(last, self.eta[:, -1:], self.budget, self.decays, learning.erases)
+        return learning.bound.inside(last, self.eta[:, -1:], budget[:, -1:], self.decays, learning.erases)
 
     def close(self, report: bool) -> list[tuple[State, Written | None]]:
         """Writes the chunk (eq. 86-88): each group's new state, and what happened if `report`."""
         erases = self.learning.erases
-        written = [Chunk(opened, self._rates(opened), self.decays, erases).final() for opened in self.opened]
+        written = [
+            Chunk(opened, self._rates(opened, budget), self.decays, erases).final()
+            for opened, budget in zip(self.opened, self.budgets)
+        ]
         memory, momentum = zip(*written)
         new = State(self.state.start, memory, momentum if self.state.momentum else ())
         return self._parted(new, report)
 
-    def _rates(self, opened: Opened) -> Tensor:
+    def _rates(self, opened: Opened, budget: Tensor) -> Tensor:
         """The rates of one layer's write, each group's its share of what the bound leaves."""
-        rates = self.learning.bound.rates(opened, self.eta, self.budget, self.decays)
+        rates = self.learning.bound.rates(opened, self.eta, budget, self.decays)
         parts = rates.split([len(group.names) for group in self.groups], dim=1)
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 

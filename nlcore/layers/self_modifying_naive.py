@@ -147,11 +147,24 @@ def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token],
         limit = (1 + token.rates.alpha) * (1 if token.rates.theta is None else 1 - token.rates.theta)
         excess = [token.rates.eta * (x**2).sum(-1) / limit for x in own]
         return tuple(token.rates.eta / each.clamp(min=1) for each in excess)
-    load = [torch.zeros_like(token.budget) for _ in own]
+    load, budgets = [torch.zeros_like(token.budget) for _ in own], _budgets(memory, opened, token)
     for other in chunk:
         for layer, (a, b) in enumerate(zip(own, keys(other.k))):
-            load[layer] = load[layer] + (a * b).sum(-1).abs() * other.rates.eta / token.budget
+            load[layer] = load[layer] + (a * b).sum(-1).abs() * other.rates.eta / budgets[layer]
     return tuple(token.rates.eta / total.clamp(min=1) for total in load)
+
+
+def _budgets(memory: AssociativeMemory, opened: State, token: _Token) -> list[Tensor]:
+    """What each layer may write: behind long weights a layer's answer counts for more, and so does what it writes."""
+    if isinstance(memory.objective, DotProduct):
+        return [token.budget] * len(opened.memory)
+    found, curvature = [], torch.ones_like(token.budget)
+    for w in opened.memory:
+        stable = 1 / (curvature + isinstance(memory.rule, DeltaGradientDescent))
+        stable = stable if token.rates.theta is None else stable * (1 - token.rates.theta)
+        found.append(torch.minimum(token.budget, stable))
+        curvature = curvature * 1.21 * torch.linalg.svdvals(w).pow(8).sum(-1) ** 0.25
+    return found
 
 
 def _output(layer: SelfModifyingTitans, answer: Tensor) -> Tensor:

@@ -22,6 +22,10 @@ Surprise = Callable[[Tensor], Tensor]
 Activation = Callable[[Tensor], Tensor]
 Products = Sequence[Callable[[Tensor], Tensor]]
 """For each layer what it makes of its input (..., in): (..., out); the layer at the memory's output first."""
+STEEPEST = 1.1
+"""The largest slope of silu, and more than those of relu, tanh and the sigmoid."""
+TINY = 1e-30
+"""Under a root: at zero it would be infinitely steep."""
 
 
 def products(weights: Weights) -> Products:
@@ -62,6 +66,14 @@ class Architecture(Protocol):
         """
         ...
 
+    def curvatures(self, weights: Weights) -> tuple[Tensor, ...]:
+        """For each layer, the one at the memory's output first, how strongly the answer depends on its output.
+
+        That is a bound on the largest eigenvalue of `B^T B`, (...), with B the derivative of the answer by the layer's
+        output, at any input: 1 for the first layer, and more or less behind longer or shorter weights.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Linear:
@@ -83,6 +95,9 @@ class Linear:
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         answer = self.read(weights, x)
         return (LayerGradient(x, surprise(answer), answer),)
+
+    def curvatures(self, weights: Weights) -> tuple[Tensor, ...]:
+        return _curvatures(weights)
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,9 @@ class ResidualMLP:
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         return _two_layers(weights, x, lambda moved: surprise(x + moved))
 
+    def curvatures(self, weights: Weights) -> tuple[Tensor, ...]:
+        return _curvatures(weights)
+
 
 @dataclass(frozen=True)
 class NarrowMLP:
@@ -129,6 +147,9 @@ class NarrowMLP:
 
     def gradients(self, weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
         return _two_layers(weights, x, surprise)
+
+    def curvatures(self, weights: Weights) -> tuple[Tensor, ...]:
+        return _curvatures(weights)
 
 
 def _two_layers(weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerGradient, ...]:
@@ -188,3 +209,25 @@ class DeepMLP:
             if back is not None:
                 (delta,) = back(delta @ w)
         return tuple(layers)
+
+    def curvatures(self, weights: Weights) -> tuple[Tensor, ...]:
+        """As for every architecture, if the activation is no steeper than STEEPEST."""
+        return _curvatures(weights)
+
+
+def _curvatures(weights: Weights) -> tuple[Tensor, ...]:
+    """Of layers with an activation between them."""
+    found = [weights[0].new_ones(weights[0].shape[:-2])]
+    for w in weights[:-1]:
+        found.append(found[-1] * STEEPEST**2 * _squared_norm(w))
+    return tuple(found)
+
+
+def _squared_norm(w: Tensor) -> Tensor:
+    """An upper bound of the squared spectral norm of matrices (..., out, in): (...).
+
+    It is the fourth root of the sum of the squared singular values' fourth powers: two small products, and smooth.
+    For r equal singular values it is too large by r^(1/4).
+    """
+    gram = w @ w.mT if w.shape[-2] < w.shape[-1] else w.mT @ w
+    return ((gram @ gram).square().sum((-1, -2)) + TINY).sqrt().sqrt()
