@@ -127,7 +127,7 @@ class Learning:
         gradient asks the memory; without one of both, the 1 or the curvature is not there.
         """
         asks = isinstance(self.objective, L2)
-        stable = decays.first / (self.erases + asks * curvature) if asks else curvature.new_tensor(torch.inf)
+        stable = decays.first / (self.erases + curvature) if asks else torch.full_like(curvature, torch.inf)
         return stable.clamp(max=budget) if isinstance(budget, float) else torch.minimum(stable, budget)
 
     @property

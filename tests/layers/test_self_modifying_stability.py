@@ -129,3 +129,21 @@ def test_memories_of_two_layers_are_not_stable_at_the_rates_of_one():
         layer.eta_max = eta_max
         found[eta_max] = gradient_and_norm(layer, streams(384)[1:2].double())[0]
     assert found[0.5] < 100 and found[1.0] > 1e3
+
+
+def test_long_starts_are_stable_because_what_is_read_through_them_writes_less(monkeypatch):
+    """Training makes such starts. The control writes as if every layer stood at the memory's output."""
+    found = []
+    for curvatures in (ResidualMLP.curvatures, lambda self, weights: [w.new_ones(w.shape[:-2]) for w in weights]):
+        monkeypatch.setattr(ResidualMLP, "curvatures", curvatures)
+        for seed in (0, 3):
+            torch.manual_seed(seed)
+            layer = at_the_edge(SelfModifyingTitans(16, 2, 8, (1, 1))).double()
+            with torch.no_grad():
+                layer.bias_alpha.fill_(20.0)
+                for group in (layer.projections, layer.memory):
+                    for start in group.weights:
+                        start *= 4
+            x = torch.randn(1, 2, 16, generator=torch.Generator().manual_seed(seed + 9)).double().repeat(1, 96, 1)
+            found.append(gradient_and_norm(layer, x)[0])
+    assert max(found[:2]) < 50 and min(found[2:]) > 150

@@ -87,3 +87,34 @@ def test_gradients_are_differentiable_and_run_under_vmap_and_no_grad():
 def test_widths_that_make_no_network_get_one_sentence(widths):
     with pytest.raises(ValueError, match="at least an input and an output width"):
         DeepMLP(widths)
+
+
+@pytest.mark.parametrize("activation", [F.silu, torch.tanh, torch.relu])
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_the_answer_depends_on_no_layer_more_than_its_curvature(widths, activation, scale):
+    """Against the Jacobian by autograd; and the bound is no wide one."""
+    network, x = DeepMLP(widths, activation), normal(widths[0], seed=7)
+    weights = tuple(scale * w for w in drawn(network))
+    bounds = network.curvatures(weights)
+    assert len(bounds) == len(weights) and bounds[0] == 1
+    for layer, bound in enumerate(bounds[1:], start=1):
+
+        def after(output):
+            for w in reversed(weights[:layer]):
+                output = w @ activation(output)
+            return output
+
+        output = x
+        for w in reversed(weights[layer:]):
+            output = w @ (output if output is x else activation(output))
+        jacobian = torch.autograd.functional.jacobian(after, output)
+        assert torch.linalg.matrix_norm(jacobian, 2) ** 2 <= bound
+        exact = torch.stack([1.21 * torch.linalg.matrix_norm(w, 2) ** 2 for w in weights[:layer]]).prod()
+        assert exact <= bound * (1 + 1e-12) and bound <= exact * 2**layer
+
+
+def test_curvatures_of_nothing_have_a_gradient():
+    w1, w2 = torch.zeros(3, 5, requires_grad=True), torch.ones(5, 3)
+    (gradient,) = torch.autograd.grad(ResidualMLP(3, 5).curvatures((w1, w2))[1], w1)
+    assert gradient.isfinite().all()
