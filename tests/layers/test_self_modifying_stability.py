@@ -120,14 +120,16 @@ def test_printed_retention_dies_and_ours_does_not():
 
 
 def test_memories_of_two_layers_are_not_stable_at_the_rates_of_one():
-    """The control: what DEEP is for. One token repeats, and at eta up to 1 its gradients double every few chunks."""
+    """The control: what DEEP is for. Token by token, at eta up to 1, gradients of a short text reach thousands."""
     found = {}
     for eta_max in (0.5, 1.0):
-        torch.manual_seed(4)
-        layer = at_the_edge(SelfModifyingTitans(16, 2, 8, (4, 16), rule=GradientDescent())).double()
-        assert layer.eta_max == 0.5
-        layer.eta_max = eta_max
-        found[eta_max] = gradient_and_norm(layer, streams(384)[1:2].double())[0]
+        for seed in (2, 3, 4):
+            torch.manual_seed(seed)
+            layer = at_the_edge(SelfModifyingTitans(16, 2, 8, (1, 1), rule=GradientDescent())).double()
+            assert layer.eta_max == 0.5
+            layer.eta_max = eta_max
+            gradient = gradient_and_norm(layer, streams(96).double())[0]
+            found[eta_max] = max(gradient, found.get(eta_max, 0.0))
     assert found[0.5] < 100 and found[1.0] > 1e3
 
 
