@@ -153,7 +153,7 @@ def steps(tokens: int) -> list[Curve]:
 
 
 def _length(tokens: int, chunk: int) -> int:
-    return tokens if chunk > 1 else tokens // 2  # a token of a chunk of its own costs many times as much
+    return tokens if chunk > 1 else tokens // 4  # a token of a chunk of its own costs many times as much
 
 
 def momenta(tokens: int) -> list[Curve]:

@@ -37,11 +37,12 @@ def layer(width: int, chunks: tuple[int, int], scale: float, seed: int, **settin
     made = SelfModifyingTitans(*WIDTHS[width], chunks, **settings)
     with torch.no_grad():
         made.bias_eta.fill_(10.0)
-        made.bias_alpha.fill_(20.0)
+        if made.bias_alpha is not None:
+            made.bias_alpha.fill_(20.0)
         for group in (made.projections, made.rate_memories, made.memory):
             if group is not None:
-                group.w1 *= scale
-                group.w2 *= scale
+                for start in group.parameters():
+                    start *= scale
     return made
 
 
