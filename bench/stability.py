@@ -1,16 +1,18 @@
-"""Is a layer of self-modifying Titans stable over 16,384 tokens? Figures, and figures/stability.png.
+"""Is a layer of self-modifying Titans stable, and what makes one diverge? Figures, figures/stability.png and why_nan.png.
 
-    python bench/stability.py            # about five minutes on one CPU core
+    python bench/stability.py            # all four parts, about half an hour on one CPU core
+    python bench/stability.py causes     # one of them
 
-Random tokens go through one layer (dim 128, 4 heads, default settings), through the same layer
+long: random tokens, 16,384 of them, go through one layer (dim 128, 4 heads, default settings), through the same layer
 with retention set to 1, and with momentum of a small and of a large theta. Printed: the gradient of the last
 output with respect to the first token, and of the mean square of all outputs; the
 memories' norms; and the norm of each chunk's Jacobian, the derivative of the main
 memory's state after a chunk with respect to its state before it, by power iteration.
+causes: one guard after the other is taken away from a small layer (stability_causes.py).
+hostile: repeated tokens, periods and runs, by width, chunks, starts and every choice of the class (stability_hostile.py).
+trained: the same kinds of text for checkpoints/tiny-hope.
 
-Then one token repeats: in how many of 16 random layers, at the largest rates that can be
-learnt, does the gradient of the last output exceed 100, for projections that are written with
-the default's share of the budget and with all of it?
+figures/stability.json keeps what each part found last.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import stability_causes
+import stability_hostile
 import torch
 from torch import Tensor
 
@@ -105,30 +109,6 @@ def _spectral_norm(titans: SelfModifyingTitans, state: State, chunk: Tokens) -> 
     return norm.item()
 
 
-def repeated(sizes: tuple[int, int, int], chunk: int, share: float, tokens: int, starts: int = 16) -> list[float]:
-    """The gradient of the last output, largest over the tokens, of random layers that read one token again and again."""
-    found = []
-    for seed in range(starts):
-        torch.manual_seed(seed)
-        titans = SelfModifyingTitans(*sizes, (chunk, chunk), projections_share=share).double()
-        torch.nn.init.constant_(titans.bias_eta, 10.0)
-        torch.nn.init.constant_(titans.bias_alpha, 20.0)
-        x = torch.randn(1, 1, sizes[0], dtype=torch.float64).expand(1, tokens, -1).clone().requires_grad_()
-        (last,) = torch.autograd.grad(titans(x)[0][:, -1].square().sum(), x)
-        found.append(last[0].norm(dim=-1).max().item())
-    return found
-
-
-def print_repeated(tokens: int) -> None:
-    print(f"One token, {tokens} times: layers of 16 with a gradient above 100, and the largest gradient")
-    for sizes in ((DIM, HEADS, HIDDEN), (16, 2, 8)):
-        for chunk in (4, 16, 64):
-            for share in (0.1, 1.0):
-                found = repeated(sizes, chunk, share, tokens)
-                above = sum(not norm <= 100 for norm in found)
-                print(f"  dim {sizes[0]:3}, chunks of {chunk:2}, share {share:.1f}: {above:2}, {max(found):.2g}")
-
-
 def draw(results: dict[str, dict], path: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
     for axis, (title, result) in zip(axes[:2], results.items()):
@@ -150,11 +130,8 @@ def draw(results: dict[str, dict], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, default=16_384, help="length of the sequence (16384)")
-    tokens = parser.parse_args().tokens
-    torch.set_num_threads(1)
+def long(tokens: int) -> dict[str, dict]:
+    """Every case of CASES over so many random tokens; printed, and drawn."""
     x = torch.randn(1, tokens, DIM, generator=torch.Generator().manual_seed(1))
     results = {}
     for title, filled in CASES.items():
@@ -167,9 +144,41 @@ def main() -> None:
         print(f"  Jacobian norms of {len(found)} chunks: median {sorted(found)[len(found) // 2]:.3f}, largest {max(found):.3f}")
         for name, values in results[title]["norms"].items():
             print(f"  norm of {name}: {values[0]:.2f} at first, {min(values):.2f} to {max(values):.2f}, {values[-1]:.2f} at last")
-    print_repeated(tokens // 16)
     draw(results, FIGURES / "stability.png")
-    (FIGURES / "stability.json").write_text(json.dumps(results))
+    return results
+
+
+def causes() -> dict:
+    """Each of the guards off and on; printed, and drawn."""
+    found = stability_causes.measure()
+    stability_causes.draw(found, FIGURES / "why_nan.png")
+    return found
+
+
+def hostile() -> dict:
+    """Every text, width and choice, and a search for worse ones; printed."""
+    return {"scan": stability_hostile.scan(), "settings": stability_hostile.settings(), "search": stability_hostile.search()}
+
+
+def trained() -> dict:
+    found = stability_hostile.trained()
+    for kind, (first, every) in found.items():
+        print(f"{kind}: {first:.2g} into the first 64 bytes, {every:.2g} at most")
+    return found
+
+
+def main() -> None:
+    parts = {"long": lambda: long(given.tokens), "causes": causes, "hostile": hostile, "trained": trained}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", nargs="?", choices=parts, help="one part; all if none is named")
+    parser.add_argument("--tokens", type=int, default=16_384, help="length of the long sequence (16384)")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    path = FIGURES / "stability.json"
+    for name in [given.part] if given.part else parts:
+        found = parts[name]()
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(kept | {name: found}))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,22 @@
-"""Why NaN: the five causes, one at a time, each with its guard off and on. Figures, and figures/why_nan.png.
+"""Why NaN: the causes, one at a time, each with its guard off and on.
 
 A small layer of self-modifying memories stands here in the open: three residual MLPs make the key, the value and the
 answer, and each of them learns its own answer to the value. All guards are arguments of it, and everything that a curve
 does not vary stands at the layer's defaults.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from nlcore.layers.memory_group import unit
 from nlcore.memory import ResidualMLP, Weights
 from nlcore.ops.delta_rule import delta_rule_chunked, share_budget
+from nlcore.viz.theme import COLOURS, DASHES, REFERENCE, tidy
 
 WIDTH, HIDDEN, SEEDS, FIRST = 16, 16, 4, 64
 TEXTS = ("random tokens", "one token")
@@ -108,14 +112,18 @@ class Curve:
 
     name: str
     x: list[float]
-    gradient: list[float]
-    """The largest over texts and starts; nan if it is not finite."""
-    norm: list[float]
-    """Of the answering memory in the end, mean over starts and texts."""
+    gradient: list[float | None]
+    """The largest over texts and starts; None if it is not finite."""
+    norm: list[float | None]
+    """Of the answering memory in the end, mean over starts and texts; None if it is not finite."""
 
 
 def _curve(name: str, x: list[float], found: Found) -> Curve:
-    return Curve(name, x, found.gradient.amax((1, 2)).tolist(), found.norms[-1].mean((1, 2)).tolist())
+    return Curve(name, x, _finite(found.gradient.amax((1, 2))), _finite(found.norms[-1].mean((1, 2))))
+
+
+def _finite(values: Tensor) -> list[float | None]:
+    return [value if value == value and abs(value) < float("inf") else None for value in values.tolist()]
 
 
 def values(tokens: int) -> dict:
@@ -125,7 +133,7 @@ def values(tokens: int) -> dict:
         norms = run(torch.tensor([0.05, 0.5]), torch.ones(2), 16, tokens, guards).norms
         ends = (norms.isfinite().cumprod(0).sum(0) * 16).flatten(1)
         found[name] = {
-            "norm": norms[:, 1].amax((1, 2)).tolist(),
+            "norm": _finite(norms[:, 1].amax((1, 2))),
             "finite for, at rate 0.05 and at 0.5": [[int(row.min()), int(row.max())] for row in ends],
         }
     return found
@@ -201,3 +209,78 @@ def worst_keys(sums: list[float], forget: bool, cap: float) -> list[float]:
         (50 * over - norm).sum().backward()
         optimizer.step()
     return best.tolist()
+
+
+BOUNDARIES = [0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
+
+
+def measure(tokens: int = 512) -> dict:
+    """All of it, in numbers; each part is printed as it is found."""
+    parts = {"values": values, "sums": sums, "steps": steps, "momenta": momenta, "retentions": retentions}
+    found = {}
+    for name, part in parts.items():
+        here = part(tokens)
+        found[name] = [asdict(curve) for curve in here] if isinstance(here, list) else here
+        print(name, found[name], flush=True)
+    worst = {"rates up to 1/2": 0.5, "any rates": torch.inf}
+    found["worst keys"] = {
+        f"{name}, {'any retention' if forget else 'nothing forgotten'}": worst_keys(BOUNDARIES, forget, cap)
+        for forget in (False, True) for name, cap in worst.items()
+    }  # fmt: skip
+    print("worst keys", found["worst keys"], flush=True)
+    return found
+
+
+def draw(found: dict, path: Path) -> None:
+    """Six plots; a cross on the upper edge is a NaN."""
+    figure, axes = plt.subplots(2, 3, figsize=(14, 8), layout="constrained")
+    (a, b, c), (d, e, f) = axes
+    _over_tokens(a, {name: one["norm"] for name, one in found["values"].items()}, 16)
+    tidy(a, "1 Values of any length", "tokens read", "norm of the memory")
+    for chunk, colour in zip((1, 4, 16, 64), COLOURS):
+        both = {one["name"]: one for one in found["sums"] if one["name"].startswith(f"C = {chunk},")}
+        for (name, one), dash in zip(both.items(), ("solid", "dashed")):
+            _against(b, name.replace("explicit", "no budget"), one["x"], one["gradient"], colour, dash)
+    tidy(b, "2 Many tokens, one key", "rates summed over a chunk of C", GRADIENT)
+    for edge in (0.5, 1.0):
+        b.axvline(edge, color=REFERENCE.line()["color"], linewidth=0.8)
+    for axis, part, title, label in (
+        (c, [one for one in found["steps"] if one["name"].startswith("C = 16")], "3 Long keys, C = 16", "scale of the starts"),
+        (d, [one for one in found["momenta"] if one["name"] != "budget"], "4 Momentum, C = 16", "theta"),
+    ):
+        for one, colour, dash in zip(part, COLOURS, DASHES):
+            _against(axis, one["name"].removeprefix("C = 16, "), one["x"], one["gradient"], colour, dash)
+        tidy(axis, title, label, GRADIENT)
+    d.set_xscale("linear")
+    _over_tokens(e, {name: one["norm"] for name, one in found["retentions"].items()}, 64)
+    tidy(e, "5 Retention 0.98", "tokens read", "norm of the memory")
+    for (name, norms), colour, dash in zip(found["worst keys"].items(), COLOURS, DASHES):
+        f.plot(BOUNDARIES, norms, color=colour, linestyle=dash, label=name)
+    f.axhline(1, color=REFERENCE.line()["color"], linewidth=0.8)
+    f.set_ylim(0.8, 4)
+    tidy(f, "A linear memory's worst keys", "largest eigenvalue of the chunk's writes", "factor a chunk")
+    for axis in axes.flat:
+        axis.legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+GRADIENT = "gradient into the first 64 tokens"
+
+
+def _over_tokens(axis: Axes, lines: dict[str, list[float | None]], chunk: int) -> None:
+    for (name, norms), colour, dash in zip(lines.items(), COLOURS[1::-1], ("solid", "dashed")):
+        positions = [(i + 1) * chunk for i, norm in enumerate(norms) if norm is not None]
+        axis.plot(positions, [norm for norm in norms if norm is not None], color=colour, linestyle=dash, label=name)
+        if len(positions) < len(norms):
+            axis.plot(positions[-1] + chunk, 0.97, "x", color=colour, transform=axis.get_xaxis_transform())
+    axis.set_yscale("log")
+
+
+def _against(axis: Axes, name: str, x: list[float], gradient: list[float | None], colour: str, dash: str) -> None:
+    kept = [(at, value) for at, value in zip(x, gradient) if value is not None]
+    axis.plot(*zip(*kept), color=colour, linestyle=dash, marker="o", markersize=3, label=name)
+    for at, value in zip(x, gradient):
+        if value is None:
+            axis.plot(at, 0.97, "x", color=colour, transform=axis.get_xaxis_transform())
+    axis.set_xscale("log")
+    axis.set_yscale("log")
