@@ -183,14 +183,14 @@ def retentions(tokens: int) -> dict:
     return found
 
 
-def worst_keys(sums: list[float], forget: bool, cap: float) -> list[float]:
-    """The largest `||P||` found for a linear memory by ascent on a chunk's 12 keys, rates up to `cap`, and retentions.
+def worst_keys(sums: list[float], forget: bool, cap: float, chunk: int) -> list[float]:
+    """The largest `||P||` found for a linear memory by ascent on a chunk's keys, rates up to `cap`, and retentions.
 
     P is what a chunk makes of the state before it; `sums` are the largest eigenvalues of sum eta x x^T. With `forget`
     retentions are sought too, else they are 1.
     """
     draw = torch.Generator().manual_seed(0)
-    shape = (len(sums), 16, 12)
+    shape = (len(sums), 16, chunk)
     k, r, a = (torch.randn(*shape, *more, generator=draw, dtype=torch.float64) for more in ((3,), (), ()))
     for tensor in (k, r, a):
         tensor.requires_grad_()
@@ -200,7 +200,7 @@ def worst_keys(sums: list[float], forget: bool, cap: float) -> list[float]:
         largest = torch.linalg.eigvalsh(key.mT @ (eta[..., None] * key))[..., -1]
         eta = eta * (torch.tensor(sums)[:, None] / largest)[..., None]
         after = torch.eye(3, dtype=torch.float64).expand(*shape[:2], 3, 3)
-        for t in range(shape[2]):
+        for t in range(chunk):
             write = eta[..., t, None, None] * key[..., t, :, None] * key[..., t, None, :]
             after = alpha[..., t, None, None] * after - after @ write - write
         norm, over = torch.linalg.matrix_norm(after, 2), (eta - cap).clamp(min=0).sum(-1)
@@ -222,10 +222,10 @@ def measure(tokens: int = 512) -> dict:
         here = part(tokens)
         found[name] = [asdict(curve) for curve in here] if isinstance(here, list) else here
         print(name, found[name], flush=True)
-    worst = {"rates up to 1/2": 0.5, "any rates": torch.inf}
+    worst = {"rates up to 1/2": (0.5, 12), "any rates": (torch.inf, 5)}
     found["worst keys"] = {
-        f"{name}, {'any retention' if forget else 'nothing forgotten'}": worst_keys(BOUNDARIES, forget, cap)
-        for forget in (False, True) for name, cap in worst.items()
+        f"{name}, {'any retention' if forget else 'nothing forgotten'}": worst_keys(BOUNDARIES, forget, *within)
+        for forget in (False, True) for name, within in worst.items()
     }  # fmt: skip
     print("worst keys", found["worst keys"], flush=True)
     return found
