@@ -157,7 +157,8 @@ def causes() -> dict:
 
 def hostile() -> dict:
     """Every text, width and choice, and a search for worse ones; printed."""
-    return {"scan": stability_hostile.scan(), "settings": stability_hostile.settings(), "search": stability_hostile.search()}
+    parts = ("scan", "settings", "search", "bent")
+    return {name: getattr(stability_hostile, name)() for name in parts}
 
 
 def trained() -> dict:

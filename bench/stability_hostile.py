@@ -10,10 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nlcore.layers import self_modifying
 from nlcore.layers.family import matrix
 from nlcore.layers.learning import given
+from nlcore.layers.open_chunk import OpenChunk
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import Decay, DotProduct, GradientDescent, KeepAll
+from nlcore.ops.delta_rule import Opened
 from nlcore.train import load
 
 FIRST = 64
@@ -120,8 +123,37 @@ def settings() -> list[dict]:
     return rows
 
 
-def search(scale: float, rounds: int = 12, tokens: int = 256) -> dict:
-    """A worse text than random draws find: periods 1 to 8, the best third of 24 kept and changed in every round."""
+class Bent(OpenChunk):
+    """The layer's chunk with the budget of theorem 5 for the inner layer, which the layer does not use."""
+
+    def _rates(self, opened: Opened) -> Tensor:
+        whole = self.budget
+        if opened is self.opened[1]:  # silu's slope is at most 1.1
+            outer = 1.21 * torch.linalg.matrix_norm(self.opened[0].weight.detach(), 2).square()
+            self.budget = (1 / (1 + outer)).clamp(max=whole)[..., None]
+        rates, self.budget = super()._rates(opened), whole
+        return rates
+
+
+def bent() -> list[dict]:
+    """Three of the worst cases of `scan`, with the layer's budget and with `Bent`."""
+    rows = []
+    for chunks, seed, kind, tokens in (((1, 1), 1, "period 1", 192), ((1, 1), 0, "period 2", 192), ((4, 4), 2, "period 2", 512)):
+        x = texts(kind, 3, tokens, WIDTHS[8][0])
+        for name, used in (("half", OpenChunk), ("theorem 5", Bent)):
+            self_modifying.OpenChunk = used
+            found = _largest(gradients(layer(8, chunks, 4.0, seed), x), (kind,))
+            rows.append({"chunks": list(chunks), "seed": seed, "budget": name, "found": found})
+            print(rows[-1], flush=True)
+    self_modifying.OpenChunk = OpenChunk
+    return rows
+
+
+def search(scale: float = 1.0, rounds: int = 8, tokens: int = 256) -> dict:
+    """A worse text than random draws find: periods 1 to 8, the best third of 24 kept and changed in every round.
+
+    The best is then read for longer: where the gradient grows with the length, it grows without end.
+    """
     dim, draw = WIDTHS[8][0], torch.Generator().manual_seed(0)
     titans, history = layer(8, (4, 4), scale, 0), []
     periods = [1 + i % 8 for i in range(24)]
@@ -134,7 +166,12 @@ def search(scale: float, rounds: int = 12, tokens: int = 256) -> dict:
         print(history[-1], flush=True)
         kept = [tokens_of[i] for i in best]
         tokens_of = kept + [one + size * torch.randn(one.shape, generator=draw) for one in kept for size in (0.3, 0.1)]
-    return {"scale": scale, "rounds": history}
+    length = {
+        longer: float(f"{gradients(titans, tokens_of[0].repeat(longer, 1)[None, :longer])[:, :FIRST].max():.3g}")
+        for longer in (tokens, 2 * tokens, 4 * tokens)
+    }
+    print(length, flush=True)
+    return {"scale": scale, "rounds": history, "the best, by its length": length}
 
 
 def trained(tokens: int = 1024) -> dict[str, list[float]]:
