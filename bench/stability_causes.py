@@ -47,7 +47,7 @@ class Found:
     norms: Tensor
     """(writes, rates, TEXTS, SEEDS) the answering memory's norm after each chunk."""
     gradient: Tensor
-    """(rates, TEXTS, SEEDS) of the last answer, at length one and along a fixed direction: at one of the first 64 tokens, the largest."""
+    """(rates, TEXTS, SEEDS) of the last answer, at length one and along a fixed direction: the largest over the first 64 tokens."""
 
 
 def run(
@@ -75,7 +75,14 @@ def run(
 
 
 def _write(
-    starts: Weights, opened: Weights, momenta: Weights | None, u: Tensor, eta: Tensor, alpha: Tensor, theta: Tensor | None, guards: Guards
+    starts: Weights,
+    opened: Weights,
+    momenta: Weights | None,
+    u: Tensor,
+    eta: Tensor,
+    alpha: Tensor,
+    theta: Tensor | None,
+    guards: Guards,
 ) -> tuple[Weights, Weights | None]:
     """One chunk of inputs (..., C, d), everything at the weights that it began with."""
     bounded = unit if guards.unit_values else lambda answer: answer
@@ -88,8 +95,11 @@ def _write(
     log_alpha = alpha.log()[..., None].expand(*alpha.shape, u.shape[-2])
     after = []
     for index, layer in enumerate(MLP.gradients(opened, k, lambda answer: answer - values)):
-        bend = torch.linalg.matrix_norm(opened[0].detach(), 2).square() if (index, guards.step) == (1, "bent budget") else 1.0
-        rates = _step(guards.step, layer.x @ layer.x.mT, eta, torch.minimum(budget, 2 * budget / (1 + bend))) * SHARE[:, None]
+        whole = budget
+        if (index, guards.step) == (1, "bent budget"):
+            outer = torch.linalg.matrix_norm(opened[0].detach(), 2).square()
+            whole = torch.minimum(budget, 2 * budget / (1 + outer))
+        rates = _step(guards.step, layer.x @ layer.x.mT, eta, whole) * SHARE[:, None]
         given = layer.x.expand(*rates.shape, -1), layer.delta, rates, log_alpha, opened[index].expand(*eta.shape, -1, -1)
         pushed = None if theta is None else momenta[index].expand(*eta.shape, -1, -1)
         start = starts[index].expand(*eta.shape, -1, -1) if guards.pull_to_start else None
@@ -249,8 +259,10 @@ def draw(found: dict, path: Path) -> None:
         (d, [one for one in found["momenta"] if one["name"] != "budget"], "4 Momentum, C = 16", "theta"),
     ):
         for one, colour, dash in zip(part, COLOURS, DASHES):
-            _against(axis, one["name"].removeprefix("C = 16, "), one["x"], one["gradient"], colour, dash)
+            _against(axis, one["name"].removeprefix("C = 16, ").replace("bent budget", "budget of theorem 5"), one["x"], one["gradient"], colour, dash)
         tidy(axis, title, label, GRADIENT)
+    c.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    c.minorticks_off()
     d.set_xscale("linear")
     _over_tokens(e, {name: one["norm"] for name, one in found["retentions"].items()}, 64)
     tidy(e, "5 Retention 0.98", "tokens read", "norm of the memory")
