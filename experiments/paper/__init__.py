@@ -5,6 +5,7 @@ of them was compared with the print. The two disagree about the same models at t
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,20 +34,17 @@ class Table:
     def markdown(self, rows: Iterable[str] | None = None) -> str:
         """The table for a page, of all rows or of those that are named."""
         lines = [["", *self.columns], ["---", *["---:"] * len(self.columns)]]
-        lines += [[row, *map(_number, self.rows[row])] for row in (self.rows if rows is None else rows)]
+        lines += [[row, *map("{:g}".format, self.rows[row])] for row in (self.rows if rows is None else rows)]
         heading = f"**Table {self.name} of the paper (section {self.section}).** {self.title}."
-        return "\n".join([heading, "", *("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)])
+        return f"{heading}\n\n{page(lines)}"
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
 
 
-def _number(value: float) -> str:
-    return f"{value:g}"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("*", "\\*").replace("^", "\\^")
+def page(lines: Iterable[Iterable[str]]) -> str:
+    """Cells as a table of Markdown."""
+    return "\n".join("| " + " | ".join(re.sub(r"([*^|_])", r"\\\1", cell) for cell in line) + " |" for line in lines)
 
 
 def _read() -> dict[str, Table]:

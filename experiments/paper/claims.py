@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from experiments import results
-from experiments.paper import TABLES, found, slips
+from experiments.paper import TABLES, found, page, slips
 from experiments.paper.found import Found
 from experiments.paper.slips import Printed
 
@@ -113,8 +113,7 @@ CLAIMS = (
 def markdown(tables: Iterable[str] = ("1", "2", "4", "5", "6")) -> str:
     """The claims of these tables for a page, a line each."""
     chosen = set(tables)
-    lines = [HEADING, ["---"] * len(HEADING), *(claim.line() for claim in CLAIMS if claim.table in chosen)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return page([HEADING, ["---"] * len(HEADING), *(claim.line() for claim in CLAIMS if claim.table in chosen)])
 
 
 def text() -> str:

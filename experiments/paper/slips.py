@@ -118,7 +118,7 @@ def without_nonlinearity() -> Printed:
     columns = [f"{language}, bin 1" for language in ("parity", "(aa)*", "(abab)*")]
     cells = {row: [TABLES["5"].cell(row, column) for column in columns] for row in ("Transformer", "Linear", "DeltaNet")}
     most = max(value for row in cells.values() for value in row)
-    return most < 100, f"at most {most:g} of 100 strings in bin 1 of parity, (aa)\\* and (abab)\\*"
+    return most < 100, f"at most {most:g} of 100 strings in bin 1 of parity, (aa)* and (abab)*"
 
 
 def all_parts_help() -> Printed:

@@ -186,4 +186,4 @@ def test_recall_is_learnt_only_if_the_memory_writes():
 
 
 def test_the_experiment_stays_within_its_minutes():
-    assert "180 runs in all, 67 minutes" in introduction(EXPERIMENT, 1)
+    assert "180 runs in all, 68 minutes" in introduction(EXPERIMENT, 1)
