@@ -48,13 +48,29 @@ def mad_is_best(results: Results) -> Found | None:
 
 
 def formal_is_perfect(results: Results) -> Found | None:
-    """Hope labels every string of bins 0 and 1, of all languages and seeds."""
-    rows = {arm.removesuffix(", Hope"): row for arm, row in _rows(results).items() if arm.endswith(", Hope")}
-    if not _complete(results, list(rows.values())):
+    """One kind of Hope labels every string of bins 0 and 1, of all languages and seeds."""
+    rows, arms = _rows(results), results.experiment.get("arms", ())
+    kinds: dict[str, dict[str, Record | None]] = {}
+    for arm in arms:
+        language, kind = arm["name"].split(", ", 1)
+        if arm["settings"]["model"] == "hope":
+            kinds.setdefault(kind, {})[language] = rows.get(arm["name"])
+    languages = {arm["settings"]["language"] for arm in arms}
+    kinds = {kind: of_kind for kind, of_kind in kinds.items() if of_kind.keys() == languages}
+    if not _complete(results, [row for of_kind in kinds.values() for row in of_kind.values()]):
         return None
-    lowest = {language: min(row["figures"][name] for name in ("bin_0", "bin_1")) for language, row in rows.items()}
-    short = [f"{language} {value:.2f}" for language, value in lowest.items() if value < 1]
-    return Found(not short, f"perfect on {len(rows) - len(short)} of {len(rows)} languages{_listed(short)}")
+    missed = {
+        kind: [f"{language} {share:.2f}" for language, row in of_kind.items() if (share := _share(row)) < 1]
+        for kind, of_kind in kinds.items()
+    }
+    best = min(missed, key=lambda kind: len(missed[kind]))
+    count = f"{best}: perfect on {len(languages) - len(missed[best])} of {len(languages)} languages"
+    return Found(not missed[best], f"{count}{_listed(missed[best])}")
+
+
+def _share(row: Record) -> float:
+    """Of strings, in the worse of bins 0 and 1."""
+    return min(row["figures"]["bin_0"], row["figures"]["bin_1"])
 
 
 def formal_is_missed(results: Results) -> Found | None:
@@ -72,15 +88,12 @@ def formal_is_missed(results: Results) -> Found | None:
 def formal_in_chunks(results: Results) -> Found | None:
     """A Hope whose memories wait for a chunk of several tokens labels every string of parity."""
     rows, arms = _rows(results), results.experiment.get("arms", ())
-    asked = {
-        arm["name"]: arm["settings"]["chunk"]
-        for arm in arms
-        if arm["settings"]["model"].startswith("hope") and arm["settings"]["language"] == "parity"
-        and arm["settings"]["chunk"] > 1
-    }  # fmt: skip
+    wanted = {"model": "hope", "language": "parity"}
+    asked = [arm["name"] for arm in arms
+             if wanted.items() <= arm["settings"].items() and arm["settings"]["chunk"] > 1]  # fmt: skip
     if not _complete(results, [rows.get(arm) for arm in asked]):
         return None
-    shares = {arm: min(rows[arm]["figures"][name] for name in ("bin_0", "bin_1")) for arm in asked}
+    shares = {arm: _share(rows[arm]) for arm in asked}
     best = max(shares, key=shares.get)
     return Found(shares[best] == 1, f"{shares[best]:.2f} of bins 0 and 1 ({best})")
 

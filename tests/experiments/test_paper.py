@@ -128,18 +128,23 @@ def test_mad_is_reproduced_where_hope_is_above_all_somewhere_and_below_nowhere()
 
 
 def of_formal(share):
+    """Of all arms there are, with bin 0 perfect."""
     formal = pytest.importorskip("experiments.formal").EXPERIMENT
-    return stored([row(arm.name, [0.0] * 3, bin_0=1.0, bin_1=share(arm.name)) for arm in formal.arms], formal)
+    return stored([row(arm.name, [0.0] * 3, bin_0=1.0, bin_1=float(share(arm))) for arm in formal.arms], formal)
 
 
-def test_formal_languages_are_reproduced_where_hope_is_perfect():
-    assert found.formal_is_perfect(of_formal(lambda arm: float(arm.endswith(", Hope")))).holds
-    missed = found.formal_is_perfect(of_formal(lambda arm: 0.5 if arm == "shuffle-2, Hope" else 1.0))
-    assert not missed.holds and missed.what == "perfect on 5 of 6 languages (shuffle-2 0.50)"
-    assert found.formal_is_missed(of_formal(lambda arm: 0.4 * arm.startswith("parity"))).holds
-    assert not found.formal_is_missed(of_formal(lambda arm: float(arm == "(aa)*, DeltaNet"))).holds
-    assert found.formal_in_chunks(of_formal(lambda arm: float(arm == "parity, Hope, chunks of 16"))).holds
-    assert not found.formal_in_chunks(of_formal(lambda arm: float(arm == "parity, Hope"))).holds
+def is_hope(arm):
+    return arm.settings["model"] == "hope"
+
+
+def test_formal_languages_are_reproduced_where_one_hope_is_perfect():
+    assert found.formal_is_perfect(of_formal(is_hope)).holds
+    missed = found.formal_is_perfect(of_formal(lambda arm: 0.5 if arm.settings["language"] == "shuffle-2" else 1))
+    assert not missed.holds and missed.what.endswith(": perfect on 5 of 6 languages (shuffle-2 0.50)")
+    assert found.formal_is_missed(of_formal(is_hope)).holds
+    assert not found.formal_is_missed(of_formal(lambda arm: arm.name == "(aa)*, DeltaNet")).holds
+    assert found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 4)).holds
+    assert not found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 1)).holds
     assert found.formal_is_perfect(stored([])) is found.formal_is_missed(stored([])) is None
 
 
