@@ -1,19 +1,19 @@
-"""By which mechanism does a trained parity learner flip, and with which chunks can it? One block of self-modifying Titans.
+"""By which mechanism does a trained parity learner flip, and with which chunks can it?
 
     python -m experiments.flips
 
 Strings of bits are labelled, at each bit, with whether the number of ones so far is even. Some state of the model must
-then turn with each 1 and stay with each 0. There are two ways in which a memory can do that. A write can turn what stood
-at its key: its transition, alpha - 2 eta with the L2 objective and alpha - eta with the dot product, is then negative. Or
-the memory can be taught, by itself, the opposite of what it holds: the value is its own answer (eq. 83-85).
+then turn with each 1 and stay with each 0. One block of self-modifying Titans has two ways to do that. A write can turn
+what stood at its key: its transition, alpha - 2 eta with the L2 objective and alpha - eta with the dot product, is then
+negative. Or a memory can teach itself the opposite of what it holds, as its value is its own answer (eq. 83-85).
 
-Both are told apart by what a trained model cannot do without. `taught`: its main memory is taught what its learnt start
-would answer, so that no value depends on what the context wrote. `positive`: writes are made so small that no transition
-is negative. Before that, pairs of strings that differ in one early bit say where the parity stands: the state of one is
-put, matrix by matrix, into the state of the other, and the answers that come after follow the donor's parity or do not.
+What a trained model cannot do without tells them apart. `taught`: its main memory is taught what its learnt start would
+answer, so that no value depends on what the context wrote. `positive`: writes are made so small that no transition is
+negative. And pairs of strings that differ in one early bit say where the parity stands: the state of one is put, matrix
+by matrix, into the state of the other, and the answers that come after follow the donor's parity or do not.
 
-Controls: the same memories with eta up to 1, whose transitions cannot be negative; values given, so that no memory can be
-taught by itself; and the L2 objective in chunks, where gradients stand still and no stable memory can turn with every 1.
+Controls: the same memories with eta up to 1, whose transitions cannot be negative; values given, so that no memory can
+teach itself; and L2 in chunks, whose gradients stand still, so that no stable memory can turn with every 1.
 """
 
 import math
@@ -96,7 +96,10 @@ def learner(settings: dict[str, Any]) -> LanguageModel:
 
 
 def train(model: LanguageModel, settings: dict[str, Any], rate: float, seed: int) -> list[float]:
-    """The loss of each step; training ends where one is not finite. AdamW, `nlcore.train`'s schedule, gradients clipped."""
+    """The loss of each step; training ends where one is not finite.
+
+    AdamW, the rate on `nlcore.train`'s schedule, gradients clipped at 1.
+    """
     task, draw = Formal("parity", *WINDOWS["seen"]), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
     losses: list[float] = []
@@ -196,13 +199,15 @@ class Pairs:
         even = (strings.sum(1, keepdim=True) + self.after.cumsum(1)) % 2 == 0
         self.labels, self.chunk, self.groups = even.long(), self.after[:, :chunk], ("projections", "memory")
 
-    def follow(self, group: str, pick: tuple[Any, ...] = (slice(None),) * 3) -> float:
+    def follow(self, group: str, pick: tuple[int, int, int] | None = None) -> float:
         """Share of answers with the parity of `first`, when this part of its state is put into that of `second`.
 
-        `pick` says which layer, memory and head of a group; by default all.
+        `pick` says which layer, memory and head of the group; without it the whole group is put in.
         """
         (donor,), (other,) = self.first, self.second
-        new = _put(getattr(other, group), getattr(donor, group), pick)
+        new = getattr(donor, group)
+        if pick is not None:
+            new = _exchanged(getattr(other, group), new, *pick)
         logits = self.model(self.after, (other._replace(**{group: new}),)).logits
         return (logits.argmax(-1) == self.labels).float().mean().item()
 
@@ -218,6 +223,7 @@ class Pairs:
 
     def factors(self, group: str, pick: tuple[int, int, int]) -> Tensor:
         """What one more chunk multiplies the difference of this matrix by, along itself: (PAIRS,)."""
+
         def difference(first: tuple[SelfModifyingState], second: tuple[SelfModifyingState]) -> Tensor:
             at, index, head = pick
             one, other = (getattr(state[0], group).memory[at][:, index, head] for state in (first, second))
@@ -228,12 +234,11 @@ class Pairs:
         return (before * after).sum(1) / before.square().sum(1)
 
 
-def _put(other: State, donor: State, pick: tuple[Any, ...]) -> State:
-    at, index, head = pick
-    memory = [w.clone() for w in other.memory]
-    for layer in range(len(memory))[at] if isinstance(at, slice) else (at,):
-        memory[layer][:, index, head] = donor.memory[layer][:, index, head]
-    return other._replace(memory=tuple(memory))
+def _exchanged(state: State, donor: State, at: int, index: int, head: int) -> State:
+    """The state with one matrix of the donor's."""
+    memory = [w.clone() for w in state.memory]
+    memory[at][:, index, head] = donor.memory[at][:, index, head]
+    return state._replace(memory=tuple(memory))
 
 
 def exchange(model: LanguageModel) -> dict[str, Any]:

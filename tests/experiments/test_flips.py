@@ -65,7 +65,8 @@ def test_the_whole_state_of_the_donor_brings_all_its_answers(learnt):
     of_donor, of_other = (learnt(pairs.after, state).logits.argmax(-1) for state in (pairs.first, pairs.second))
     assert pairs.follow("memory", (0, 0, 0)) <= pairs.follow("memory")
     pairs.second = (pairs.second[0]._replace(tail=pairs.first[0].tail, projections=pairs.first[0].projections),)
-    assert pairs.follow("memory") == (of_donor == pairs.labels).float().mean().item() != (of_other == pairs.labels).float().mean()
+    right_donor, right_other = ((answers == pairs.labels).float().mean().item() for answers in (of_donor, of_other))
+    assert pairs.follow("memory") == right_donor > right_other
 
 
 def layer_of(objective, **choices):
@@ -101,14 +102,14 @@ def test_taught_by_its_start_a_memory_differs_from_the_second_chunk_on():
     free = layer(x)[0]
     with held(model, taught_by_start):
         taught = layer(x)[0]
-    torch.testing.assert_close(taught[:, :7], free[:, :7])  # up to 7 tokens nothing but the first chunk is written before
-    assert not torch.allclose(taught[:, 8:], free[:, 8:])
+    torch.testing.assert_close(taught[:, :4], free[:, :4])
+    assert not torch.allclose(taught[:, 4:8], free[:, 4:8])
 
 
 @pytest.mark.parametrize("ones", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("eta", [0.3, 0.5, 1.0, 1.7, 2.0])
 def test_what_ones_in_one_chunk_make_of_what_stood_at_their_key(ones, eta):
-    """(1 - eta)^n with the dot product; with L2, whose gradient stands still, 2 (1 - eta)^n - 1: it turns only where it amplifies."""
+    """(1 - eta)^n with the dot product; 2 (1 - eta)^n - 1 with L2, whose gradient stands still: to turn it amplifies."""
     key = torch.zeros(ones, 3, dtype=torch.float64)
     key[:, 0] = 1
     weight = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
