@@ -224,11 +224,28 @@ SEQUENCES: tuple[Row, ...] = (
         "nlcore.layers.SelfModifyingTitans", _TITANS + "test_causal_and_remembering", "**Erratum, eq. 90.**",
     ),
     Row(
-        10, "94-97", "Hope: self-modifying Titans, then continuum memory",
-        "nlcore.models.build.hope", _MODELS + "test_no_parameter_without_gradient",
+        10, "94-97", "Hope: self-modifying Titans, then continuum memory; forty lines equal the package (ours)",
+        "nlcore.models.build.hope", "tests/models/test_forty_lines.py::test_the_forty_lines_are_hope", "Hope in forty lines",
     ),
-    Row(10, "Table 4", "MAD: compression, recall, selective copying, memorisation"),
-    Row(10, "Table 5", "formal languages, at training lengths and longer"),
+    Row(
+        10, "8.3, Hope-Attention", "attention, then continuum memory: with one link of period 1 it is Transformer++",
+        "nlcore.models.build.hope_attention",
+        _MODELS + "test_hope_attention_with_one_level_of_period_one_is_transformer_plus_plus", "### Hope-Attention",
+    ),
+    Row(
+        10, "Table 4", "MAD: compression, recall, selective copying, memorisation",
+        "nlcore.tasks.mad.settings", "tests/tasks/test_mad.py::test_settings_are_those_of_mads_task_files", "Does it recall, copy, compress?",
+    ),
+    Row(
+        10, "Table 5", "formal languages, at training lengths and longer",
+        "nlcore.tasks.formal.Formal", "tests/tasks/test_formal.py::test_every_prefix_has_the_label_of_an_independent_recogniser",
+        "Can it count?",
+    ),
+    Row(
+        10, "Table 6", "ablations: every row is built, and equals the token loop",
+        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_every_choice_with_every_other_equals_the_token_loop",
+        "Which part is worth what?",
+    ),
     Row(12, "Table 1", "needles in long texts"),
     Row(12, "Table 3", "in-context recall"),
     Row(12, "Fig. 6-9", "continual learning, levels and their frequencies, BABILong"),
