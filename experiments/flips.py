@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ from torch import Tensor, nn
 
 from nlcore.layers import SelfModifyingTitans
 from nlcore.layers.family import matrix
-from nlcore.layers.learning import given
+from nlcore.layers.learning import Learning, given
 from nlcore.layers.self_modifying import SelfModifyingState
 from nlcore.memory import L2, DotProduct, ResidualMLP, State
 from nlcore.models import PRESETS, LanguageModel
@@ -137,13 +136,23 @@ def accuracy(model: LanguageModel, window: tuple[int, int]) -> tuple[float, floa
     return task.accuracy(logits, labels), F.cross_entropy(logits.flatten(0, 1), labels.flatten()).item()
 
 
+class _Held:
+    """Choices of a layer, but for those that are given."""
+
+    def __init__(self, learning: Learning, given: dict[str, Any]) -> None:
+        self.__dict__.update(given)
+        self._learning = learning
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._learning, name)
+
+
 @contextmanager
 def held(model: LanguageModel, hold: Callable[[SelfModifyingTitans], dict[str, Any]]) -> Iterator[None]:
     """Inside the block the model's memories learn otherwise: what `hold` gives stands in place of the layer's own."""
     layer = model.blocks[0].mixer
     learning = layer.learning
-    names = ("objective", "rule", "learns", "bound", "erases", "tied", "forgets")
-    layer.learning = SimpleNamespace(**{name: getattr(learning, name) for name in names} | hold(layer))
+    layer.learning = _Held(learning, hold(layer))
     try:
         yield
     finally:
