@@ -42,9 +42,8 @@ for level in tiny.levels():
 
 # %% [markdown]
 # So what is a text's own is an eighth of the chain in size. While 256 bytes are read it is written four times, the chain's
-# fastest link once, and the slowest once in sixteen such steps. The rest of the chapter takes this thing apart in three
-# ways: it is written anew in forty lines, its levels are exchanged one by one, and its parts are left out one by one, as
-# the paper does in its Table 6.
+# fastest link once, and the slowest once in sixteen such steps. The chapter takes this thing apart in three ways: it is
+# written anew in forty lines, its levels are exchanged one by one, and its parts are left out, as in the paper's Table 6.
 #
 # First a question about time. Chapter 09 said that the main memory can be read as its chunk began, before a token's own
 # write, or after it. So who hears whom?
@@ -368,9 +367,9 @@ show(figure, alt="Bars over 256 bytes. Seven stand at 70 to 76; then nothing unt
 # make six. The memory hears it only when its chunk is written, at byte 128. What stands in between is blind to the byte: not
 # nearly, but exactly, since the difference is zero.
 #
-# That is the price of reading as the chunk began. Reads inside the chunk have no such silence, and cost one more product
-# per chunk. At size `tiny` they are better by 0.04 bits per byte after as many steps, and worse by 0.10 after as many
-# minutes (`python -m experiments.reads`), so that `tiny` lives with the silence.
+# Reads inside the chunk have no such silence, and cost one more product per chunk. At size `tiny` they are better by 0.04
+# bits per byte after as many steps, and worse by 0.10 after as many minutes (`python -m experiments.reads`), so that `tiny`
+# lives with the silence.
 
 # %% [markdown]
 # ## What if a text is shorter than a chunk?
@@ -429,7 +428,7 @@ for words, guards in cases.items():
     print(f"{words:28} " + ", ".join(f"{survives(seed=seed, **guards):15}" for seed in range(3)))
 
 # %% [markdown]
-# So it takes a hundred tokens or fewer. Without a budget, a **step is too long for its key**: the outer layer's key,
+# So it takes less than two hundred tokens. Without a budget, a **step is too long for its key**: the outer layer's key,
 # $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. (The inner layer has kept its
 # $1 / (1 + c)$ here.) And where nothing bounds a value, a memory that learns what it made itself makes a longer value of a
 # longer one.
@@ -516,8 +515,8 @@ for name, parts in PARTS.items():
     print(f"{name:26}{lost[0]:18}{lost[1]}")
 
 # %% [markdown]
-# The main memory holds the text, and hardly anybody else does. Without what it has read, the next 64 bytes cost a quarter
-# of a bit more each; over 256 it is less, because the memory is written anew meanwhile. The projections act only through
+# The main memory holds the text, and hardly anybody else does. Without what it has read, the next 64 bytes cost 0.28 bits
+# more each; over 256 it is less, because the memory is written anew meanwhile. The projections act only through
 # what they write, so that their zero in the first column had to be; that in the second says that in this model they have
 # learnt nothing from the text that would be missed. The convolution holds three bytes, which matter to the next few.
 
@@ -557,9 +556,10 @@ show(figure, name="whose_memory",
      "0.1 to 0.35 bits.")
 
 # %% [markdown]
-# A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves. And
-# even another file of the *same* language is worth much less than this file, and in JavaScript does harm. So the memory
-# does not only hold "this is Python"; it holds this very file. In which bytes does it show?
+# A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves.
+# Another file of the *same* language is worth less than this file: in English nearly as much, in Python and C++ less than
+# half, and in JavaScript it does harm. So the memory does not only hold "this is Python"; it holds this very file. In which
+# bytes does it show?
 
 # %%
 kinds = {"letters": lambda byte: chr(byte).isalpha(), "digits": lambda byte: chr(byte).isdigit(),
@@ -628,7 +628,7 @@ for level, lost in worth(trained, sample).items():
     print(f"{level:12} without it: {lost.mean():+.2f} bits per byte")
 
 # %% [markdown]
-# Ten times what the memory is worth and more, link by link. But be careful with the word *hold* here. A chain is run
+# Three to ten times what the memory is worth, link by link. But be careful with the word *hold* here. A chain is run
 # through in order, and whoever leaves a link out hands the next one an input that it never met. Chapter 08 put levels back
 # to where they had been before a change of domain, which is the fairer question.
 
@@ -710,10 +710,12 @@ ablation = stored("ablation")
 def against_hope(results, title, figure_name):
     """Each arm's score minus Hope's, seed by seed."""
     score, found = results.experiment["score"], {row["arm"]: row["scores"] for row in results.rows if row["scores"]}
-    arms = [arm for arm in found if arm != "Hope"]
+    arms = [arm for arm in found if arm != "Hope" and "Hope" in found]
+    if not arms:
+        return
     figure, axes = plt.subplots(figsize=(8, 0.36 * len(arms) + 1.1), layout="constrained")
     for place, arm in enumerate(arms):
-        gaps = [value - found["Hope"][seed] for seed, value in found[arm].items() if seed in found.get("Hope", {})]
+        gaps = [value - found["Hope"][seed] for seed, value in found[arm].items() if seed in found["Hope"]]
         axes.plot(gaps, [-place] * len(gaps), "o", color="black", markersize=5, clip_on=False)
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks([-place for place in range(len(arms))], arms)
