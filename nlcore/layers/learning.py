@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nlcore.layers.memory_group import bounded
+from nlcore.layers.memory_group import bounded, soft
 from nlcore.memory import (
     L2,
     Decay,
@@ -29,6 +29,14 @@ Learns = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 def own_answer(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
     """What the memory itself makes of the value, of length one (eq. 83-85): self-modification."""
     return bounded(read(v))
+
+
+def soft_answer(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """The same, shorter than one and nowhere steeper than one: for answers that nothing keeps long.
+
+    Scaled to length one, a short answer turns with the slightest change of the memory, and the next memory with it.
+    """
+    return soft(read(v))
 
 
 def given(read: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
