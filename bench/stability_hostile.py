@@ -43,6 +43,8 @@ SETTINGS = {
     "linear, dot product, read after": LINEAR | DOT | {"reads": "after"},
     "linear, soft answer": LINEAR | SOFT,
     "linear, L2, gradient descent, soft answer": LINEAR | DESCENT | SOFT,
+    "linear, dot product, eta up to 1": LINEAR | DOT | {"eta_max": 1.0},
+    "linear, dot product, soft answer, eta up to 1": LINEAR | DOT | SOFT | {"eta_max": 1.0},
     "linear, dot product, soft answer": LINEAR | DOT | SOFT,
     "linear, dot product, gradient descent, soft answer": LINEAR | DOT | DESCENT | SOFT,
     "linear, dot product, read after, soft answer": LINEAR | DOT | SOFT | {"reads": "after"},
@@ -141,13 +143,27 @@ def unguarded() -> list[dict]:
     return rows
 
 
-def search(scale: float = 1.0, rounds: int = 8, tokens: int = 256) -> dict:
+SOUGHT = ("default", *(f"linear{pair}{value}" for pair in ("", ", dot product") for value in ("", ", soft answer")))
+SOUGHT += ("linear, dot product, soft answer, eta up to 1",)
+"""Of SETTINGS, those for which a worse text is sought."""
+
+
+def search() -> dict[str, dict]:
+    """By setting."""
+    found = {}
+    for name in SOUGHT:
+        print(name)
+        found[name] = worst_text(**SETTINGS[name])
+    return found
+
+
+def worst_text(rounds: int = 8, tokens: int = 256, **settings) -> dict:
     """A worse text than random draws find: periods 1 to 8, the best third of 24 kept and changed in every round.
 
     The best is then read for longer: where the gradient grows with the length, it grows without end.
     """
     dim, draw = WIDTHS[8][0], torch.Generator().manual_seed(0)
-    titans, history = layer(8, (4, 4), scale, 0), []
+    titans, history = layer(8, (4, 4), 1.0, 0, **settings), []
     periods = [1 + i % 8 for i in range(24)]
     tokens_of = [torch.randn(p, dim, generator=draw) for p in periods]
     for _ in range(rounds):
@@ -163,7 +179,7 @@ def search(scale: float = 1.0, rounds: int = 8, tokens: int = 256) -> dict:
         for longer in (tokens, 2 * tokens, 4 * tokens)
     }
     print(length, flush=True)
-    return {"scale": scale, "rounds": history, "the best, by its length": length}
+    return {"rounds": history, "the best, by its length": length}
 
 
 def trained(tokens: int = 1024) -> dict[str, list[float]]:
