@@ -157,7 +157,7 @@ def causes() -> dict:
 
 def hostile() -> dict:
     """Every text, width and choice, and a search for worse ones; printed."""
-    parts = ("scan", "settings", "search", "bent")
+    parts = ("scan", "settings", "search", "unguarded")
     return {name: getattr(stability_hostile, name)() for name in parts}
 
 

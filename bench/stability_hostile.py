@@ -10,13 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nlcore.layers import self_modifying
 from nlcore.layers.family import matrix
-from nlcore.layers.learning import given
-from nlcore.layers.open_chunk import OpenChunk
+from nlcore.layers.learning import given, soft_answer
 from nlcore.layers.self_modifying import SelfModifyingTitans
-from nlcore.memory import Decay, DotProduct, GradientDescent, KeepAll
-from nlcore.ops.delta_rule import Opened
+from nlcore.memory import Decay, DotProduct, GradientDescent, KeepAll, ResidualMLP
 from nlcore.train import load
 
 FIRST = 64
@@ -33,6 +30,7 @@ PLAN = (
 )
 """Width, chunks, scale of the starts, random layers, tokens."""
 LINEAR, DOT, DESCENT = {"architecture": matrix}, {"objective": DotProduct()}, {"rule": GradientDescent()}
+SOFT = {"learns": soft_answer}
 SETTINGS = {
     "default": {},
     "L2, gradient descent": DESCENT,
@@ -43,8 +41,17 @@ SETTINGS = {
     "linear, dot product": LINEAR | DOT,
     "linear, dot product, gradient descent": LINEAR | DOT | DESCENT,
     "linear, dot product, read after": LINEAR | DOT | {"reads": "after"},
+    "linear, soft answer": LINEAR | SOFT,
+    "linear, L2, gradient descent, soft answer": LINEAR | DESCENT | SOFT,
+    "linear, dot product, eta up to 1": LINEAR | DOT | {"eta_max": 1.0},
+    "linear, dot product, soft answer, eta up to 1": LINEAR | DOT | SOFT | {"eta_max": 1.0},
+    "linear, dot product, soft answer": LINEAR | DOT | SOFT,
+    "linear, dot product, gradient descent, soft answer": LINEAR | DOT | DESCENT | SOFT,
+    "linear, dot product, read after, soft answer": LINEAR | DOT | SOFT | {"reads": "after"},
     "decay": {"retention": Decay()},
     "nothing forgotten": {"retention": KeepAll()},
+    "soft answer": SOFT,
+    "L2, gradient descent, soft answer": DESCENT | SOFT,
     "values given": {"learns": given},
     "read before": {"reads": "before"},
     "read after": {"reads": "after"},
@@ -123,39 +130,40 @@ def settings() -> list[dict]:
     return rows
 
 
-class Bent(OpenChunk):
-    """The layer's chunk with the budget of theorem 5 for the inner layer, which the layer does not use."""
-
-    def _rates(self, opened: Opened) -> Tensor:
-        whole = self.budget
-        if opened is self.opened[1]:  # silu's slope is at most 1.1
-            outer = 1.21 * torch.linalg.matrix_norm(self.opened[0].weight.detach(), 2).square()
-            self.budget = (1 / (1 + outer)).clamp(max=whole)[..., None]
-        rates, self.budget = super()._rates(opened), whole
-        return rates
-
-
-def bent() -> list[dict]:
-    """Three of the worst cases of `scan`, with the layer's budget and with `Bent`."""
-    rows = []
+def unguarded() -> list[dict]:
+    """Three of the worst cases of a layer that gives its inner layers a half, with that half and as the layer is."""
+    rows, guarded = [], ResidualMLP.curvatures
     for chunks, seed, kind, tokens in (((1, 1), 1, "period 1", 192), ((1, 1), 0, "period 2", 192), ((4, 4), 2, "period 2", 512)):
         x = texts(kind, 3, tokens, WIDTHS[8][0])
-        for name, used in (("half", OpenChunk), ("theorem 5", Bent)):
-            self_modifying.OpenChunk = used
+        for name, used in (("half", lambda self, weights: [w.new_ones(w.shape[:-2]) for w in weights]), ("theorem 5", guarded)):
+            ResidualMLP.curvatures = used
             found = _largest(gradients(layer(8, chunks, 4.0, seed), x), (kind,))
             rows.append({"chunks": list(chunks), "seed": seed, "budget": name, "found": found})
             print(rows[-1], flush=True)
-    self_modifying.OpenChunk = OpenChunk
     return rows
 
 
-def search(scale: float = 1.0, rounds: int = 8, tokens: int = 256) -> dict:
+SOUGHT = ("default", *(f"linear{pair}{value}" for pair in ("", ", dot product") for value in ("", ", soft answer")))
+SOUGHT += ("linear, dot product, soft answer, eta up to 1",)
+"""Of SETTINGS, those for which a worse text is sought."""
+
+
+def search() -> dict[str, dict]:
+    """By setting."""
+    found = {}
+    for name in SOUGHT:
+        print(name)
+        found[name] = worst_text(**SETTINGS[name])
+    return found
+
+
+def worst_text(rounds: int = 8, tokens: int = 256, **settings) -> dict:
     """A worse text than random draws find: periods 1 to 8, the best third of 24 kept and changed in every round.
 
     The best is then read for longer: where the gradient grows with the length, it grows without end.
     """
     dim, draw = WIDTHS[8][0], torch.Generator().manual_seed(0)
-    titans, history = layer(8, (4, 4), scale, 0), []
+    titans, history = layer(8, (4, 4), 1.0, 0, **settings), []
     periods = [1 + i % 8 for i in range(24)]
     tokens_of = [torch.randn(p, dim, generator=draw) for p in periods]
     for _ in range(rounds):
@@ -171,7 +179,7 @@ def search(scale: float = 1.0, rounds: int = 8, tokens: int = 256) -> dict:
         for longer in (tokens, 2 * tokens, 4 * tokens)
     }
     print(length, flush=True)
-    return {"scale": scale, "rounds": history, "the best, by its length": length}
+    return {"rounds": history, "the best, by its length": length}
 
 
 def trained(tokens: int = 1024) -> dict[str, list[float]]:

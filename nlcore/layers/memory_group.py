@@ -14,9 +14,14 @@ def unit(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + 1e-6)
 
 
+def soft(x: Tensor) -> Tensor:
+    """`x` made shorter than one along its last dimension, and nowhere steeper than one: `x / sqrt(1 + |x|^2)`."""
+    return x * torch.rsqrt(1 + x.square().sum(-1, keepdim=True))
+
+
 def bounded(answer: Tensor) -> Tensor:
     """A memory's answer (..., d) as a value to learn: of length one, or a single number (d = 1) between -1 and 1."""
-    return unit(answer) if answer.shape[-1] > 1 else answer * torch.rsqrt(1 + answer.square())
+    return unit(answer) if answer.shape[-1] > 1 else soft(answer)
 
 
 class Tokens(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nlcore.layers.convolution import WIDTH
-from nlcore.layers.learning import own_answer
+from nlcore.layers.learning import own_answer, soft_answer
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import AssociativeMemory, DeltaGradientDescent, DotProduct, KeepAll, Rates, State
@@ -47,7 +47,7 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
         rates, budget = _rates(layer, made, u)
         for name, chunk in waiting.items():
             own = partial(memories[name].read, opened[name])
-            value = _value(own(v)) if how.learns is own_answer else how.learns(own, v)
+            value = LEARNS[how.learns](own(v)) if how.learns in LEARNS else how.learns(own, v)
             chunk.append(_Token(k, value, rates, budget))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
         found = _read_state(memories["memory"], opened["memory"], seen)
@@ -70,7 +70,15 @@ def _inputs(layer: SelfModifyingTitans, x: Tensor, t: int) -> tuple[Tensor, dict
 
 
 def _value(answer: Tensor) -> Tensor:
-    return unit(answer) if answer.shape[-1] > 1 else answer / (1 + answer**2).sqrt()
+    return unit(answer) if answer.shape[-1] > 1 else _soft(answer)
+
+
+def _soft(answer: Tensor) -> Tensor:
+    return answer / (1 + (answer**2).sum(-1, keepdim=True)).sqrt()
+
+
+LEARNS = {own_answer: _value, soft_answer: _soft}
+"""What of its own answer a memory learns."""
 
 
 def _rates(layer: SelfModifyingTitans, made: dict[str, Tensor], u: Tensor) -> tuple[Rates, Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from nlcore.layers.continuum import LINKS, ORDERS
 from nlcore.layers.family import matrix
-from nlcore.layers.learning import given, own_answer
+from nlcore.layers.learning import given, own_answer, soft_answer
 from nlcore.layers.self_modifying import MAKES, READS
 from nlcore.memory import (
     L2,
@@ -25,7 +25,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "objective": {"L2": L2(), "dot product": DotProduct()},
     "rule": {"delta gradient descent": DeltaGradientDescent(), "gradient descent": GradientDescent()},
     "retention": {"pull to start": PullToStart(), "decay": Decay(), "keep all": KeepAll()},
-    "learns": {"own answer": own_answer, "given": given},
+    "learns": {"own answer": own_answer, "soft answer": soft_answer, "given": given},
 }
 """What the names in a preset stand for: the objects that `SelfModifyingTitans` is given under the same name."""
 

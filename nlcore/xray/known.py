@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nlcore import optim as ours
 from nlcore.layers import SelfModifyingTitans
-from nlcore.layers.learning import Learning, own_answer
+from nlcore.layers.learning import Learning, given
 from nlcore.models import InContext
 
 
@@ -72,7 +72,7 @@ def of_layer(layer: nn.Module, state: str) -> Known:
 
 
 def _memories(how: Learning) -> Known:
-    value = "the value it makes itself (eq. 86)" if how.learns is own_answer else "the value given"
+    value = "the value given" if how.learns is given else "the value it makes itself (eq. 86)"
     asked = {"L2": "L2 to", "DotProduct": "dot product with"}[type(how.objective).__name__]
     rule = "DGD" if how.erases else "gradient descent"
     kept = ("with" if how.forgets else "without") + " retention" + " (eq. 88)" * how.erases

@@ -7,7 +7,7 @@ import torch
 
 from nlcore import probe
 from nlcore.layers.family import matrix
-from nlcore.layers.learning import given, own_answer
+from nlcore.layers.learning import given, own_answer, soft_answer
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import GROUPS, SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
@@ -106,7 +106,7 @@ def test_chunked_layer_equals_the_token_loop(setting, length):
 @pytest.mark.parametrize("objective", [L2(), DotProduct()], ids=["L2", "dot"])
 def test_every_choice_with_every_other_equals_the_token_loop(objective, rule, architecture, reads):
     """Rates as large as they may be, at some tokens, so that the bounds are at work."""
-    rest = itertools.product((PullToStart(), Decay(), KeepAll()), (own_answer, given))
+    rest = itertools.product((PullToStart(), Decay(), KeepAll()), (own_answer, given, soft_answer))
     for index, (retention, learns) in enumerate(rest):
         adaptive = ((), SIX, SIX[:2])[(index + len(reads)) % 3]
         layer = make(
@@ -260,7 +260,7 @@ def test_the_report_of_a_write_is_its_change_and_the_norm_after_it():
         (dict(objective=Huber()), "no bound is known .* with Huber and DeltaGradientDescent: choose L2 or DotProduct"),
         (dict(rule=Oja()), "no bound is known .* with L2 and Oja"),
         (dict(retention="decay"), r"retention is 'decay': choose PullToStart\(\)"),
-        (dict(learns=lambda read, v: 2 * v), "choose own_answer or given"),
+        (dict(learns=lambda read, v: 2 * v), "choose own_answer, soft_answer or given"),
         (dict(learns=given, narrow_rates=True), "cannot learn the value given"),
         (dict(adaptive="kv"), "adaptive is 'kv': give a tuple of some of k, v, eta, alpha, q"),
         (dict(adaptive=("k", "w")), "give a tuple of some of"),

@@ -1,9 +1,12 @@
 """Self-modifying Titans at the edge of what their rates can learn: nothing grows, and what each bound is for."""
 
+import itertools
+
 import pytest
 import torch
 
 from nlcore.layers.family import matrix
+from nlcore.layers.learning import own_answer, soft_answer
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import (
     L2,
@@ -149,3 +152,19 @@ def test_long_starts_are_stable_because_what_is_read_through_them_writes_less(mo
             x = torch.randn(1, 2, 16, generator=torch.Generator().manual_seed(seed + 9)).double().repeat(1, 96, 1)
             found.append(gradient_and_norm(layer, x)[0])
     assert max(found[:2]) < 50 and min(found[2:]) > 150
+
+
+def test_linear_memories_that_learn_their_own_answers_need_soft_ones():
+    """Theorems take values as given. The control: scaled to length one, a short answer is steep."""
+    found, draw = {}, torch.Generator().manual_seed(0)
+    x = torch.randn(3, 2, 32, generator=draw).double().repeat(1, 128, 1)
+    for learns, eta_max in itertools.product((own_answer, soft_answer), (1.0, 2.0)):
+        torch.manual_seed(0)
+        layer = SelfModifyingTitans(
+            32, 4, 8, (4, 4), architecture=matrix, objective=DotProduct(), learns=learns, eta_max=eta_max
+        ).double()
+        torch.nn.init.constant_(layer.bias_eta, 10.0)
+        torch.nn.init.constant_(layer.bias_alpha, 20.0)
+        found[learns, eta_max] = gradient_and_norm(layer, x)[0]
+    assert found[soft_answer, 1.0] < 20 and found[soft_answer, 2.0] < 200
+    assert found[own_answer, 1.0] > 1e3 and found[own_answer, 2.0] > 1e4
