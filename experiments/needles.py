@@ -79,7 +79,7 @@ corpus = lru_cache(partial(load, TEXT))
 
 @lru_cache
 def words(split: str) -> list[str]:
-    """Of one split of the corpus; what is longer than 32 letters, rules and addresses, might leave no room for others."""
+    """Of one split of the corpus; rules and addresses of more than 32 letters might leave no room for a haystack."""
     return [word for word in join(getattr(corpus(), split)).decode().split() if len(word) <= 32]
 
 
