@@ -8,10 +8,10 @@ the text has told; the score is accuracy balanced over answers, the mean of batc
 blocks, about as many parameters, and the same optimizer and schedule, which are this course's. Scores depend on how
 long one trains, so none stands beside a paper's: beside Hope's stand those of a Transformer from this very file.
 
-In print a Transformer sees one token at a time; recurrent layers begin with a convolution over four, which shows a value
-its key. So attention behind the same convolution is run too. Hope and Titans take their gradients where a chunk begins,
-and read inside it; the levels of Hope's continuum memory are updated at every step. The control is `frozen`: what is
-right while no memory writes, the memory did not know.
+In print a Transformer sees one token at a time; recurrent layers begin with a convolution over four, which shows a
+value its key. So attention behind the same convolution is run too. Hope and Titans take their gradients where a chunk
+begins, and read inside it; the levels of Hope's continuum memory are updated at every step. The control is `frozen`:
+what is right while no memory writes, the memory did not know.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from experiments.baselines.auto_encoder import AutoEncoder
 from experiments.experiment import Arm, Experiment, main
 from experiments.results import Results
 
+QUESTION = "What do six synthetic tasks tell of a layer: compression, three kinds of recall, copying, memorization?"
 SCORED = 128
 """Texts that accuracy is balanced over."""
 HELD_OUT = 1_000_000
@@ -58,9 +59,10 @@ def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[
         model = made(settings, task).to(DEVICE)
     began = time.monotonic()
     losses = list(trained(model, batches(task, settings, seed), rate, settings["steps"], settings["decay"]))
-    figures = {"steps": len(losses), "seconds": time.monotonic() - began, "kiloparameters": parameter_count(model) / 1000}
+    figures = {"steps": len(losses), "seconds": time.monotonic() - began}
     if not math.isfinite(losses[-1]):
         return figures | {"error": None}
+    figures["kiloparameters"] = parameter_count(model) / 1000
     return figures | {"loss": sum(losses[-50:]) / len(losses[-50:])} | measure(model, task, settings["tests"])
 
 
@@ -113,7 +115,7 @@ def remembers(model: nn.Module) -> bool:
 
 
 def made(settings: dict[str, Any], task: Asked) -> nn.Module:
-    """The model, whose tokens begin as long as what they are compared with; an auto-encoder if the task is compression."""
+    """The model, whose tokens begin as long as what they are compared with; for compression, an auto-encoder."""
     baselines.register()
     sizes = {name: settings[name] for name in ("dim", "depth", "heads", "hidden", "reads")}
     preset = replace(PRESETS["tiny"], **sizes, chunks=(settings["chunk"],) * 2, periods=(1, 1, 1))
@@ -187,14 +189,15 @@ def experiment(arms: tuple[Arm, ...], name: str, rates: tuple[float, ...], seeds
     """The question, asked of these arms."""
     return Experiment(
         name=name,
-        question="What do six synthetic tasks tell of a layer: compression, three kinds of recall, copying, memorization?",
+        question=QUESTION,
         arms=arms,
         rates=rates,
         seeds=seeds,
         run=run,
         score="error",
         configuration=configuration,
-        columns={"accuracy": "accuracy", "frozen": "nothing written", "chance": "chance", "kiloparameters": "1000 parameters"},
+        columns={"accuracy": "accuracy", "frozen": "nothing written", "chance": "chance",
+                 "kiloparameters": "1000 parameters"},
     )
 
 

@@ -2,10 +2,10 @@
 
     python -m experiments.needles
 
-A number is hidden in English, and asked for at the end: RULER's S-NIAH-2 in its own words, but of bytes, and so short that
-two cores can read it. Models of 0.1 million parameters learn the answer alone, from texts of 512 bytes, and then read
-longer ones. So this tests what a memory makes of a length that it has never seen; it is no test of a language model, and
-none of its numbers stands beside those of the paper's Table 1.
+A number is hidden in English, and asked for at the end: RULER's S-NIAH-2 in its own words, but of bytes, and so short
+that two cores can read it. Models of 0.1 million parameters learn the answer alone, from texts of 448 bytes, and then
+read longer ones. So this tests what a memory makes of a length that it has never seen; it is no test of a language
+model, and none of its numbers stands beside those of the paper's Table 1.
 
 A sample is right if all digits of its number are: greedy decoding would write them then, and no others. The control is
 the sliding window: what lies farther back than its blocks together reach, it cannot know, and it is scored on all
@@ -60,16 +60,18 @@ def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[
         model = made(settings)
     began = time.monotonic()
     losses = list(trained(Logits(model), batches(settings, seed), rate, settings["steps"]))
-    figures = {"steps": len(losses), "seconds": time.monotonic() - began, "kiloparameters": parameter_count(model) / 1000}
+    figures = {"steps": len(losses), "seconds": time.monotonic() - began}
     if not math.isfinite(losses[-1]):
         return figures | {"error": None}
+    figures["kiloparameters"] = parameter_count(model) / 1000
     return figures | {"loss": sum(losses[-50:]) / len(losses[-50:])} | measure(model, settings["length"])
 
 
 def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str, Any]:
     """All that decides a run."""
     held_out = {"longer": LONGER, "tests": TESTS, "seed": HELD_OUT}
-    return {"corpus": corpus().hash, "format": FORMAT, "settings": settings, "rate": rate, "seed": seed, "held_out": held_out}
+    given = {"settings": settings, "rate": rate, "seed": seed}
+    return {"corpus": corpus().hash, "format": FORMAT, "held_out": held_out} | given
 
 
 corpus = lru_cache(partial(load, TEXT))
@@ -77,8 +79,8 @@ corpus = lru_cache(partial(load, TEXT))
 
 @lru_cache
 def words(split: str) -> list[str]:
-    """Of one split of the corpus."""
-    return join(getattr(corpus(), split)).decode().split()
+    """Of one split of the corpus; rules and addresses of more than 32 letters might leave no room for a haystack."""
+    return [word for word in join(getattr(corpus(), split)).decode().split() if len(word) <= 32]
 
 
 def samples(number: int, length: int, split: str, draw: torch.Generator) -> list[Sample]:
@@ -142,14 +144,13 @@ def made(settings: dict[str, Any]) -> LanguageModel:
     return model
 
 
-SIZE = dict(dim=64, depth=2, heads=2, hidden=16, chunk=32, reads="after", length=512, batch=4, steps=600)
+SIZE = dict(dim=64, depth=2, heads=2, hidden=16, chunk=64, reads="after", length=448, batch=16, steps=400)
 MODELS = {  # what the table calls them, what they are, and the minutes of a run
-    "Hope": ("hope", 4.0),
-    "Titans": ("titans", 2.0),
-    "Transformer": ("transformer", 1.0),
-    "attention, convolved": ("convolved-attention", 1.0),
-    "DeltaNet": ("deltanet", 1.2),
-    "sliding window": ("sliding-window", 0.8),
+    "Hope": ("hope", 7.0),
+    "Titans": ("titans", 3.0),
+    "Transformer": ("transformer", 2.0),
+    "attention, convolved": ("convolved-attention", 2.2),
+    "sliding window": ("sliding-window", 1.8),
 }
 EXPERIMENT = Experiment(
     name="needles",

@@ -1,4 +1,4 @@
-"""MAD: a score is what the trained model answers, a run is decided by its configuration, and the auto-encoder is MAD-Lab's."""
+"""MAD: a run is decided by its configuration, a score is what its model answers, the auto-encoder is MAD-Lab's."""
 
 import math
 from dataclasses import asdict, replace
@@ -15,7 +15,19 @@ from experiments import asked, mad
 from experiments.asked import trained
 from experiments.baselines.auto_encoder import AutoEncoder, sinusoids
 from experiments.experiment import introduction
-from experiments.mad import EXPERIMENT, LABELS, PROTOCOL, SIZE, batches, chance, configuration, made, run, scores, task_of
+from experiments.mad import (
+    EXPERIMENT,
+    LABELS,
+    PROTOCOL,
+    SIZE,
+    batches,
+    chance,
+    configuration,
+    made,
+    run,
+    scores,
+    task_of,
+)
 
 TINY = dict(steps=2, tests=8, texts=16, batch=4)
 """Of training and test."""
@@ -117,7 +129,7 @@ def test_a_run_is_decided_by_its_configuration_and_leaves_the_random_state_alone
 def test_a_run_that_diverges_has_no_error(monkeypatch):
     monkeypatch.setattr(asked, "factor", lambda done: math.inf)
     found = run(settings("in-context recall", "deltanet"), 1e-2, 0, None)
-    assert found["error"] is None and set(found) == {"error", "steps", "seconds", "kiloparameters"}
+    assert found["error"] is None and set(found) == {"error", "steps", "seconds"}
 
 
 def test_the_decay_of_the_weights_is_the_one_that_is_asked_for():
@@ -150,9 +162,9 @@ def test_the_protocol_has_all_settings_of_mad_twice_for_each_model():
 def test_a_tiny_copy_runs_from_its_tuning_to_its_table_of_scores(go):
     names = ("compression, DeltaNet", "memorization, DeltaNet", "memorization, Transformer")
     arms = tuple(replace(arm, settings=arm.settings | TINY) for arm in EXPERIMENT.arms if arm.name in names)
-    found = go(replace(EXPERIMENT, arms=arms, rates=(5e-3, 1e-2)))
+    found = go(replace(EXPERIMENT, arms=arms, rates=(5e-3, 1e-2), seeds=(0,)))
     table = scores(found)
-    assert list(table) == ["compression", "memorization"] and list(table["memorization"]) == ["Transformer", "DeltaNet"]
+    assert list(table) == ["memorization", "compression"] and list(table["memorization"]) == ["Transformer", "DeltaNet"]
     for row in found.rows:
         task, model = row["arm"].split(", ")
         assert table[task][model] == pytest.approx(1 - row["mean"]) == pytest.approx(row["figures"]["accuracy"])
@@ -179,7 +191,7 @@ def test_a_score_is_the_mean_over_settings_of_the_better_decay():
 def test_recall_is_learnt_only_if_the_memory_writes():
     """DeltaNet and few keys: what the experiment does, in seconds."""
     numbers = dict(vocabulary=4, length=16, noise_vocabulary=0, noise=0.0)
-    given = settings("in-context recall", "deltanet", numbers=numbers, batch=64, texts=12_800, steps=150, tests=512)
+    given = settings("in-context recall", "deltanet", numbers=numbers, batch=32, texts=12_800, steps=100, tests=256)
     found = run(given, 8e-3, 0, None)
     print(found)
     assert found["accuracy"] > 0.95 and found["frozen"] < 0.65 and found["chance"] == 0.5
