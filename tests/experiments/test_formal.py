@@ -39,12 +39,12 @@ def test_models_of_one_language_have_about_as_many_parameters():
     for language in formal.OF_ALL:
         arms = [arm.settings for arm in EXPERIMENT.arms if arm.settings["language"] == language]
         sizes = [sum(p.numel() for p in formal.made(settings).parameters()) for settings in arms]
-        assert len(sizes) >= len(formal.MODELS) and max(sizes) < 1.05 * min(sizes), (language, sizes)
+        assert len(sizes) >= len(formal.MODELS) and max(sizes) < 1.07 * min(sizes), (language, sizes)
 
 
 def test_all_languages_are_there_and_arms_of_one_differ_in_their_model_alone():
     assert {arm.settings["language"] for arm in EXPERIMENT.arms} == set(formal.RULES)
-    same = {str({**arm.settings, "language": 0, "model": 0, "chunk": 0}) for arm in EXPERIMENT.arms}
+    same = {str({**arm.settings, "language": 0, "model": 0, "chunk": 0, "memories": 0}) for arm in EXPERIMENT.arms}
     assert len(same) == 1
 
 
