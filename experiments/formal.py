@@ -6,18 +6,18 @@
 A model labels every prefix of a string, and a string counts only if all its labels are right. Bin 0 has the sizes of
 training, bin 1 longer ones. Both choose the rate and the step, as in print, so neither is a test: that is bin 2, which
 is looked at once, when all is chosen. One letter at a time, without a memory, gets no string right but short ones of
-parity (see `chance`).
+parity and shuffle-2 (see `chance`).
 
 Every model has two blocks, about as many parameters, and the same batches, optimizer and schedule. Sizes grow over the
 first half of training, for all. Training ends early where bins 0 and 1 are without a mistake at four checks in a row, each
 of other strings. Of linear attention and DeltaNet the chunk's length is only their speed. In print the Transformer has
 no positions; ours has rotary ones, so both are run. Titans' eta is divided by its chunk, since gradients go stale in it;
-with chunks of one token its memory grows beyond all bounds before any training.
+with chunks of one token and the whole eta some untrained models already run away.
 
 Hope is run in two forms. One has linear memories and the dot-product objective (eq. 92), whose writes are exact inside a
 chunk, and reads them there: what a write leaves of its key is then alpha - eta, down to -1, at any chunk's length. The
 other is the layer as it stands, with MLP memories and L2, which can turn a state round only if every token is a chunk;
-since that takes ten times as long, it is run on the languages of all models alone. The levels of the continuum memory
+since that takes several times as long, it is run on the languages of all models alone. The levels of the continuum memory
 are updated at every step.
 
 Three controls. `frozen` is bin 0 while nothing is written in context: what a model has right then, no memory did. Since

@@ -123,6 +123,15 @@ def test_with_a_convolution_or_chunks_of_one_token_they_do_not():
     assert (one[1:] - one[:-1]).abs().amax(1).min() > 1e-6
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("chunk", [1, 16])
+def test_titans_with_chunks_of_one_token_run_away_before_training(chunk):
+    torch.manual_seed(0)
+    model = formal.made(SIZE | dict(language="parity", model="titans", chunk=chunk))
+    logits = model(torch.randint(2, (16, 120), generator=torch.Generator().manual_seed(0))).logits
+    assert logits.isfinite().all() == (chunk == 16)
+
+
 def test_a_tiny_copy_runs_from_its_tuning_to_its_table(go):
     few_arms = [arm for arm in EXPERIMENT.arms if arm.name.startswith("parity, DeltaNet")]
     arms = tuple(replace(arm, settings=arm.settings | TINY) for arm in few_arms)
