@@ -131,12 +131,12 @@ def answer(W, x):  # eq. 91: M(x) = x + W_1 silu(W_2 x); then what each layer is
     return x + F.silu(z) @ W[0].mT, (F.silu(z), x), z
 
 
-def write(W, S, k, v, eta, alpha, share):
+def write(W, S, k, v, eta, alpha, share, budget=0.5, value=unit):
     out, inputs, z = answer(W, k)
-    error, s = out - unit(answer(W, v)[0]), z.sigmoid()  # eq. 95: the value is the memory's own
+    error, s = out - value(answer(W, v)[0]), z.sigmoid()  # eq. 95: the value is the memory's own
     deltas, new = (error, (error @ W[0]) * (s + z * s * (1 - s))), []  # gradients at both layers' outputs
     for w, start, x, d in zip(W, S, inputs, deltas):
-        rates = share * eta / ((x @ x.mT).abs() @ eta / 0.5).clamp(min=1)  # the budget
+        rates = share * eta / ((x @ x.mT).abs() @ eta / budget).clamp(min=1)  # tokens share it
         for x, d, e, a in zip(*(y.split(1, -2) for y in (x, d, rates, alpha))):
             w = start + a * (w - start) - e * (x @ w.mT + d).mT @ x  # eq. 96
         new.append(w)
@@ -170,9 +170,9 @@ def titans(w, x, heads, C):
     P, M = P0, M0 = [[w[f"{group}.w{i}"][None] for i in (1, 2)] for group in ("projections", "memory")]
     for now in torch.arange(x.shape[3]).split(C[1]):
         k, v, eta, alpha = answer(P, x[..., now, :])[0].split(1, 1)  # eq. 94
-        eta = 0.5 * torch.sigmoid(eta @ w["read_eta"][..., None] + w["bias_eta"][:, None, None])
-        alpha = torch.sigmoid(alpha @ w["read_alpha"][..., None] + w["bias_alpha"][:, None, None])
-        tokens = unit(k), unit(v), eta, alpha
+        eta, alpha = (torch.sigmoid(made @ w[f"read_{rate}"][..., None] + w[f"bias_{rate}"][:, None, None])
+                      for rate, made in (("eta", eta), ("alpha", alpha)))
+        tokens = unit(k), unit(v), 0.5 * eta, alpha
         for part in torch.arange(len(now)).split(C[0]):
             o.append(answer(M, q[..., now[part], :])[0])
             M = write(M, M0, *(y[..., part, :] for y in tokens), share=1)
@@ -417,7 +417,8 @@ def run_away(values=unit, budget=0.5, tokens=4096, C=16, d=32, hidden=16):
             for t in range(C):
                 w = w - eta[t] * (w @ x[t] + delta[t])[:, None] * x[t]
             new.append(w)
-        if not all(w.isfinite().all() for w in (W := tuple(new))):
+        W = tuple(new)
+        if not all(w.isfinite().all() for w in W):
             return f"no number any more after {now[-1] + 1} tokens"
     return f"norm {sum(w.square().sum() for w in W) ** 0.5:.1f} after {tokens:,} tokens"
 
@@ -791,7 +792,12 @@ needles = stored("needles")
 # computed from stored results when the cell runs, and never typed: *open* is what has not run to its end.
 
 # %%
-CLAIMS-CELL
+try:
+    from experiments.paper import claims
+
+    display(Markdown(claims.markdown()))
+except ImportError:
+    print("to come")
 
 # %% [markdown]
 # ## Where are we in the nest?
