@@ -25,7 +25,7 @@ BELOW = {
     "optim": {"memory", "ops", "probe", "clock"},
     "train": {"models", "optim", "tasks", "probe", "levels", "clock", "machine"},
     "xray": {"levels", "layers", "models", "optim", "probe"},
-    "viz": {"memory", "levels", "train", "optim", "ops"},
+    "viz": {"memory", "levels", "layers", "train", "optim", "ops"},
 }
 PAGES = [str(p.relative_to(ROOT)) for part in ("*", "nlcore/**/*", "experiments/**/*") for p in ROOT.glob(f"{part}.md")]
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
