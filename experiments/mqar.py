@@ -16,19 +16,19 @@ DeltaNet without it.
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore.models import PRESETS, LanguageModel, build, frozen_memories, state_bytes
 from nlcore.tasks.recall import Recall
-from nlcore.train.schedule import factor
 
 from experiments import baselines
+from experiments.asked import Logits, trained
 from experiments.experiment import Arm, Experiment, main
 
 LOADS = (4, 8, 16, 32, 64)
@@ -40,7 +40,7 @@ QUESTIONS = 8192
 HELD_OUT = 1_000_000
 """Their seed."""
 FORMAT = 1
-"""Of a run's configuration: it changes with the way in which `train` and `measure` go about it."""
+"""Of a run's configuration: it changes with the way in which training and measuring go about it."""
 
 
 def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def run(settings: dict[str, Any], rate: float, seed: int, folder: Path) -> dict[
         torch.manual_seed(seed)
         model = _model(settings)
     began = time.monotonic()
-    losses = train(model, settings, rate, seed)
+    losses = list(trained(Logits(model), batches(settings, seed), rate, settings["steps"]))
     figures = {"steps": settings["steps"], "seconds": time.monotonic() - began}
     if not math.isfinite(losses[-1]):
         return figures | {"error": None}
@@ -69,29 +69,13 @@ def configuration(settings: dict[str, Any], rate: float, seed: int) -> dict[str,
     return {"format": FORMAT, "settings": settings, "rate": rate, "seed": seed, "held_out": held_out}
 
 
-def train(model: LanguageModel, settings: dict[str, Any], rate: float, seed: int) -> list[float]:
-    """The loss of each step, of the questions alone; training ends where one is not finite.
-
-    AdamW, the rate on `nlcore.train`'s schedule, gradients clipped at 1. A step has the same number of questions at
-    every load, in the fewer texts, the longer they are.
-    """
+def batches(settings: dict[str, Any], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Tokens and targets of each step: the same number of questions at every load, in the fewer texts, the longer they
+    are."""
     draw = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
-    losses: list[float] = []
     for step in range(1, settings["steps"] + 1):
         pairs = load_at(step / settings["steps"], draw)
-        tokens, targets = _texts(pairs, settings["symbols"], settings["questions"], draw)
-        loss = F.cross_entropy(model(tokens).logits.flatten(0, 1), targets.flatten())
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            break
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * factor(step / settings["steps"])
-        optimizer.step()
-    return losses
+        yield _texts(pairs, settings["symbols"], settings["questions"], draw)
 
 
 def load_at(done: float, draw: torch.Generator) -> int:

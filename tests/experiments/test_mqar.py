@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from experiments import mqar
+from experiments import asked, mqar
 from experiments.experiment import introduction
 from experiments.mqar import EXPERIMENT, LARGE, LOADS, SMALL, configuration, load_at, run
 
@@ -78,7 +78,7 @@ def test_a_run_is_decided_by_its_configuration_and_leaves_the_random_state_alone
 
 
 def test_a_run_that_diverges_has_no_error(monkeypatch):
-    monkeypatch.setattr(mqar, "factor", lambda done: math.inf)
+    monkeypatch.setattr(asked, "factor", lambda done: math.inf)
     found = run(SMALL | TINY | dict(model="deltanet"), 1e-2, 0, None)
     assert found["error"] is None and set(found) == {"error", "steps", "seconds"}
 
