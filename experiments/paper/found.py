@@ -1,0 +1,100 @@
+"""What the runs that are stored here say of the paper's claims; None while there are not all of them.
+
+One arm is above another only if its whole range over the seeds is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.results import Record, Results
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whether a claim holds in our runs, and their numbers in a line."""
+
+    holds: bool
+    what: str
+
+
+def _complete(results: Results, rows: Sequence[Record | None]) -> bool:
+    """Whether all these rows of the table are there, with every seed and none that diverged."""
+    seeds = len(results.experiment.get("seeds", ()))
+    return bool(rows) and all(row and row["mean"] is not None and len(row["scores"]) == seeds for row in rows)
+
+
+def _rows(results: Results) -> dict[str, Record]:
+    return {row["arm"]: row for row in results.rows}
+
+
+def mad_is_best(results: Results) -> Found | None:
+    """No model is above Hope at any of MAD's tasks, and Hope is above all at one or more."""
+    if not _complete(results, results.rows):
+        return None
+    tasks: dict[str, dict[str, Record]] = {}
+    for row in results.rows:
+        task, model = row["arm"].split(", ", 1)
+        tasks.setdefault(task, {})[model] = row
+    above, below = [], []
+    for task, models in tasks.items():
+        hope = models.pop("Hope")
+        above += [task] * all(hope["high"] < other["low"] for other in models.values())  # of errors
+        best = min(models, key=lambda model: models[model]["high"])
+        below += [f"{task}: {best} {1 - models[best]['mean']:.2f}, Hope {1 - hope['mean']:.2f}"] * (
+            models[best]["high"] < hope["low"]
+        )
+    what = f"above all at {len(above)} of {len(tasks)} tasks, below another at {len(below)}"
+    return Found(bool(above) and not below, f"{what} ({'; '.join(below)})" if below else what)
+
+
+def formal_is_perfect(results: Results) -> Found | None:
+    """Hope labels every string of bins 0 and 1, of all languages and seeds."""
+    rows = {arm.removesuffix(", Hope"): row for arm, row in _rows(results).items() if arm.endswith(", Hope")}
+    if not _complete(results, list(rows.values())):
+        return None
+    lowest = {language: min(row["figures"][name] for name in ("bin_0", "bin_1")) for language, row in rows.items()}
+    short = [f"{language} {value:.2f}" for language, value in lowest.items() if value < 1]
+    return Found(not short, f"perfect on {len(rows) - len(short)} of {len(rows)} languages{_listed(short)}")
+
+
+def formal_is_missed(results: Results) -> Found | None:
+    """Transformer, linear attention and DeltaNet fail in bin 1 of parity and (aa)*."""
+    rows = _rows(results)
+    asked = [f"{language}, {model}" for language in ("parity", "(aa)*")
+             for model in ("Transformer", "linear attention", "DeltaNet")]  # fmt: skip
+    if not _complete(results, [rows.get(arm) for arm in asked]):
+        return None
+    best = max(asked, key=lambda arm: rows[arm]["figures"]["bin_1"])
+    most = rows[best]["figures"]["bin_1"]
+    return Found(most < 1, f"at most {most:.2f} of bin 1 ({best})")
+
+
+def formal_in_chunks(results: Results) -> Found | None:
+    """A Hope whose memories wait for a chunk of several tokens labels every string of parity."""
+    rows, arms = _rows(results), results.experiment.get("arms", ())
+    asked = {
+        arm["name"]: arm["settings"]["chunk"]
+        for arm in arms
+        if arm["settings"]["model"].startswith("hope") and arm["settings"]["language"] == "parity"
+        and arm["settings"]["chunk"] > 1
+    }  # fmt: skip
+    if not _complete(results, [rows.get(arm) for arm in asked]):
+        return None
+    shares = {arm: min(rows[arm]["figures"][name] for name in ("bin_0", "bin_1")) for arm in asked}
+    best = max(shares, key=shares.get)
+    return Found(shares[best] == 1, f"{shares[best]:.2f} of bins 0 and 1 ({best})")
+
+
+def without(results: Results, row: str, worse: bool) -> Found | None:
+    """Without one part, bits per byte are above Hope's, or below them if `worse` is False."""
+    rows = _rows(results)
+    hope, other = rows.get("Hope"), rows.get(row)
+    if not _complete(results, [hope, other]):
+        return None
+    less, more = (hope, other) if worse else (other, hope)
+    ranges = [f"{each['mean']:.3f} ({each['low']:.3f} to {each['high']:.3f})" for each in (other, hope)]
+    return Found(less["high"] < more["low"], f"bits per byte {ranges[0]}, Hope {ranges[1]}")
+
+
+def _listed(items: Sequence[str]) -> str:
+    return f" ({'; '.join(items)})" if items else ""
