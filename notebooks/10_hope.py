@@ -111,8 +111,11 @@ who_hears().predict("10-hears")
 
 # %% [markdown]
 # Three more choices are chapter 09's: all states are those of the chunk's start (90); values have length one too; and the
-# tokens of a chunk share a budget of one half, because beyond it a memory may run away. Retention pulls towards the start
-# $S$. So a layer with input $x$ and gradient $\delta$ is written, token after token, as
+# tokens of a chunk share a budget, because beyond it a memory may run away: one half, and for the inner layer $1 / (1 + c)$
+# where that is less, $c$ being how strongly the answer depends on it. Retention pulls towards the start $S$.
+
+# %% [markdown]
+# So a layer with input $x$ and gradient $\delta$ is written, token after token, as
 #
 # $$W \leftarrow S + \alpha\,(W - S) - \eta\,(W x + \delta)\, x^\top$$
 #
@@ -135,8 +138,9 @@ def write(W, S, k, v, eta, alpha, share, budget=0.5, value=unit):
     out, inputs, z = answer(W, k)
     error, s = out - value(answer(W, v)[0]), z.sigmoid()  # eq. 95: the value is the memory's own
     deltas = error, (error @ W[0]) * (s + z * s * (1 - s))  # gradients at both layers' outputs
-    for w, start, x, d in zip(W, S, inputs, deltas):
-        rates = share * eta / ((x @ x.mT).abs() @ eta / budget).clamp(min=1)  # tokens share it
+    c = 1.21 * torch.linalg.matrix_norm(torch.linalg.matrix_power(W[0].mT @ W[0], 2), keepdim=True) ** 0.5
+    for w, start, x, d, most in zip(W, S, inputs, deltas, (budget, (1 / (1 + c)).clamp(max=budget))):
+        rates = share * eta / ((x @ x.mT).abs() @ eta / most).clamp(min=1)  # tokens share a budget
         for x, d, e, a in zip(*(y.split(1, -2) for y in (x, d, rates, alpha))):
             w = start + a * (w - start) - e * (x @ w.mT + d).mT @ x  # eq. 96
         yield w
@@ -154,7 +158,8 @@ def rates(x, eta, budget=0.5):
 same, apart = torch.tensor([[1.0, 0.0]]).repeat(4, 1), torch.eye(4)
 for words, x in {"four equal keys": same, "four orthogonal keys": apart}.items():
     found = rates(x, torch.full((4, 1), 0.5))
-    print(f"{words:21} each writes with {found[0, 0].item():.3f}; strongest direction {torch.linalg.eigvalsh(x.T @ (found * x)).max():.3f}")
+    strongest = torch.linalg.eigvalsh(x.T @ (found * x)).max()
+    print(f"{words:21} each writes with {found[0, 0].item():.3f}; strongest direction {strongest:.3f}")
 
 # %% [markdown]
 # A token is a row now, so that a chunk of them is a matrix, and all memories and heads are leading dimensions of it. Next
@@ -162,21 +167,21 @@ for words, x in {"four equal keys": same, "four orthogonal keys": apart}.items()
 # per $C_1$ tokens, with a tenth of the budget, and the main memory once per $C_0$, where $C_0$ divides $C_1$.
 
 # %%
-def titans(w, x, heads, C):
+def titans(w, at, x, heads, C):
     split = lambda y: y.unflatten(-1, (heads, -1)).transpose(1, 2)[:, None]  # (batch, memory, head, token, width)
-    x = F.conv1d(F.pad((x @ w["w_in.weight"].T).mT, (3, 0)), w["convolution"], groups=x.shape[-1]).mT
-    q, x, o = unit(split(x @ w["w_q.weight"].T)), unit(split(x)), []
-    P, M = P0, M0 = [[w[f"{group}.w{i}"][None] for i in (1, 2)] for group in ("projections", "memory")]
+    x = F.conv1d(F.pad((x @ w[at + "w_in.weight"].T).mT, (3, 0)), w[at + "convolution"], groups=x.shape[-1]).mT
+    q, x, o = unit(split(x @ w[at + "w_q.weight"].T)), unit(split(x)), []
+    P, M = P0, M0 = [[w[f"{at}{group}.w{i}"][None] for i in (1, 2)] for group in ("projections", "memory")]
     for now in torch.arange(x.shape[3]).split(C[1]):
         k, v, eta, alpha = answer(P, x[..., now, :])[0].split(1, 1)  # eq. 94
-        eta, alpha = (torch.sigmoid(made @ w[f"read_{rate}"][..., None] + w[f"bias_{rate}"][:, None, None])
+        eta, alpha = (torch.sigmoid(made @ w[f"{at}read_{rate}"][..., None] + w[f"{at}bias_{rate}"][:, None, None])
                       for rate, made in (("eta", eta), ("alpha", alpha)))
         tokens = unit(k), unit(v), 0.5 * eta, alpha
         for part in torch.arange(len(now)).split(C[0]):
             o.append(answer(M, q[..., now[part], :])[0])
             M = list(write(M, M0, *(y[..., part, :] for y in tokens), share=1))
         P = list(write(P, P0, *tokens, share=0.1))
-    return norm(torch.cat(o, 3)[:, 0], w["norm.weight"]).transpose(1, 2).flatten(2) @ w["w_out.weight"].T
+    return norm(torch.cat(o, 3)[:, 0], w[at + "norm.weight"]).transpose(1, 2).flatten(2) @ w[at + "w_out.weight"].T
 
 
 # %% [markdown]
@@ -190,10 +195,9 @@ def norm(x, gain):
 
 
 def hope(w, tokens, heads, C):
-    under = lambda place: {name[len(place):]: p for name, p in w.items() if name.startswith(place)}
     x = w["embedding.weight"][tokens]
-    for block in sorted({name.split(".")[1] for name in w if name.startswith("blocks")}):
-        x = x + titans(under(f"blocks.{block}.mixer."), norm(x, w[f"blocks.{block}.norm.weight"]), heads, C)
+    for block in sorted({name.split(".")[1] for name in w if name.startswith("blocks.")}):
+        x = x + titans(w, f"blocks.{block}.mixer.", norm(x, w[f"blocks.{block}.norm.weight"]), heads, C)
         for link in [f"blocks.{block}.channel.levels.cms-{level}." for level in (3, 2, 1)]:  # eq. 97
             gate, up = (norm(x, w[link + "norm.weight"]) @ w[link + "w_in.weight"].T).chunk(2, -1)
             x = x + (F.silu(gate) * up) @ w[link + "w_out.weight"].T
@@ -228,8 +232,8 @@ def gradients(logits, model):
 
 model = knocked(build("hope", small, 64))
 weights = dict(model.named_parameters())
-lines = sum(bool(line.strip()) for part in (unit, answer, write, titans, norm, hope) for line in inspect.getsource(part).splitlines())
-print(f"{lines} lines")
+mine = [inspect.getsource(part).splitlines() for part in (unit, answer, write, titans, norm, hope)]
+print(sum(bool(line) for part in mine for line in part), "lines")
 
 # %%
 for length in (1, 3, 4, 5, 15, 16, 17, 53):
@@ -253,12 +257,12 @@ print(f"chunks of one token: {(ours - token_by_token(tokens).logits).abs().max()
 assert torch.allclose(ours, token_by_token(tokens).logits, atol=1e-10)
 
 larger = build("hope", replace(PRESETS["tiny"], narrow_rates=False), 256)
-text, spent = torch.randint(256, (4, 128), generator=torch.Generator().manual_seed(0)), {}
-for words, read in {"forty lines": lambda: hope(dict(larger.named_parameters()), text, 2, (64, 64)), "nlcore": lambda: larger(text).logits}.items():
+text, spent = torch.randint(256, (4, 128), generator=torch.Generator().manual_seed(0)), []
+for read in (lambda: hope(dict(larger.named_parameters()), text, 2, (64, 64)), lambda: larger(text).logits):
     began = time.perf_counter()
     gradients(read(), larger)
-    spent[words] = time.perf_counter() - began
-print(f"4 texts of 128 bytes, forward and backward: nlcore is {spent['forty lines'] / spent['nlcore']:.1f} times as fast")
+    spent.append(time.perf_counter() - began)
+print(f"4 texts of 128 bytes, forward and backward: nlcore is {spent[0] / spent[1]:.1f} times as fast")
 
 # %% [markdown]
 # ### Hope-Attention
@@ -275,11 +279,11 @@ def rotate(x):
     return torch.cat([a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()], -1)
 
 
-def attention(w, x, heads, C):  # in the place of `titans`
-    q, k, v = (x @ w["w_qkv.weight"].T).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+def attention(w, at, x, heads, C):  # in the place of `titans`
+    q, k, v = (x @ w[at + "w_qkv.weight"].T).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
     scores = rotate(q) @ rotate(k).mT / q.shape[-1] ** 0.5
     seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
-    return (scores.masked_fill(~seen, -torch.inf).softmax(-1) @ v).transpose(1, 2).flatten(2) @ w["w_out.weight"].T
+    return (scores.masked_fill(~seen, -torch.inf).softmax(-1) @ v).transpose(1, 2).flatten(2) @ w[at + "w_out.weight"].T
 
 
 # %%
@@ -354,9 +358,9 @@ figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 axes.bar(range(256), moved, width=1.0, color=COLOURS[0])
 for boundary in (64, 128, 192):
     axes.axvline(boundary, color=GREY, linewidth=1, linestyle="dotted")
-tidy(axes, "Byte 70 is changed; dotted: where a chunk is written", "byte whose successor is predicted", "largest change of a logit")
-show(figure, alt="Bars over 256 bytes. Seven stand at 70 to 76; then nothing until byte 128, where a chunk is written; from there "
-     "on every output has changed a little.")
+tidy(axes, "Byte 70 is changed; dotted: where a chunk is written", "byte read", "largest change of a logit")
+show(figure, alt="Bars over 256 bytes. Seven stand at 70 to 76; then nothing until byte 128, where a chunk is written; from "
+     "there on nearly every output has changed a little.")
 
 # %% [markdown]
 # *Seven outputs at once, then a silence, then all.* The convolution shows a byte to the three after it, and two blocks
@@ -431,8 +435,8 @@ for words, guards in cases.items():
 # Three causes more, from the study in chapter 09 (`python bench/stability.py causes`), in the order in which they bite:
 #
 # - **Momentum.** Its echoes add up to $1 / (1 - \theta)$ times a step. So rates *and* budget are scaled by $1 - \theta$.
-# - **Starts that have grown.** The inner layer's error comes back through the outer matrix; where training has made that
-#   longer than one, a half is too much.
+# - **Weights that have grown.** The inner layer's error comes back through the outer matrix; where training has made that
+#   longer than one, a half is too much, and the budget $1 / (1 + c)$ is the guard.
 # - **Retention as printed** is the opposite death: it pulls towards zero and not towards the start, until there is nothing
 #   left that could be NaN.
 
@@ -534,17 +538,18 @@ for language, row in zip(LANGUAGES, saved):
     print(f"{language:12}{row[0]:>+12.2f}{row[1]:>+15.2f}   " + "  ".join(f"{x:+.2f}" for x in row[2:]))
 
 # %%
+DONORS = {"this very file": ([0], COLOURS[0]), "another file of its language": ([1], COLOURS[5]), "another language": ([2, 3, 4], GREY)}
 figure, axes = plt.subplots(figsize=(8.5, 3.6), layout="constrained")
-for place, (words, columns, colour) in enumerate((("this very file", [0], COLOURS[0]), ("another file of its language", [1], COLOURS[5]),
-                                                  ("another language", [2, 3, 4], GREY))):
+for place, (words, (columns, colour)) in enumerate(DONORS.items()):
     axes.barh(np.arange(4) + 0.28 * (place - 1), saved[:, columns].mean(1), 0.26, color=colour, label=words)
 axes.axvline(0, color="black", linewidth=0.8)
 axes.set_yticks(range(4), LANGUAGES)
 axes.invert_yaxis()
 tidy(axes, "What the main memory is worth, by what it had read", "bits per byte saved over a memory that has read nothing", "")
 axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-show(figure, name="whose_memory", alt="For each of four languages three bars: a memory that had read this very file saves 0.24 to 0.34 bits per byte, one "
-     "that had read another file of the language up to 0.17 or even harms in javascript, one of another language costs 0.2 to 0.3.")
+show(figure, name="whose_memory", alt="For each of four languages three bars. A memory that had read this very file saves a quarter "
+     "to a third of a bit per byte; one that had read another file of its language less, and in JavaScript it harms; one of another "
+     "language costs 0.1 to 0.35 bits.")
 
 # %% [markdown]
 # A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves. And
@@ -554,7 +559,8 @@ show(figure, name="whose_memory", alt="For each of four languages three bars: a 
 # %%
 kinds = {"letters": lambda byte: chr(byte).isalpha(), "digits": lambda byte: chr(byte).isdigit(),
          "spaces, line ends": lambda byte: byte in b" \n", "signs": lambda byte: not chr(byte).isalnum() and byte not in b" \n"}
-gain = torch.stack([cost(exchanged(after[language], fresh, "memory"), language) - cost(after[language], language) for language in LANGUAGES])
+gain = torch.stack([cost(exchanged(after[language], fresh, "memory"), language) - cost(after[language], language)
+                    for language in LANGUAGES])
 following = torch.stack([pieces[language][:, READ + 1 : READ + 64] for language in LANGUAGES])
 for kind, belongs in kinds.items():
     there = torch.tensor([belongs(byte) for byte in following.flatten().tolist()]).view_as(following)
@@ -845,6 +851,8 @@ from nlcore.levels import Component, NestedSystem
 from nlcore.train.parts import optimizer as leveled
 from nlcore.viz.nested import updates
 
+STEPS = {"weights": 1, "cms-3": 1, "cms-2": 2, "cms-1": 4}
+MEMORIES = {"memory": (8, ("memory",)), "projections": (16, ("k", "v", "eta", "alpha"))}
 torch.manual_seed(0)
 learner = build("hope", replace(small, chunks=(8, 16), periods=(1, 2, 4)), 64)
 by_level, records = leveled(learner, 1e-3), []
@@ -854,23 +862,23 @@ def record(level, step, writes, update, norm, period, unit):
     records.append({"level": level, "step": step, "fired": writes > 0, "writes": writes, "update_norm": update,
                     "weight_norm": norm, "period": period, "unit": unit})
 
-
+# %%
 for step in range(1, 9):
     batch = torch.randint(64, (4, 33), generator=torch.Generator().manual_seed(step))
     with probe.listen():
         heard = learner(batch)
         F.cross_entropy(heard.logits[:, :-1].mT, batch[:, 1:]).backward()
         reports = by_level.step(step)[1]
-    for name, period, memories in (("memory", 8, ("memory",)), ("projections", 16, ("k", "v", "eta", "alpha"))):
+    for name, (period, memories) in MEMORIES.items():
         its = heard.reports["block-0"]
         moved, size = (torch.stack([its[f"{what}/{m}"] for m in memories]).mean(0) for what in ("update", "norm"))
         record(name, step, len(moved), moved.mean().item(), size.mean().item(), period, "tokens")
-    for name, period in (("weights", 1), ("cms-3", 1), ("cms-2", 2), ("cms-1", 4)):
+    for name, period in STEPS.items():
         record(name, step, reports[name].firings, reports[name].update_norm, reports[name].weight_norm, period, "steps")
 
 # %%
 parts = [Component("memory", 4, context="a text"), Component("projections", 2, context="a text")]
-parts += [Component(name, Fraction(1, n), context="batches") for name, n in (("weights", 1), ("cms-3", 1), ("cms-2", 2), ("cms-1", 4))]
+parts += [Component(name, Fraction(1, n), context="batches") for name, n in STEPS.items()]
 show(
     updates(NestedSystem(tuple(parts)), records), name="hope_score",
     alt="A level score of six rows over eight steps. The memory has four notches in each step and the projections two; below "
@@ -891,14 +899,11 @@ show(
 # %% [markdown]
 # ## Summary
 #
-# 1. Hope is a memory that modifies itself, then a chain of links with periods; forty lines write it, and they agree with
-#    `nlcore` in every output and gradient.
-# 2. A token is heard at once by the convolution and after its chunk by the memory; in between exactly not at all, where
-#    reads are as the chunk began.
-# 3. In the trained model it is the main memory that holds a text, and it holds this very file; a memory of another language is
-#    worse than none. Names it does not hold.
-# 4. NaN comes from inner steps that are too long for their keys; each guard of the layer is against one way to get there.
-# 5. Each row of Table 6 is an argument, and each claim of the tables stands above with its status.
+# 1. Hope is a memory that modifies itself, then a chain of links with periods; forty lines equal `nlcore`.
+# 2. Read as the chunk began, a token is heard at once by the convolution, and by the memory after its chunk.
+# 3. In the trained model the main memory holds a text: this very file, but no names. A wrong one is worse than none.
+# 4. NaN comes from inner steps that are too long for their keys; each guard stands against one way to get there.
+# 5. Each row of Table 6 is an argument, and each claim on the tables has its status above.
 
 # %% [markdown]
 # ## Sources
