@@ -71,8 +71,8 @@ who_hears().predict("10-hears")
 # </details>
 
 # %% [markdown]
-# The faint squares are tokens that are heard only through what they did to other writes. And a chunk that is longer than the
-# text writes nothing at all, which will be one of the four questions.
+# How loud is it? A token that is heard through the memory moves an output by a tenth or a hundredth of what it does to its
+# own. And a chunk that is longer than the text writes nothing at all, which will be one of the four questions.
 #
 # | letter | here | elsewhere in the paper |
 # |---|---|---|
@@ -427,9 +427,10 @@ for words, guards in cases.items():
     print(f"{words:28} " + ", ".join(f"{survives(seed=seed, **guards):15}" for seed in range(3)))
 
 # %% [markdown]
-# So it takes a dozen tokens, or a few dozen. Both faults are one: **a step that is too long for its key**. Without a budget
-# the inner layer's key, $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. And
-# where nothing bounds a value, a memory that learns what it made itself makes a longer value of a longer one.
+# So it takes a hundred tokens or fewer. Without a budget, a **step is too long for its key**: the outer layer's key,
+# $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. (The inner layer has kept its
+# $1 / (1 + c)$ here.) And where nothing bounds a value, a memory that learns what it made itself makes a longer value of a
+# longer one.
 
 # %% [markdown]
 # Three causes more, from the study in chapter 09 (`python bench/stability.py causes`), in the order in which they bite:
@@ -747,9 +748,8 @@ if recall:
 TABLES["4"]
 
 # %% [markdown]
-# A score in MAD depends on how long one trains, so that numbers of two harnesses cannot stand in one table; other people's
-# runs of the same baselines differ from the paper's by more than its differences. What can be compared is the *order*,
-# and only beside a Transformer from the same harness. Ours is smaller than MAD's protocol; `python -m experiments.mad`
+# A score in MAD depends on how long one trains, so that numbers of two harnesses cannot stand in one table. What can be
+# compared is the *order*, and only beside a Transformer from the same harness. Ours is smaller than MAD's protocol; `python -m experiments.mad`
 # makes it again, and `--protocol` runs MAD's own sizes on a larger machine.
 
 # %%
@@ -815,9 +815,9 @@ Markdown(TABLES["1"].markdown(["Transformer", "Hope-Attention", "Titans", "Hope"
 
 # %% [markdown]
 # What is claimed and what the numbers say differ in places. "Hope achieves the best performance across all tasks and
-# levels of difficulties", among attention-free models: Titans has more in S-NIAH-2 and in S-NIAH-3 at 4K. "Hope-Attention achieves a better
-# performance compared to Transformers": in six of the eighteen cells it has less. The claim that survives its own table is the smaller
-# one: on most cells, and more so at greater length.
+# levels of difficulties", among attention-free models: Titans has more in S-NIAH-2 and in S-NIAH-3 at 4K. "Hope-Attention
+# achieves a better performance compared to Transformers": in six of the eighteen cells it has less. What the table does say
+# is that Hope is level with Titans or above it in sixteen of eighteen cells.
 
 # %%
 needles = stored("needles")
