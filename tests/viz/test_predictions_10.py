@@ -51,7 +51,7 @@ def test_10_swap():
         return torch.nn.functional.cross_entropy(logits, following[0, 1:]).item()
 
     own, nothing, swapped = cost(states[0]), cost(fresh), cost(states[1])
-    assert own < nothing < swapped and right("10-swap") == "more bits"
+    assert own < nothing < swapped and right("10-swap") == "more"
 
 
 def test_10_table():

@@ -23,10 +23,10 @@ CHAPTER = Chapter(
         ),
         Tick(
             "10-swap",
-            "A Python file is being read, and its main memory is exchanged for that of an English text. Compared with a memory "
-            "that has read nothing, what follows costs",
-            ("fewer bits", "about as many", "more bits"),
-            right="more bits",
+            "A Python file is being read, and its main memory is exchanged for that of an English text. How many bits does "
+            "what follows cost, compared with a memory that has read nothing?",
+            ("fewer", "about as many", "more"),
+            right="more",
             because="What the memory says of the text goes straight into the prediction. Said of another kind of text it is "
             "not just useless, but wrong.",
         ),
