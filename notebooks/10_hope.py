@@ -42,9 +42,8 @@ for level in tiny.levels():
 
 # %% [markdown]
 # So what is a text's own is an eighth of the chain in size. While 256 bytes are read it is written four times, the chain's
-# fastest link once, and the slowest once in sixteen such steps. The rest of the chapter takes this thing apart in three
-# ways: it is written anew in forty lines, its levels are exchanged one by one, and its parts are left out one by one, as
-# the paper does in its Table 6.
+# fastest link once, and the slowest once in sixteen such steps. The chapter takes this thing apart in three ways: it is
+# written anew in forty lines, its levels are exchanged one by one, and its parts are left out, as in the paper's Table 6.
 #
 # First a question about time. Chapter 09 said that the main memory can be read as its chunk began, before a token's own
 # write, or after it. So who hears whom?
@@ -368,9 +367,9 @@ show(figure, alt="Bars over 256 bytes. Seven stand at 70 to 76; then nothing unt
 # make six. The memory hears it only when its chunk is written, at byte 128. What stands in between is blind to the byte: not
 # nearly, but exactly, since the difference is zero.
 #
-# That is the price of reading as the chunk began. Reads inside the chunk have no such silence, and cost one more product
-# per chunk. At size `tiny` they are better by 0.04 bits per byte after as many steps, and worse by 0.10 after as many
-# minutes (`python -m experiments.reads`), so that `tiny` lives with the silence.
+# Reads inside the chunk have no such silence, and cost one more product per chunk. At size `tiny` they are better by 0.04
+# bits per byte after as many steps, and worse by 0.10 after as many minutes (`python -m experiments.reads`), so that `tiny`
+# lives with the silence.
 
 # %% [markdown]
 # ## What if a text is shorter than a chunk?
@@ -710,10 +709,12 @@ ablation = stored("ablation")
 def against_hope(results, title, figure_name):
     """Each arm's score minus Hope's, seed by seed."""
     score, found = results.experiment["score"], {row["arm"]: row["scores"] for row in results.rows if row["scores"]}
-    arms = [arm for arm in found if arm != "Hope"]
+    arms = [arm for arm in found if arm != "Hope" and "Hope" in found]
+    if not arms:
+        return
     figure, axes = plt.subplots(figsize=(8, 0.36 * len(arms) + 1.1), layout="constrained")
     for place, arm in enumerate(arms):
-        gaps = [value - found["Hope"][seed] for seed, value in found[arm].items() if seed in found.get("Hope", {})]
+        gaps = [value - found["Hope"][seed] for seed, value in found[arm].items() if seed in found["Hope"]]
         axes.plot(gaps, [-place] * len(gaps), "o", color="black", markersize=5, clip_on=False)
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks([-place for place in range(len(arms))], arms)
