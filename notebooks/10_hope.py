@@ -428,7 +428,7 @@ for words, guards in cases.items():
     print(f"{words:28} " + ", ".join(f"{survives(seed=seed, **guards):15}" for seed in range(3)))
 
 # %% [markdown]
-# So it takes a hundred tokens or fewer. Without a budget, a **step is too long for its key**: the outer layer's key,
+# So it takes less than two hundred tokens. Without a budget, a **step is too long for its key**: the outer layer's key,
 # $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. (The inner layer has kept its
 # $1 / (1 + c)$ here.) And where nothing bounds a value, a memory that learns what it made itself makes a longer value of a
 # longer one.
@@ -515,8 +515,8 @@ for name, parts in PARTS.items():
     print(f"{name:26}{lost[0]:18}{lost[1]}")
 
 # %% [markdown]
-# The main memory holds the text, and hardly anybody else does. Without what it has read, the next 64 bytes cost a quarter
-# of a bit more each; over 256 it is less, because the memory is written anew meanwhile. The projections act only through
+# The main memory holds the text, and hardly anybody else does. Without what it has read, the next 64 bytes cost 0.28 bits
+# more each; over 256 it is less, because the memory is written anew meanwhile. The projections act only through
 # what they write, so that their zero in the first column had to be; that in the second says that in this model they have
 # learnt nothing from the text that would be missed. The convolution holds three bytes, which matter to the next few.
 
@@ -556,9 +556,10 @@ show(figure, name="whose_memory",
      "0.1 to 0.35 bits.")
 
 # %% [markdown]
-# A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves. And
-# even another file of the *same* language is worth much less than this file, and in JavaScript does harm. So the memory
-# does not only hold "this is Python"; it holds this very file. In which bytes does it show?
+# A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves.
+# Another file of the *same* language is worth less than this file: in English nearly as much, in Python and C++ less than
+# half, and in JavaScript it does harm. So the memory does not only hold "this is Python"; it holds this very file. In which
+# bytes does it show?
 
 # %%
 kinds = {"letters": lambda byte: chr(byte).isalpha(), "digits": lambda byte: chr(byte).isdigit(),
@@ -627,7 +628,7 @@ for level, lost in worth(trained, sample).items():
     print(f"{level:12} without it: {lost.mean():+.2f} bits per byte")
 
 # %% [markdown]
-# Ten times what the memory is worth and more, link by link. But be careful with the word *hold* here. A chain is run
+# Three to ten times what the memory is worth, link by link. But be careful with the word *hold* here. A chain is run
 # through in order, and whoever leaves a link out hands the next one an input that it never met. Chapter 08 put levels back
 # to where they had been before a change of domain, which is the fairer question.
 
