@@ -480,3 +480,218 @@ for reads in ("boundary", "before", "after"):
 from experiments.experiment import load
 
 load("reads")
+
+# %% [markdown]
+# *At equal time the longest chunks win, since they are the cheapest; at equal steps, reading inside the chunk is ahead, but
+# the ranges overlap.* So at this size the reading hardly matters.
+
+# %% [markdown]
+# ## What does anchoring do?
+#
+# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, and it makes every error in
+# it an old error, as chapter 08 had them. Two tokens will do to see it. They have the same key, and their values are the
+# numbers 3 and 5; the memory, a single number, starts at 0. Gradient descent, rate 1, both errors at the start:
+
+# %%
+predict("09-anchored")
+
+# %%
+def write_two(objective, rule, eta, anchored):
+    """The answer after each of two tokens with one key, whose values are 3 and 5."""
+    memory, answers = AssociativeMemory(linear, objective, rule, PullToStart()), []
+    start = state = memory.start((), (torch.zeros(1, 1),))
+    for value in (3.0, 5.0):
+        at = start if anchored else state
+        state, _ = memory.write(state, torch.ones(1), torch.tensor([value]), Rates(torch.tensor(eta), torch.ones(())), at=at)
+        answers.append(memory.read(state, torch.ones(1)).item())
+    return answers
+
+
+ways = {
+    "gradient descent, rate 1": (L2(), GradientDescent(), 1.0),
+    "Delta GD, rate 1/2": (L2(), DeltaGradientDescent(), 0.5),
+    "Delta GD with the dot product, rate 1": (DotProduct(), DeltaGradientDescent(), 1.0),
+}  # fmt: skip
+for name, way in ways.items():
+    print(f"{name:38} token by token {write_two(*way, False)}, anchored {write_two(*way, True)}")
+
+# %% [markdown]
+# By hand: at the start the memory answers 0, so both errors are the whole values, and gradient descent adds them, $3 + 5
+# = 8$. Delta GD has an error and an erasure, and only the error is anchored. The second write halves the 1.5 that it finds
+# and adds half of 5, which is 3.25. With the dot product there is no error to be old, and nothing changes at all.
+
+# %% [markdown]
+# Let a key come $n$ times in a chunk, at $\alpha = 1$, and ask what becomes of a *difference* between two memories that
+# read the same text. That tells whether a chunk forgets, flips or explodes.
+#
+# | | a difference is multiplied by |
+# |---|---|
+# | gradient descent, squared error | $1 - n\eta$ |
+# | Delta GD, squared error | $2(1 - \eta)^n - 1$ |
+# | Delta GD, dot product | $(1 - \eta)^n$ |
+#
+# The second by hand: the erasures leave $(1-\eta)^n$. The errors all say $-\eta$ times the difference at the start, and
+# each is worn by the erasures after it: together $-(1 - (1 - \eta)^n)$.
+
+# %%
+import numpy as np
+from nlcore.viz.theme import run_looks
+
+
+def factor(objective, rule, eta, n):
+    """What n anchored writes under one key make of a difference of 1."""
+    memory, ends = AssociativeMemory(linear, objective, rule, PullToStart()), []
+    for first in (0.0, 1.0):
+        start = state = memory.start((), (torch.full((1, 1), first),))
+        state = state._replace(start=(torch.zeros(1, 1),))
+        for _ in range(n):
+            state, _ = memory.write(state, torch.ones(1), torch.ones(1), Rates(torch.tensor(eta), torch.ones(())), at=start)
+        ends.append(memory.read(state, torch.ones(1)).item())
+    return ends[1] - ends[0]
+
+
+formulas = {
+    (L2, GradientDescent): lambda eta, n: 1 - n * eta,
+    (L2, DeltaGradientDescent): lambda eta, n: 2 * (1 - eta) ** n - 1,
+    (DotProduct, DeltaGradientDescent): lambda eta, n: (1 - eta) ** n,
+}  # fmt: skip
+for (objective, rule), formula in formulas.items():
+    for eta, n in ((0.2, 1), (0.2, 7), (0.5, 3), (1.7, 4)):
+        assert np.isclose(factor(objective(), rule(), eta, n), formula(eta, n), atol=1e-4)
+
+# %%
+n, names = np.arange(17), ("gradient descent, squared error", "Delta GD, squared error", "Delta GD, dot product")
+figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+for look, name, formula, eta in zip(run_looks(3), names, formulas.values(), (0.2, 0.2, 2.0)):
+    axes.plot(n, formula(eta, n), **look.line(), label=f"{name}, rate {eta:g}")
+axes.axhspan(-1, 1, color=GREY, alpha=0.12, linewidth=0)
+axes.set_ylim(-2.4, 1.3)
+tidy(axes, "What n equal keys in a chunk multiply a difference by", "n", "factor")
+axes.legend(frameon=False, fontsize=9, loc="lower left")
+show(figure, name="anchored_factors", alt="Three lines over n from 0 to 16. Gradient descent at rate 0.2 falls in a straight line from 1 and leaves "
+     "the band from -1 to 1 after n = 10. Delta GD with the squared error falls from 1 and comes to rest at -1, inside the band. Delta GD with the "
+     "dot product at rate 2 jumps between 1 and -1.")
+
+# %% [markdown]
+# *The grey band is where nothing grows.* Gradient descent leaves it as soon as the rates of the chunk add up to more than
+# 2. Delta GD never leaves it in this picture, but nor does it ever go up and down: at rates below 1 the line only falls.
+# Keep that in mind for the section on counting. The dot product, at rate 2, changes its sign with every key.
+
+# %% [markdown]
+# ## Is the fast form the slow one?
+#
+# Inside a chunk Delta GD's erasures still follow one upon the other, and each has to know what those before it have left.
+# Write $p_t = \eta_t W_{t-1} x_t$ for what is erased at token $t$. Without retention, and with $\delta_s$ the anchored
+# surprises, the chunk's last matrix is $W_C = W_0 - \sum_s (\eta_s \delta_s + p_s)\, x_s^\top$. Put that, up to $t-1$, into
+# the definition of $p_t$:
+#
+# $$p_t + \eta_t \sum_{s<t} (x_s \cdot x_t)\, p_s = \eta_t \Big[ W_0 x_t - \sum_{s<t} (x_s \cdot x_t)\, \eta_s \delta_s \Big]$$
+
+# %% [markdown]
+# These are $C$ linear equations, one a token, and below the diagonal only: a triangular system, solved at once. All the
+# rest is products of matrices. Here are its lines, beside the loop.
+
+# %%
+draw, d, C = torch.Generator().manual_seed(0), 8, 6
+keys, deltas = torch.nn.functional.normalize(torch.randn(2, C, d, generator=draw, dtype=torch.float64), dim=-1)
+eta, W_0 = torch.rand(C, generator=draw, dtype=torch.float64) / 2, torch.randn(d, d, generator=draw, dtype=torch.float64)
+
+W = W_0
+for key, delta, rate in zip(keys, deltas, eta):
+    W = W - rate * torch.outer(W @ key, key) - rate * torch.outer(delta, key)
+
+overlap = keys @ keys.T
+before = eta[:, None] * overlap.tril(-1)
+right = eta[:, None] * (keys @ W_0.T) - before @ (eta[:, None] * deltas)
+p = torch.linalg.solve_triangular(torch.eye(C, dtype=torch.float64) + before, right, upper=False)
+W_C = W_0 - (eta[:, None] * deltas + p).T @ keys
+assert torch.allclose(W, W_C, atol=1e-12)
+print(f"six tokens at once: off by {(W - W_C).abs().max():.0e}")
+
+# %% [markdown]
+# With retention, momentum and reads inside the chunk it is the same idea, derived in `nlcore/ops/delta_rule`. And the whole
+# layer, with its five MLPs that make each other's keys and rates? Its oracle is a loop over tokens and memories, one
+# `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length that fills no chunk.
+
+# %%
+from nlcore.layers.self_modifying_naive import self_modifying_naive
+
+
+def compared(**choices):
+    """The largest difference of answers, of final memories, and of gradients, in float64."""
+    torch.manual_seed(0)
+    layer = SelfModifyingTitans(16, 2, 8, chunks=(4, 8), **choices).double()
+    x = torch.randn(2, 19, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    slow, states = self_modifying_naive(layer, x)
+    fast, state, _ = layer(x)
+    gradients = [torch.autograd.grad(y.square().sum(), [x, *layer.parameters()], allow_unused=True) for y in (slow, fast)]
+    memory = max((a - b[:, 0]).abs().max() for a, b in zip(states["memory"].memory, state.memory.memory))
+    off = max((a - b).abs().max() for a, b in zip(*gradients) if a is not None)
+    return (slow - fast).abs().max().item(), memory.item(), off.item()
+
+
+for reads in ("boundary", "before", "after"):
+    answers, memory, gradients = compared(reads=reads)
+    print(f"{reads:9} answers {answers:.0e}, memories {memory:.0e}, gradients {gradients:.0e}")
+    assert max(answers, memory, gradients) < 1e-10
+
+# %% [markdown]
+# And what does it save, on this machine?
+
+# %%
+import os
+import time
+
+FAST = os.environ.get("NL_FAST") == "1"
+length = 32 if FAST else 128
+torch.manual_seed(0)
+layer, x = SelfModifyingTitans(128, 4, 32, chunks=(1, 1)), torch.randn(1, length, 128)
+
+
+def rate_of(run):
+    """Tokens a second, the better of two runs, without gradients."""
+    took = []
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.no_grad():
+            run()
+        took.append(time.perf_counter() - began)
+    return length / min(took)
+
+
+print(f"loop over tokens and memories: {rate_of(lambda: self_modifying_naive(layer, x)):8,.0f} tokens/s")
+for chunk in (1, 4, 16, 64):
+    layer.chunks = (chunk, chunk)
+    print(f"chunks of {chunk:2}:                  {rate_of(lambda: layer(x)):8,.0f} tokens/s")
+
+# %% [markdown]
+# ## Trained at one chunk size, read at another
+#
+# The chunk size is no weight. A trained model can be read at any, and what does it then lose? `tiny-hope`, which comes with
+# the course, was trained with chunks of 64. Here it reads held-out text at all others, with all its memories at one size.
+
+# %%
+from nlcore import tasks
+from nlcore.train import device, load as load_model
+from nlcore.train.evaluate import HeldOut, score
+
+model, tokenizer = load_model("tiny-hope")
+held_out = HeldOut(tasks.prepare(tasks.load(), tokenizer).validation, tokenizer, context=256, batch=8)
+layers = [layer for layer in model.modules() if isinstance(layer, SelfModifyingTitans)]
+sizes = (16, 64, 256) if FAST else (1, 2, 4, 8, 16, 32, 64, 128, 256)
+cost = {}
+for chunk in sizes:
+    for layer in layers:
+        layer.chunks = (chunk, chunk)
+    cost[chunk] = score(model, held_out, 8, device.choose("cpu", "auto"), lambda: None).bits_per_byte
+    print(f"chunks of {chunk:3}: {cost[chunk]:.3f} bits per byte")
+
+# %%
+figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
+axes.plot(list(cost), list(cost.values()), **run_looks(1)[0].line())
+axes.axvline(64, color=GREY, linewidth=0.8, linestyle="dotted")
+axes.set_xscale("log", base=2)
+axes.set_xticks(list(cost), list(cost))
+tidy(axes, "A model trained with chunks of 64, read with others", "chunk (tokens)", "bits per byte")
+show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on held-out text against the chunk size it is read at, with a dotted line at 64, "
+     "where it was trained.")
