@@ -173,7 +173,7 @@ print(*doctor.examine(), sep="\n")
 # %% [markdown]
 # ## The map
 #
-# Ten chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
+# Eleven chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
 #
 # | | chapter | the question it answers |
 # |---|---|---|
@@ -185,7 +185,7 @@ print(*doctor.examine(), sep="\n")
 # | 06 | [Attention is a memory too](06_attention_is_a_memory.ipynb) | Which memory is attention, and which is linear attention? |
 # | 07 | [Levels, frequencies, knowledge transfer](07_levels.ipynb) | How do levels pass on what they know? |
 # | 08 | [Continuum memory](08_continuum_memory.ipynb) | What if there are many levels, not two? |
-# | 09 | A memory that modifies itself *(to come)* | Can a memory choose what it writes? |
+# | 09 | [A memory that modifies itself](09_a_memory_that_modifies_itself.ipynb) | Can a memory choose what it writes? |
 # | 10 | Hope *(to come)* | What do you get from all of it? |
 # | 11 | [Train Hope at full scale](11_train_hope.ipynb) | How do levels behave while a real model trains? |
 # | 12 | Continual learning, long context *(to come)* | Does it help? |
