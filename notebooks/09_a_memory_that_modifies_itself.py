@@ -15,9 +15,9 @@
 # %% [markdown]
 # ## Who is Bo?
 #
-# "Bo is Ben. Bo is in Oslo. Where is Ben?" You answer at once, because after the first sentence *Bo* means Ben to you. The
-# memories of chapter 06 cannot do that, and no rate helps them: their keys are made by matrices that training has fixed,
-# so that a word has one key for ever, whatever the text says of it.
+# "Bo is Ben. Bo is in Oslo. Where is Ben?" You answer at once, because after the first sentence *Bo* means Ben to you.
+# The memories of chapter 06 cannot do that, and no rate helps them: their keys are made by matrices that training has
+# fixed, so that a word has one key for ever, whatever the text says of it.
 
 # %% [markdown]
 # That is what the paper holds against them. A projection "is a function of the token itself and its position", and so
@@ -62,8 +62,8 @@ nicknames().predict("09-nickname")
 # %% [markdown]
 # ## From a plain memory, one change at a time
 #
-# The text of the whole chapter has two tokens, *Bo is Ben* and *Bo is in Oslo*. Words are the three directions of space,
-# and a token is two words: of whom it speaks, and what it says. So it has six numbers.
+# The text of the whole chapter has two tokens, *Bo is Ben* and *Bo is in Oslo*. Words are the three directions of
+# space, and a token is two words: of whom it speaks, and what it says. So it has six numbers.
 
 # %%
 import torch
@@ -154,14 +154,14 @@ print("Ben is in:", said(M @ first_half(3) @ question))
 
 # %% [markdown]
 # By hand: $\mathcal{M}_v$ starts by moving the second half to the first, so it answers the key Bo, which has no second
-# half, with nothing. Told Ben, it adds Ben to all that is said of Bo from then on. The value at the second token is
-# Ben + Oslo, of length one $(0.71, 0.71)$, and so is the answer. One value cannot be right for both memories.
+# half, with nothing. Told Ben, it adds Ben to all that is said of Bo from then on. The value at the second token is Ben
+# + Oslo, of length one $(0.71, 0.71)$, and so is the answer. One value cannot be right for both memories.
 
 # %% [markdown]
 # ### Each its own value
 #
-# So let each memory say itself what it wants to learn. It is shown the value, and its own answer to it is what it learns
-# (83-85):
+# So let each memory say itself what it wants to learn. It is shown the value, and its own answer to it is what it
+# learns (83-85):
 #
 # $$\hat v_{\square,t} = \mathcal{M}_{\square,t-1}(v_t) \qquad \min_{\mathcal{M}_\square} \mathcal{L}(\mathcal{M}_\square; k_t, \hat v_{\square,t})$$
 #
@@ -184,8 +184,8 @@ print("Ben is in:", said(M @ first_half(3) @ question))
 # not know. Each has translated the value into its own terms, and the answer is Oslo, exactly.
 
 # %% [markdown]
-# There is a catch, and it decides how such a layer has to begin. Let a memory start at zero, as linear attention's does.
-# What does it answer to its first value? Nothing, which is what it then learns.
+# There is a catch, and it decides how such a layer has to begin. Let a memory start at zero, as linear attention's
+# does. What does it answer to its first value? Nothing, which is what it then learns.
 
 # %%
 M, draw = torch.zeros(6, 6), torch.Generator().manual_seed(0)
@@ -196,9 +196,9 @@ print("after 1,000 tokens, a memory that began at zero is", M.abs().max().item()
 assert not M.any()
 
 # %% [markdown]
-# A memory that makes its own values has to start as something: from a learnt start, or with a residual,
-# $\mathcal{M}(x) = x + \ldots$, that passes the value on. The paper has both (89). One public implementation has neither,
-# and its memories stay dead.
+# A memory that makes its own values has to start as something: from a learnt start, or with a residual, $\mathcal{M}(x)
+# = x + \ldots$, that passes the value on. The paper has both (89). It has been met in practice, too: a public
+# implementation reports memories that began at zero and stayed dead.
 
 # %% [markdown]
 # ### Delta Gradient Descent
@@ -233,8 +233,8 @@ for name, (how, eta) in zip(STEPS, ((None, 1.0), (lambda memory, v: v, 1.0), (ow
 # ### What did each change buy?
 #
 # Two tokens prove nothing. So back to the texts of the opening, with four people and with eight. Each version has its
-# own best rate, found on 32 other texts; then it reads 96 new ones. The fifth row asks whether 88 needs self-made values at
-# all: its rule, but one value for all.
+# own best rate, found on 32 other texts; then it reads 96 new ones. The fifth row asks whether 88 needs self-made
+# values at all: its rule, but one value for all.
 
 # %%
 from nlcore.memory import DeltaGradientDescent, GradientDescent
@@ -263,20 +263,21 @@ for people in (4, 8):
         print(f"{people:<8}{name:28}{best:6g}   " + "   ".join(f"{mean:5.2f} ± {half:.2f}" for mean, half in shares))
 
 # %% [markdown]
-# **Keys that learn are what counts**: they alone find anybody who was told of by nickname, at the price of some who were told of by
-# name. Own values are worth as much again, where the rule is gradient descent. Delta GD gains nothing over it here, and
-# with eight people it loses; and with Delta GD it hardly matters whose the values are.
+# **Keys that learn are what counts**: without them nobody is found who was told of by nickname, and their price are
+# some who were told of by name. Own values are worth nearly as much again, *if* the rule is gradient descent. Delta GD
+# gains nothing over it here; with eight people it loses by nickname more than it wins by name. And under Delta GD own
+# values buy nothing: with eight people one value for all finds more.
 
 # %% [markdown]
-# Two warnings. The starts were made by hand, for this very task; whether training finds such starts is another question,
-# and one for real models. And rates and retention are memories too in 79 to 88; here they stood still, because in such
-# texts there is nothing that they could learn.
+# Two warnings. The starts were made by hand, for this very task; whether training finds such starts is another
+# question, and one for real models. And rates and retention are memories too in 79 to 88; here they stood still,
+# because in such texts there is nothing that they could learn.
 
 # %% [markdown]
 # ## Why does decay act twice?
 #
-# Why did Delta GD answer with *half* of Oslo? Put the squared error of a linear memory into 88. The paper does so in 93;
-# token by token it reads
+# Why did Delta GD answer with *half* of Oslo? Put the squared error of a linear memory into 88. The paper does so in
+# 93; token by token it reads
 #
 # $$\mathcal{M}_t = \mathcal{M}_{t-1} (\alpha_t I - \eta_t k_t k_t^\top) - \eta_t (\mathcal{M}_{t-1} k_t - \hat v_t) k_t^\top
 # \;=\; \mathcal{M}_{t-1} (\alpha_t I - 2 \eta_t k_t k_t^\top) + \eta_t \hat v_t k_t^\top$$
@@ -315,28 +316,28 @@ for eta in (0.1, 0.5, 0.9):
 print(f"gradient descent:  ... {again(L2(), GradientDescent(), 0.5)[-1]:.3f}")
 
 # %% [markdown]
-# At $v/2$, whatever the rate, since $a = (1 - 2\eta)\,a + \eta v$ gives $2a = v$. With a retention below 1 it is
-# $\eta v / (1 - \alpha + 2\eta)$. For what follows a norm this is no loss, as the direction is right.
+# At $v/2$, whatever the rate, since $a = (1 - 2\eta)\,a + \eta v$ gives $2a = v$. With a retention below 1 it is $\eta
+# v / (1 - \alpha + 2\eta)$. For what follows a norm this is no loss, as the direction is right.
 
 # %% [markdown]
-# **Erratum or insight?** Nothing is misprinted: 93 is what 88 gives. But the text never says that the decay doubles, and
-# one may doubt that it was meant. What it does is of use all the same. Chapter 06 found that a memory can tell odd from
-# even only if a write can multiply its state by $-1$. Along the key the factor is now $\alpha - 2\eta$, and a rate of 1 would
-# do, where the delta rule, with $\alpha - \eta$, would need 2.
+# **Erratum or insight?** Nothing is misprinted: 93 is what 88 gives. But the text never says that the decay doubles,
+# and one may doubt that it was meant. What it does is of use all the same. Chapter 06 found that a memory can tell odd
+# from even only if a write can multiply its state by $-1$. Along the key the factor is now $\alpha - 2\eta$, and a rate
+# of 1 would do, where the delta rule, with $\alpha - \eta$, would need 2.
 
 # %% [markdown]
-# The double decay sets the limit for the rate as well. The factor has to stay in $(-1, 1)$, so $\eta < (1 + \alpha)/2$; below
-# that the answer converges, above it each write throws it further off. `nlcore` parametrises the rate so that the limit
-# cannot be passed. With chunks the limit is lower, as we shall see.
+# The double decay sets the limit for the rate as well. The factor has to stay in $(-1, 1)$, so $\eta < (1 + \alpha)/2$;
+# below that the answer converges, above it each write throws it further off. `nlcore` parametrises the rate so that the
+# limit cannot be passed. With chunks the limit is lower, as we shall see.
 
 # %% [markdown]
-# **Erratum, eq. 92.** For the dot product, $\mathcal{L} = -\langle \mathcal{M} k, v \rangle$, the long version says that
-# "the gradient is calculated as $v k^\top$", and prints
+# **Erratum, eq. 92.** For the dot product, $\mathcal{L} = -\langle \mathcal{M} k, v \rangle$, the long version says
+# that "the gradient is calculated as $v k^\top$", and prints
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t k_t k_t^\top \right) - \eta_t\, \hat v_{\square,t}\, k_t^\top$$
 #
-# The gradient of that objective is $-v k^\top$, with a minus; and so the last sign has to be a plus. As printed the memory
-# learns to answer $-\hat v$.
+# The gradient of that objective is $-v k^\top$, with a minus; and so the last sign has to be a plus. As printed the
+# memory learns to answer $-\hat v$.
 
 # %%
 M_printed = M_right = torch.zeros(1, 1)
@@ -348,15 +349,15 @@ print(f"autograd's gradient of -<M k, v> at k = v = 1: {torch.autograd.functiona
 assert torch.allclose(M_right, torch.tensor(again(DotProduct(), DeltaGradientDescent(), 0.5)[-1]))
 
 # %% [markdown]
-# With the plus, 92 comes to rest at $v$ itself: its gradient does not ask what the memory answers, so that the decay acts
-# once. It then *is* chapter 06's delta rule. And since nothing in it is asked of the memory, nothing can be stale, which
-# will matter soon.
+# With the plus, 92 comes to rest at $v$ itself: its gradient does not ask what the memory answers, so that the decay
+# acts once. It then *is* chapter 06's delta rule. And since nothing in it is asked of the memory, nothing can be stale,
+# which will matter soon.
 
 # %% [markdown]
 # ### Six memories for the price of one
 #
-# 93 hides a gift. Take it token by token, with values that are self-made and *not* brought to length one, so that
-# $\hat v = \mathcal{M}_{t-1} v$. Then $\mathcal{M}_{t-1}$ stands on the left of everything:
+# 93 hides a gift. Take it token by token, with values that are self-made and *not* brought to length one, so that $\hat
+# v = \mathcal{M}_{t-1} v$. Then $\mathcal{M}_{t-1}$ stands on the left of everything:
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t (2 k_t - v_t)\, k_t^\top \right)$$
 #
@@ -375,8 +376,8 @@ print("six memories, twenty tokens: one matrix G tells them all")
 
 # %% [markdown]
 # What it needs is much: matrices, no residual, one chunk size for all, and raw values. With values of length one each
-# memory would divide by a length of its own, and raw values are the first way into NaN, as a later section says. So it is
-# an insight more than a default; `nlcore/layers/shared_gain.py` has it for those who want it.
+# memory would divide by a length of its own, and raw values are the first way into NaN, as a later section says. So it
+# is an insight more than a default; `nlcore/layers/shared_gain.py` has it for those who want it.
 
 # %% [markdown]
 # ### And if the memory is an MLP?
@@ -385,8 +386,8 @@ print("six memories, twenty tokens: one matrix G tells them all")
 #
 # $$\mathcal{M}_\square(x) = x + W_{\square,1}\, \sigma(W_{\square,2}\, x)$$
 #
-# Then 88 says nothing yet. In $\mathcal{M} (\alpha I - \eta k k^\top)$ a matrix is multiplied by a matrix; an MLP has no such
-# product. And $W_1$, which reads the hidden layer, has not even the size for it.
+# Then 88 says nothing yet. In $\mathcal{M} (\alpha I - \eta k k^\top)$ a matrix is multiplied by a matrix; an MLP has
+# no such product. And $W_1$, which reads the hidden layer, has not even the size for it.
 
 # %%
 from nlcore.memory import ResidualMLP
@@ -426,28 +427,29 @@ print("an MLP's write is 88 for each of its layers")
 # $$\min_{\mathcal{M}_\square} \mathcal{L}\left( \mathcal{M}_\square; k_t, \hat v_{\square,t} \right), \qquad \square \in \{k, v, q, \eta, \alpha, \text{memory}\}$$
 #
 # with $q$ among them, and in the next line "where $q_t = x_t W_q$ is the only non-adaptive projection". 83 has no
-# $\mathcal{M}_q$ either, and 88 lists it again. In Table 6 the model without it has the better perplexity, 12.19 against
-# 12.24, and the lower accuracy. `nlcore` lets five learn, and takes a sixth on request.
+# $\mathcal{M}_q$ either, and 88 lists it again. In Table 6 the model without it has the better perplexity, 12.19
+# against 12.24, and the lower accuracy. `nlcore` lets five learn, and takes a sixth on request.
 
 # %% [markdown]
 # ## Who reads which state?
 #
-# So far each token changed the memories before the next one came. On real machines that is hopeless, as no two tokens can
-# be worked on at once. So a text is cut into **chunks** of $C$ tokens (8.2). All that a chunk needs, keys, values, rates
-# and gradients, is taken at the state that the chunk before it has left, and can be made for all of its tokens at once.
+# So far each token changed the memories before the next one came. On real machines that is hopeless, as no two tokens
+# can be worked on at once. So a text is cut into **chunks** of $C$ tokens (8.2). All that a chunk needs, keys, values,
+# rates and gradients, is taken at the state that the chunk before it has left, and can be made for all of its tokens at
+# once.
 
 # %% [markdown]
 # **Erratum, eq. 90.** The text says "the last state of the previous chunk". The long version then prints
 #
 # $$y_t = \mathcal{M}_{\mathrm{memory},\, C \times \lceil t / C \rceil}(q_t), \quad k_t = \mathcal{M}_{k,\, C \times \lceil t / C \rceil}(x_t), \;\ldots$$
 #
-# But for $t = 1$ and $C = 4$ this index is 4: the *end* of the token's own chunk. The first token would be answered by a
-# memory that has read the next three. The index has to be $C \lfloor (t-1)/C \rfloor$, which is 0.
+# But for $t = 1$ and $C = 4$ this index is 4: the *end* of the token's own chunk. The first token would be answered by
+# a memory that has read the next three. The index has to be $C \lfloor (t-1)/C \rfloor$, which is 0.
 
 # %% [markdown]
 # And where does $y_t$ read? Print gives three answers. 82 has $\mathcal{M}_t(q_t)$, after the token's own write; 83, 86
-# and 94 have $\mathcal{M}_{t-1}(q_t)$, before it; 90 the chunk's boundary. None is an erratum: each can be built without
-# a leak, and they are different layers. In `nlcore` it is one choice, `reads`.
+# and 94 have $\mathcal{M}_{t-1}(q_t)$, before it; 90 the chunk's boundary. None is an erratum: each can be built
+# without a leak, and they are different layers. In `nlcore` it is one choice, `reads`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -476,8 +478,8 @@ show(figure, name="who_reads_which_state", alt="Eight tokens in two chunks of fo
      "and tokens 5 to 7 state 8, which lie ahead of them.")
 
 # %% [markdown]
-# *An arrow goes from a state to the token that reads it; the dotted line is the border of two chunks.* In the lowest row
-# the orange arrows come from the future. Everything else that a token needs, its key, its value, its rates and its
+# *An arrow goes from a state to the token that reads it; the dotted line is the border of two chunks.* In the lowest
+# row the orange arrows come from the future. Everything else that a token needs, its key, its value, its rates and its
 # gradient, comes from the state of the first row, whichever way $y$ is read.
 
 # %% [markdown]
@@ -498,9 +500,10 @@ for reads in ("boundary", "before", "after"):
     print(f"{reads:9} the first seven answers move by {moved[:7].max():g}, the last by {moved[7]:.2f}")
 
 # %% [markdown]
-# What does each cost and buy? At the boundary a token never sees its own chunk, so that for the newest tokens something else
-# has to stand in: the convolution, or attention. To read inside costs one more product of $C \times C$ per chunk, and no
-# step that has to wait. `experiments.reads` trained small models of each kind for the same time; here is what it stored.
+# What does each cost and buy? At the boundary a token never sees its own chunk, so that for the newest tokens something
+# else has to stand in: the convolution, or attention. To read inside costs one more product of $C \times C$ per chunk,
+# and no step that has to wait. `experiments.reads` trained small models of each kind for the same time; here is what it
+# stored.
 
 # %%
 from experiments.experiment import load
@@ -508,15 +511,16 @@ from experiments.experiment import load
 load("reads")
 
 # %% [markdown]
-# *At equal time the longest chunks win, since they are the cheapest; at equal steps, reading inside the chunk is ahead, but
-# the ranges overlap.* So at this size the reading hardly matters.
+# *At equal time the longest chunks win, since they are the cheapest; at equal steps, reading inside the chunk is ahead,
+# but the ranges overlap.* So at this size the reading hardly matters.
 
 # %% [markdown]
 # ## What does anchoring do?
 #
-# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, and it makes every error in
-# it an old error, as chapter 08 had them. Two tokens will do to see it. They have the same key, and their values are the
-# numbers 3 and 5; the memory, a single number, starts at 0. Gradient descent, rate 1, both errors at the start:
+# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, and it makes every
+# error in it an old error, as chapter 08 had them. Two tokens will do to see it. They have the same key, and their
+# values are the numbers 3 and 5; the memory, a single number, starts at 0. Gradient descent, rate 1, both errors at the
+# start:
 
 # %%
 predict("09-anchored")
@@ -542,9 +546,9 @@ for name, way in ways.items():
     print(f"{name:38} token by token {write_two(*way, False)}, anchored {write_two(*way, True)}")
 
 # %% [markdown]
-# By hand: at the start the memory answers 0, so both errors are the whole values, and gradient descent adds them, $3 + 5
-# = 8$. Delta GD has an error and an erasure, and only the error is anchored. The second write halves the 1.5 that it finds
-# and adds half of 5, which is 3.25. With the dot product there is no error to be old, and nothing changes at all.
+# By hand: at the start the memory answers 0, so both errors are the whole values, and gradient descent adds them, $3 +
+# 5 = 8$. Delta GD has an error and an erasure, and only the error is anchored. The second write halves the 1.5 that it
+# finds and adds half of 5, which is 3.25. With the dot product there is no error to be old, and nothing changes at all.
 
 # %% [markdown]
 # Let a key come $n$ times in a chunk, at $\alpha = 1$, and ask what becomes of a *difference* between two memories that
@@ -599,17 +603,18 @@ show(figure, name="anchored_factors", alt="Three lines over n from 0 to 16. Grad
      "dot product at rate 2 jumps between 1 and -1.")
 
 # %% [markdown]
-# *The grey band is where nothing grows.* Gradient descent leaves it as soon as the rates of the chunk add up to more than
+# *The grey band is where nothing grows.* Gradient descent leaves it as soon as the rates of the chunk add up to more
+# than
 # 2. Delta GD never leaves it in this picture, but nor does it ever go up and down: at rates below 1 the line only falls.
 # Keep that in mind for the section on counting. The dot product, at rate 2, changes its sign with every key.
 
 # %% [markdown]
 # ## Is the fast form the slow one?
 #
-# Inside a chunk Delta GD's erasures still follow one upon the other, and each has to know what those before it have left.
-# Write $p_t = \eta_t W_{t-1} x_t$ for what is erased at token $t$. Without retention, and with $\delta_s$ the anchored
-# surprises, the chunk's last matrix is $W_C = W_0 - \sum_s (\eta_s \delta_s + p_s)\, x_s^\top$. Put that, up to $t-1$, into
-# the definition of $p_t$:
+# Inside a chunk Delta GD's erasures still follow one upon the other, and each has to know what those before it have
+# left. Write $p_t = \eta_t W_{t-1} x_t$ for what is erased at token $t$. Without retention, and with $\delta_s$ the
+# anchored surprises, the chunk's last matrix is $W_C = W_0 - \sum_s (\eta_s \delta_s + p_s)\, x_s^\top$. Put that, up
+# to $t-1$, into the definition of $p_t$:
 #
 # $$p_t + \eta_t \sum_{s<t} (x_s \cdot x_t)\, p_s = \eta_t \Big[ W_0 x_t - \sum_{s<t} (x_s \cdot x_t)\, \eta_s \delta_s \Big]$$
 
@@ -635,9 +640,9 @@ assert torch.allclose(W, W_C, atol=1e-12)
 print(f"six tokens at once: off by {(W - W_C).abs().max():.0e}")
 
 # %% [markdown]
-# With retention, momentum and reads inside the chunk it is the same idea, derived in `nlcore/ops/delta_rule`. And the whole
-# layer, with its five MLPs that make each other's keys and rates? Its oracle is a loop over tokens and memories, one
-# `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length that fills no chunk.
+# With retention, momentum and reads inside the chunk it is the same idea, derived in `nlcore/ops/delta_rule`. And the
+# whole layer, with its five MLPs that make each other's keys and rates? Its oracle is a loop over tokens and memories,
+# one `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length that fills no chunk.
 
 # %%
 from nlcore.layers.self_modifying_naive import self_modifying_naive
@@ -693,8 +698,9 @@ for chunk in (1, 4, 16, 64):
 # %% [markdown]
 # ## Trained at one chunk size, read at another
 #
-# The chunk size is no weight. A trained model can be read at any, and what does it then lose? `tiny-hope`, which comes with
-# the course, was trained with chunks of 64. Here it reads held-out text at all others, with all its memories at one size.
+# The chunk size is no weight. A trained model can be read at any, and what does it then lose? `tiny-hope`, which comes
+# with the course, was trained with chunks of 64. Here it reads held-out text at all others, with all its memories at
+# one size.
 
 # %%
 from nlcore import tasks
@@ -725,9 +731,10 @@ show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on hel
 # %% [markdown]
 # ## Why does it become NaN?
 #
-# Everybody who builds such a layer asks this, and mostly on the second day. The grey band above holds half of the answer:
-# what was learnt at one state is written at another. Below, a linear memory reads chunks of 16 tokens that all have the same key, with
-# rates that add up to what the slider says. Two memories begin a distance of 1 apart. Walk over the edge.
+# Everybody who builds such a layer asks this, and mostly on the second day. The grey band above holds half of the
+# answer: what was learnt at one state is written at another. Below, a linear memory reads chunks of 16 tokens that all
+# have the same key, with rates that add up to what the slider says. Two memories begin a distance of 1 apart. Walk over
+# the edge.
 
 # %%
 from nlcore.viz.explorers.over_the_edge import over_the_edge
@@ -735,22 +742,22 @@ from nlcore.viz.explorers.over_the_edge import over_the_edge
 over_the_edge()
 
 # %% [markdown]
-# *Delta GD with error **and** erasure anchored, a summed rate of 1.1, no budget: the two memories part by a fifth more in
-# each chunk.* The edge is at $(1 + \alpha)/2$: at 1 where nothing is forgotten, at $\tfrac12$ where all is. Orthogonal keys are the
-# control: they do not share a direction, and the same rates do no harm.
+# *Delta GD with error **and** erasure anchored, a summed rate of 1.1, no budget: the two memories part by a fifth more
+# in each chunk.* The edge is at $(1 + \alpha)/2$: at 1 where nothing is forgotten, at $\tfrac12$ where all is.
+# Orthogonal keys are the control: they do not share a direction, and the same rates do no harm.
 
 # %% [markdown]
-# Form by form it is the table of the last section. Erasing token by token, as the closed form does, one key is harmless at any
-# sum; what hurts is a key that *turns* in the course of a chunk. With the dot product there is no edge at all.
+# Form by form it is the table of the last section. Erasing token by token, as the closed form does, one key is harmless
+# at any sum; what hurts is a key that *turns* in the course of a chunk. With the dot product there is no edge at all.
 
 # %% [markdown]
-# So `nlcore` gives the tokens of a chunk one **budget**. Each rate is divided by how much the chunk's keys overlap with its
-# own, weighted by their rates, if that is more than a half:
+# So `nlcore` gives the tokens of a chunk one **budget**. Each rate is divided by how much the chunk's keys overlap with
+# its own, weighted by their rates, if that is more than a half:
 #
 # $$\eta_s \;\to\; \frac{\eta_s}{\max(1, R_s)}, \qquad R_s = 2 \sum_{r} | x_s \cdot x_r |\, \eta_r$$
 #
-# Then no chunk makes a difference larger, whatever the keys, its length and the retention. `nlcore/ops/delta_rule` proves
-# it for linear memories under given keys. The cell tries to break it.
+# Then no chunk makes a difference larger, whatever the keys, its length and the retention. `nlcore/ops/delta_rule`
+# proves it for linear memories under given keys. The cell tries to break it.
 
 # %%
 from nlcore.ops.delta_rule import share_budget
@@ -776,55 +783,63 @@ print(f"without the budget {worst(False):.2f}, with it {worst(True):.4f}")
 assert worst(True) <= 1 < worst(False)
 
 # %% [markdown]
-# There are four more ways into NaN, and each has its guard. In the order of how often they bite:
+# The stale chunk is one way into NaN among several, and each has its guard. Here they are, in the order of how often
+# they bite; the last is the opposite death.
 #
 # | what grows | why | guard |
 # |---|---|---|
 # | values | a memory learns what it has made itself, so a longer value makes a longer one | length one |
 # | steps | neither the key's length nor the others in the chunk are known to a plain rate | the budget |
 # | momentum | the echoes of a step add up to $1/(1 - \theta)$ of it | rate *and* budget times $1 - \theta$ |
-# | starts | an inner layer's error comes back through the outer matrix, which training makes longer | a budget that knows it |
+# | starts | an inner layer's error comes back through the outer matrix, which training makes longer | a smaller budget for inner layers |
 # | nothing | plain decay takes the start away too, and the memory makes ever smaller values | retention towards the start |
 
 # %% [markdown]
-# The first is easily seen. A memory reads random tokens and learns its own answers, once at their own length and once at length one.
+# The first and the last are easily seen. Three MLP memories, for keys, values and the pairs, read random tokens one by
+# one and learn their own answers: at length one and pulled to their starts, as in `nlcore`; then with one of the two
+# guards taken off.
 
 # %%
-def norms(bounded, retention, tokens=600):
-    """The norm of a memory's weights after every 100 tokens that it teaches itself."""
-    draw = torch.Generator().manual_seed(0)
-    deep = ResidualMLP(16, 16)
+def norms(unit_values, retention, tokens=500, eta=0.25, alpha=0.98):
+    """The norm of the main memory's weights after every 100 tokens."""
+    draw, deep = torch.Generator().manual_seed(0), ResidualMLP(16, 16)
     memory = AssociativeMemory(deep, L2(), DeltaGradientDescent(), retention)
-    start = tuple(torch.randn(*shape, generator=draw) * scale for shape, scale in zip(deep.shapes(), (0.1, 1.0)))
-    state, found = memory.start((), start), []
+    limit = (lambda v: v / v.norm()) if unit_values else (lambda v: v)
+    scales = (0.1, 1.0)  # as the layer begins: what W_1 adds is about as long as the residual
+    starts = [tuple(torch.randn(*shape, generator=draw) * scale for shape, scale in zip(deep.shapes(), scales)) for _ in range(3)]
+    states, found = [memory.start((), start) for start in starts], []
+    rates = Rates(torch.tensor(eta), torch.tensor(alpha))
     for t in range(1, tokens + 1):
-        k, v = torch.nn.functional.normalize(torch.randn(2, 16, generator=draw), dim=-1)
-        value = memory.read(state, v)
-        state, _ = memory.write(state, k, value / value.norm() if bounded else 3 * value, Rates(torch.tensor(0.1), torch.tensor(0.98)))
+        x = torch.nn.functional.normalize(torch.randn(16, generator=draw), dim=-1)
+        k, v = memory.read(states[0], x), limit(memory.read(states[1], x))
+        values = [limit(memory.read(state, v)) for state in states]
+        states = [memory.write(state, k / k.norm(), value, rates)[0] for state, value in zip(states, values)]
         if t % 100 == 0:
-            found.append(torch.stack([w.norm() for w in state.memory]).norm().item())
+            found.append(torch.stack([w.norm() for w in states[2].memory]).norm().item())
     return found
 
 
-for words, choice in {"length one, pulled to the start": (True, PullToStart()), "length one, plain decay": (True, Decay()),
-                      "three times its own length": (False, PullToStart())}.items():
-    print(f"{words:34}", "  ".join(f"{norm:8.2g}" for norm in norms(*choice)))
+# %%
+for words, choice in {"both guards": (True, PullToStart()), "values as long as they come": (False, PullToStart()),
+                      "plain decay, as printed": (True, Decay())}.items():
+    print(f"{words:28}", "  ".join(f"{norm:9.2g}" for norm in norms(*choice)))
 
 # %% [markdown]
-# The stored study goes through all five, guard off and guard on, forward and backward, and then looks for the text
-# that hurts most: `python bench/stability.py`.
+# The stored study goes through all five, guard off and guard on, forward and backward, and then looks for the text that
+# hurts most: `python bench/stability.py`.
 
 # %% [markdown]
 # ## Can such a memory count?
 #
-# Parity is the smallest thing that the eye of attention cannot do: after each bit of a string, say whether the number of
-# ones so far is odd. A state has to *flip* at each one and stand still at each zero, and that takes a factor of
-# $-1$, as chapter 06 showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the table above,
-# Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
+# Parity is the smallest thing that the eye of attention cannot do: after each bit of a string, say whether the number
+# of ones so far is odd. A state has to *flip* at each one and stand still at each zero, and that takes a factor of
+# $-1$, as chapter 06 showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the table
+# above, Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
 
 # %% [markdown]
-# So we take that: 92 with its sign corrected, linear memories, rates up to 2, reads after the token. Here the recurrence is exact
-# inside a chunk, since nothing is stale. The model is one layer with one head between an embedding and a line. It trains in some seconds.
+# So we take that: 92 with its sign corrected, linear memories, rates up to 2, reads after the token. Here the
+# recurrence is exact inside a chunk, since nothing is stale. The model is one layer with one head between an embedding
+# and a line. It trains in some seconds.
 
 # %%
 from torch import nn
@@ -865,6 +880,7 @@ def trained(chunk=16, steps=120, **choices):
     return learner
 
 
+# %%
 @torch.no_grad()
 def whole(learner, length):
     """The share of 100 unseen strings of this length with every position right."""
@@ -882,8 +898,9 @@ for name, learner in learners.items():
     print(f"{name:28}", "  ".join(f"{length} bits: {whole(learner, length):4.2f}" for length in (40, 80, 120)))
 
 # %% [markdown]
-# It was trained on 40 bits, and is right on strings three times as long. The two controls have no way to flip: with $\eta \le 1$ the
-# factor is never negative, and with the squared error it cannot alternate. They learn nothing. Everything else is equal.
+# It was trained on 40 bits, and is right on strings three times as long. The two controls have no way to flip: with
+# $\eta \le 1$ the factor is never negative, and with the squared error it cannot alternate. They learn nothing.
+# Everything else is equal.
 
 # %%
 predict("09-drag")
@@ -898,6 +915,7 @@ from nlcore.viz.theme import REFERENCE, Look
 learner = learners["dot product, chunks of 16"]
 
 
+# %%
 @dataclass
 class Seen:
     bits: np.ndarray
@@ -942,28 +960,30 @@ Explorer(
 )  # fmt: skip
 
 # %% [markdown]
-# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its bound
-# $1 + \alpha$, and there $\alpha - \eta = -1$. And you may drag the chunk: a linear memory under the dot product does not care where
-# the borders are, since only keys, values and rates are anchored.
+# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its
+# bound $1 + \alpha$, and there $\alpha - \eta = -1$. And you may drag the chunk: a linear memory under the dot product
+# does not care where the borders are, since only keys, values and rates are anchored.
 
 # %% [markdown]
 # ### And with the layer as it is printed?
 #
-# With MLPs, the squared error and $C = 1$ the layer learns parity too, at rates that are far too small for a factor of $-1$.
-# `experiments.flips` opened such a model. The flip is carried by one matrix of the main memory, and what turns it over is the
-# value that this memory makes for itself: at a one, $v$ looks up the opposite of what $k$ does. Teach it the value that its *start* would
-# make, and it is lost; forbid negative factors, and nothing happens. In the model above it is just the other way round.
+# With MLPs, the squared error and $C = 1$ the layer learns parity too, at rates that are far too small for a factor of
+# $-1$. `experiments.flips` opened such a model. The flip is carried by one matrix of the main memory, and what turns it
+# over is the value that this memory makes for itself: at a one, $v$ looks up the opposite of what $k$ does. Teach it
+# the value that its *start* would make, and it is lost; forbid negative factors, and nothing happens. In the model
+# above it is just the other way round.
 
 # %% [markdown]
-# Two mechanisms for one task, then: a negative eigenvalue, which needs no self-made values, and self-modification, which
-# needs no negative eigenvalue. `python -m experiments.flips` tells how they were told apart.
+# Two mechanisms for one task, then: a negative eigenvalue, which needs no self-made values, and self-modification,
+# which needs no negative eigenvalue. `python -m experiments.flips` tells how they were told apart.
 
 # %% [markdown]
 # ## Five memories read your sentence
 #
 # What do the five do with a text? Here `tiny-hope` reads one, with chunks of a single token, so that every byte is a
-# write. (It was trained with chunks of 64, and pays for that what the curve above says.) Each row is a memory, and dark is a
-# large change of its weights, measured in each row's own largest. Put your own sentence in its place, and run the cell.
+# write. (It was trained with chunks of 64, and pays for that what the curve above says.) Each row is a memory, and dark
+# is a large change of its weights, measured in each row's own largest. Put your own sentence in its place, and run the
+# cell.
 
 # %%
 YOURS = "Bo is Ben. Bo is in Oslo. Where is Ben? Bo is Ben. Bo is in Oslo."
@@ -996,9 +1016,9 @@ show(figure, name="five_memories", alt="A row for each of the memories memory, k
      "twice that Bo is Ben and in Oslo; darker cells are larger changes.")
 
 # %% [markdown]
-# *The same two facts come twice.* The main memory's changes are several times those of the others, because those are written with a tenth of
-# the rate: what makes the next key is moved with care. Is it the surprise that decides how much is written? The cell compares the
-# first half of the text with the second.
+# *The same two facts come twice.* The main memory's changes are several times those of the others, because those are
+# written with a tenth of the rate: what makes the next key is moved with care. Is it the surprise that decides how much
+# is written? The cell compares the first half of the text with the second.
 
 # %%
 first = len("Bo is Ben. Bo is in Oslo. ")
@@ -1008,8 +1028,8 @@ for name, row in made.items():
 # %% [markdown]
 # ## What can be left out?
 #
-# Table 6 of the paper takes one part after the other away. Every row is an argument here, and so is Titans, chapter 06's
-# special case, in which nothing modifies itself.
+# Table 6 of the paper takes one part after the other away. Every row is an argument here, and so is Titans, chapter
+# 06's special case, in which nothing modifies itself.
 
 # %%
 from nlcore.layers.learning import given
@@ -1035,14 +1055,14 @@ for row, (printed, choices) in table.items():
 
 # %% [markdown]
 # The paper's caption says that "all components of Hope are positively contributing". The row without $q$ has the better
-# perplexity. And momentum is taken away though 88 has none; ours is Titans'. (The row "w/o CMS" is chapter 10's.) What the
-# rows are worth at our sizes is a question for chapter 10 as well.
+# perplexity. And momentum is taken away though 88 has none; ours is Titans'. (The row "w/o CMS" is chapter 10's.) What
+# the rows are worth at our sizes is a question for chapter 10 as well.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# Here is the layer in training: a main memory written every 4 tokens, projections every 16, and the weights, among them all
-# starts, once a step. Eight steps on texts of 32 tokens, every update real.
+# Here is the layer in training: a main memory written every 4 tokens, projections every 16, and the weights, among them
+# all starts, once a step. Eight steps on texts of 32 tokens, every update real.
 
 # %%
 from fractions import Fraction
@@ -1055,6 +1075,7 @@ weights = [*embed.parameters(), *layer.parameters(), *out.parameters()]
 optimizer, records = torch.optim.AdamW(weights, lr=3e-3), []
 
 
+# %%
 def record(level, step, count, update, norm, period, unit):
     records.append({"level": level, "step": step, "fired": count > 0, "writes": count, "update_norm": update,
                     "weight_norm": norm, "period": period, "unit": unit})
@@ -1081,14 +1102,14 @@ show(updates(NestedSystem(tuple(parts)), records), name="self_modifying_score",
      alt="A level score of three rows over eight steps: memory has eight notches in each step, projections two, weights one.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? The layer itself, by a rule that
-# is fixed; into five memories; 8 times and twice a step; from the text it reads, *and from what it has become*. The weights are
-# written by AdamW, from batches.
+# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? The layer
+# itself, by a rule that is fixed; into five memories; 8 times and twice a step; from the text it reads, *and from what
+# it has become*. The weights are written by AdamW, from batches.
 
 # %% [markdown]
-# And to whom is knowledge handed? The weights give every memory its start, anew for each text. The projections give the main
-# memory its keys, values and rates, which is transfer by **generation**, and they give it to themselves as well: that loop is
-# what is new. Back goes the gradient, through every write, to every start.
+# And to whom is knowledge handed? The weights give every memory its start, anew for each text. The projections give the
+# main memory its keys, values and rates, which is transfer by **generation**, and they give it to themselves as well:
+# that loop is what is new. Back goes the gradient, through every write, to every start.
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -1101,8 +1122,8 @@ hope_map(9)
 # %% [markdown]
 # ## Summary
 #
-# 1. Keys that learn while reading find what a text calls by another name; own values keep the other memories out of it; the
-#    rule, on that task, gains nothing.
+# 1. Keys that learn while reading find what a text calls by another name; own values spare the other memories; the
+#    rule, there, gains nothing.
 # 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
 # 3. Anchoring makes chunks parallel and errors old; the index in 90 leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
@@ -1124,8 +1145,8 @@ hope_map(9)
 # ## Exercise 1: one token (easy, 10 minutes)
 #
 # *Build.* Three linear memories make key and value and hold the pairs. Write one token of 83 to 88: key and value from
-# `x`, each memory's own answer to `v` (as it is, at no fixed length), and one step of Delta GD with the squared error, at $\alpha = 1$. Return
-# the three new matrices.
+# `x`, each memory's own answer to `v` (as it is, at no fixed length), and one step of Delta GD with the squared error,
+# at $\alpha = 1$. Return the three new matrices.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -1136,8 +1157,8 @@ hope_map(9)
 #
 # <details><summary>Solution</summary>
 #
-# `k, v = M_k @ x, M_v @ x`, and then
-# `return tuple(W - eta * torch.outer(2 * W @ k - W @ v, k) for W in (M_k, M_v, M))`. The 2 is the double decay.
+# `k, v = M_k @ x, M_v @ x`, and then `return tuple(W - eta * torch.outer(2 * W @ k - W @ v, k) for W in (M_k, M_v,
+# M))`. The 2 is the double decay.
 #
 # </details>
 
@@ -1155,8 +1176,8 @@ print(check_modify(modify))
 # %% [markdown]
 # ## Exercise 2: which state? (easy, 5 minutes)
 #
-# Tokens are counted from 1, the start is state 0, and state $t$ has read $t$ tokens. Return the number of the state at which
-# token `t` reads the main memory, in chunks of `C`, for `reads` as "boundary", "before" or "after".
+# Tokens are counted from 1, the start is state 0, and state $t$ has read $t$ tokens. Return the number of the state at
+# which token `t` reads the main memory, in chunks of `C`, for `reads` as "boundary", "before" or "after".
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -1182,9 +1203,10 @@ print(check_index(index))
 # %% [markdown]
 # ## Exercise 3: three suspects (middle, 15 minutes)
 #
-# *Diagnose.* `SUSPECTS[name](values)` gives the answers of a memory of one number, after each token; all tokens have the
-# same key. All three have the same rate and the squared error. One learns by gradient descent in chunks, one by Delta GD in chunks, and one by Delta GD
-# token by token. Choose the values, and name each: `"gradient descent"`, `"Delta GD"` or `"token by token"`.
+# *Diagnose.* `SUSPECTS[name](values)` gives the answers of a memory of one number, after each token; all tokens have
+# the same key. All three have the same rate and the squared error. One learns by gradient descent in chunks, one by
+# Delta GD in chunks, and one by Delta GD token by token. Choose the values, and name each: `"gradient descent"`,
+# `"Delta GD"` or `"token by token"`.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -1195,8 +1217,8 @@ print(check_index(index))
 #
 # <details><summary>Solution</summary>
 #
-# `{"A": "gradient descent", "B": "Delta GD", "C": "token by token"}`. Under a steady 1, C comes to rest at $\tfrac12$ and knows
-# no border; A climbs in equal steps of 0.4 for four tokens; B's steps shrink, because each write erases.
+# `{"A": "gradient descent", "B": "Delta GD", "C": "token by token"}`. Under a steady 1, C comes to rest at $\tfrac12$
+# and knows no border; A climbs in equal steps of 0.4 for four tokens; B's steps shrink, because each write erases.
 #
 # </details>
 
@@ -1210,21 +1232,23 @@ print(check_suspects(named))
 # %% [markdown]
 # ## Exercise 4: the worst chunk (hard, 20 minutes)
 #
-# *Break.* One key that repeats does Delta GD no harm, whatever its rates add up to: the factor is 1, as the cell shows. Find 16 keys of
-# four numbers whose chunk, at rates $\tfrac12$ and without a budget, makes a difference at least 1.8 times as large.
+# *Break.* One key that repeats does Delta GD no harm, whatever its rates add up to: the factor is 1, as the cell shows.
+# Find 16 keys of four numbers whose chunk, at rates $\tfrac12$ and without a budget, makes a difference at least 1.8
+# times as large.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# An old error adds something along its key, and the erasures after it wear that off if they look the same way. Keys that
-# have nothing in common cannot harm each other, either. What lies between?
+# An old error adds something along its key, and the erasures after it wear that off if they look the same way. Keys
+# that have nothing in common cannot harm each other, either. What lies between?
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# A key that turns slowly. `angle = torch.linspace(0, 2, 16)` and then `return torch.stack([angle.cos(), angle.sin(), 0 * angle, 0 *
-# angle], 1)` gives 1.97. Neighbours share enough to add up, and when the next erasure comes, the key has moved on.
+# A key that turns slowly. `angle = torch.linspace(0, 2, 16)` and then `return torch.stack([angle.cos(), angle.sin(), 0
+# * angle, 0 * angle], 1)` gives 1.97. Neighbours share enough to add up, and when the next erasure comes, the key has
+# moved on.
 #
 # </details>
 

@@ -162,49 +162,67 @@ SEQUENCES: tuple[Row, ...] = (
     Row(
         9, "76-78", "a memory layer with eta and alpha made from the data",
         "nlcore.memory.GradientDescent", _MEMORY + "test_gradient_descent_is_torch_sgd",
+        "### A plain memory",
     ),
     Row(
         9, "79-82", "projections that adapt",
         "nlcore.layers.memory_group.MemoryGroup", _TITANS + "test_chunked_layer_equals_the_token_loop",
+        "### Projections that adapt",
     ),
     Row(
         9, "83-85", "memories make their own values",
         "nlcore.layers.open_chunk.OpenChunk",
         _MEMORY + "test_a_memory_that_makes_its_own_values_stays_zero_if_it_starts_at_zero",
+        "### Each its own value",
     ),
     Row(
         9, "86-88", "the update: Delta Gradient Descent with retention, layer by layer",
         "nlcore.memory.DeltaGradientDescent", _MEMORY + "test_delta_gradient_descent_is_equation_88",
+        "### Delta Gradient Descent",
     ),
     Row(
         9, "89, 91", "residual 2-layer memories",
         "nlcore.memory.ResidualMLP", _MEMORY + "test_layer_gradients_are_autograds",
+        "### And if the memory is an MLP?",
     ),
     Row(
         9, "90", "chunkwise: gradients, keys, values and rates at the state the chunk began with",
         "nlcore.layers.SelfModifyingTitans", _TITANS + "test_chunked_layer_equals_the_token_loop",
+        "## Who reads which state?",
     ),
     Row(
         9, "82, 83, 94, 90", "the main memory is read after the token, before it, or at the chunk's boundary",
         "nlcore.ops.delta_rule.Inside", _DELTA + "test_a_read_inside_the_chunk_equals_the_loop",
+        "None is an erratum",
     ),
     Row(
         9, "90, solved", "a chunk in closed form, as matrix products and one triangular solve (ours)",
         "nlcore.ops.delta_rule.delta_rule_chunked", _DELTA + "test_chunked_equals_naive",
+        "## Is the fast form the slow one?",
     ),
     Row(
         9, "92", "the dot-product objective, its sign corrected",
         "nlcore.memory.DotProduct", _MEMORY + "test_dot_product_converges_to_the_value_only_with_the_corrected_sign",
+        "**Erratum, eq. 92.**",
     ),
     Row(
         9, "93", "the L2 objective: decay acts twice",
         "nlcore.memory.L2", _MEMORY + "test_decay_acts_twice_with_the_l2_objective",
+        "## Why does decay act twice?",
     ),
     Row(
         9, "93, solved", "linear memories that share keys, values and rates share one gain (ours)",
         "nlcore.layers.shared_gain.shared_gain", "tests/layers/test_shared_gain.py::test_one_gain_is_all_memories",
+        "### Six memories for the price of one",
     ),
-    Row(9, "Table 6", "ablations: what each part of Hope is worth"),
+    Row(
+        9, "85, erratum", "print lists q among the memories that learn, and says that it is the one that does not",
+        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_chunked_layer_equals_the_token_loop", "**Erratum, eq. 85.**",
+    ),
+    Row(
+        9, "90, erratum", "print's index is the end of the token's own chunk; no answer moves with a later token",
+        "nlcore.layers.SelfModifyingTitans", _TITANS + "test_causal_and_remembering", "**Erratum, eq. 90.**",
+    ),
     Row(
         10, "94-97", "Hope: self-modifying Titans, then continuum memory",
         "nlcore.models.build.hope", _MODELS + "test_no_parameter_without_gradient",
