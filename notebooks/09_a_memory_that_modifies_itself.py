@@ -135,13 +135,13 @@ print("Ben is in:", said(M @ W_k @ question))
 # it belongs. But $\mathcal{M}_v$ was told the same thing.
 
 # %%
-def both(learns, eta=1.0, erase=0.0):
-    """The three memories after the text; `learns` makes the value of each."""
+def both(learns, eta=1.0, erase=0.0, tell=print):
+    """The main memory after the text; `learns` makes the value of each."""
     M_k, M_v, M = first_half(3), second_half(3), torch.eye(6)
     for x in text:
         k, v = M_k @ x, M_v @ x
         k, v = k / k.norm(), v / v.norm()
-        print(f"under {said(k)}: {said(v)}")
+        tell(f"under {said(k)}: {said(v)}")
         values = [learns(memory, v) for memory in (M_k, M_v, M)]
         M_k, M_v, M = (
             memory - eta * torch.outer((1 + erase) * memory @ k - value, k) for memory, value in zip((M_k, M_v, M), values)
@@ -226,8 +226,8 @@ tokens = torch.stack(text)[None]
 for name, (how, eta) in zip(STEPS, ((None, 1.0), (lambda memory, v: v, 1.0), (own, 1.0), (own, 0.5))):
     theirs = read(tokens, torch.tensor([eta]), STEPS[name], chunk=1)[0]
     if how is not None:
-        assert torch.allclose(theirs, both(how, eta, erase=1 / eta - 1), atol=1e-5)
-    print(f"--> {name}: Ben is in {said(theirs @ first_half(3) @ question)}")
+        assert torch.allclose(theirs, both(how, eta, erase=1 / eta - 1, tell=str), atol=1e-5)
+    print(f"{name:26} Ben is in {said(theirs @ first_half(3) @ question)}")
 
 # %% [markdown]
 # ### What did each change buy?
@@ -674,7 +674,7 @@ import os
 import time
 
 FAST = os.environ.get("NL_FAST") == "1"
-length = 32 if FAST else 128
+length = 32 if FAST else 64
 torch.manual_seed(0)
 layer, x = SelfModifyingTitans(128, 4, 32, chunks=(1, 1)), torch.randn(1, length, 128)
 
@@ -710,7 +710,7 @@ from nlcore.train.evaluate import HeldOut, score
 model, tokenizer = load_model("tiny-hope")
 held_out = HeldOut(tasks.prepare(tasks.load("builtin"), tokenizer).validation, tokenizer, context=256, batch=8)
 layers = [layer for layer in model.modules() if isinstance(layer, SelfModifyingTitans)]
-sizes = (16, 64, 256) if FAST else (1, 2, 4, 8, 16, 32, 64, 128, 256)
+sizes = (16, 64, 256) if FAST else (1, 4, 16, 32, 64, 128, 256)
 cost = {}
 for chunk in sizes:
     for layer in layers:
@@ -825,13 +825,17 @@ for words, choice in {"both guards": (True, PullToStart()), "values as long as t
     print(f"{words:28}", "  ".join(f"{norm:9.2g}" for norm in norms(*choice)))
 
 # %% [markdown]
-# The stored study goes through all five, guard off and guard on, forward and backward, and then looks for the text that
-# hurts most: `python bench/stability.py`.
+# `python bench/stability.py causes` goes through all of them, guard off and guard on, forward and backward.
+#
+# Is the layer safe, then? The proofs take the keys as given, and here they are made by memories that are being written.
+# So `python bench/stability.py hostile` looks for the text that hurts most, and measures how large a gradient it sends
+# back. With the default chunks nothing was found that explodes. What does are narrow heads with chunks of a few tokens,
+# once their starts have grown long, and linear memories that make their own keys, at rates near 2, on texts that repeat.
 
 # %% [markdown]
 # ## Can such a memory count?
 #
-# Parity is the smallest thing that the eye of attention cannot do: after each bit of a string, say whether the number
+# Parity is the smallest test of a state: after each bit of a string, say whether the number
 # of ones so far is odd. A state has to *flip* at each one and stand still at each zero, and that takes a factor of
 # $-1$, as chapter 06 showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the table
 # above, Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
