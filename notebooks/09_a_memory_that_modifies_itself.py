@@ -1024,7 +1024,7 @@ Explorer(
 # cell.
 
 # %%
-YOURS = "Bo is Ben. Bo is in Oslo. Where is Ben? Bo is Ben. Bo is in Oslo."
+YOURS = "Bo is Ben. Bo is in Oslo. " * 2
 
 
 def writes(sentence, block="block-0"):
@@ -1043,7 +1043,7 @@ def drawn(sentence):
     figure, axes = plt.subplots(figsize=(11, 2.2), layout="constrained")
     axes.imshow(np.stack([row / row.max() for row in made.values()]), aspect="auto", cmap="Blues", vmin=0, vmax=1)
     axes.set_yticks(range(5), [f"{name}, up to {row.max():.2g}" for name, row in made.items()])
-    axes.set_xticks(range(len(sentence)), sentence, family="monospace", fontsize=8)
+    axes.set_xticks(range(len(sentence.encode())), list(sentence.encode().decode("latin-1")), family="monospace", fontsize=8)
     axes.set_title("Change of each memory at each byte, first block", loc="left", fontsize=11)
     axes.tick_params(length=0)
     return figure, made
@@ -1059,9 +1059,9 @@ show(figure, name="five_memories", alt="A row for each of the memories memory, k
 # is written? The cell compares the first half of the text with the second.
 
 # %%
-first = len("Bo is Ben. Bo is in Oslo. ")
 for name, row in made.items():
-    print(f"{name:7} mean change {row[:first].mean():.3f} when it is told, {row[-first + 1:].mean():.3f} when it is told again")
+    half = len(row) // 2
+    print(f"{name:7} mean change {row[:half].mean():.3f} in the first half, {row[half:].mean():.3f} in the second")
 
 # %% [markdown]
 # ## What can be left out?
