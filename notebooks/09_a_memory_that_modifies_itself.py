@@ -992,15 +992,16 @@ def flips(seen):
 
 Explorer(
     look, {"chunk": stops("Chunk (tokens)", 16, (1, 2, 4, 8, 16, 32)), "string": slider("String", 3, 1, 20, 1)}, flips, name="parity_flips",
-    alt="Left, what each of 48 bits multiplies the state by: all ones lie at minus 1, all zeros well inside the band. Right, the model's chance of odd "
-    "jumps between 0 and 1 at each one and agrees with the truth.",
+    alt="Left, what each of 48 bits multiplies the state by, along its own key: all ones lie at minus 1, the zeros between minus 0.8 and "
+    "minus 0.9. Right, the model's chance of odd jumps between 0 and 1 at each one and agrees with the truth.",
     try_this="Drag the chunk size: do the factors move, and does the model lose count? Then take another string.",
 )  # fmt: skip
 
 # %% [markdown]
-# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its
-# bound $1 + \alpha$, and there $\alpha - \eta = -1$. And you may drag the chunk: a linear memory under the dot product
-# does not care where the borders are, since only keys, values and rates are anchored.
+# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its bound
+# $1 + \alpha$, and there $\alpha - \eta = -1$. The zeros are not far above, but a factor acts along the token's own key, and
+# a zero needs no more than a key of its own to leave alone what the ones have written. And you may drag the chunk: a linear
+# memory under the dot product hardly cares where the borders are, since only keys, values and rates are anchored.
 
 # %% [markdown]
 # ### And with the layer as it is printed?
