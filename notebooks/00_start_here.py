@@ -173,7 +173,7 @@ print(*doctor.examine(), sep="\n")
 # %% [markdown]
 # ## The map
 #
-# Eleven chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
+# Twelve chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
 #
 # | | chapter | the question it answers |
 # |---|---|---|

@@ -725,8 +725,15 @@ axes.axvline(64, color=GREY, linewidth=0.8, linestyle="dotted")
 axes.set_xscale("log", base=2)
 axes.set_xticks(list(cost), list(cost))
 tidy(axes, "A model trained with chunks of 64, read with others", "chunk (tokens)", "bits per byte")
-show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on held-out text against the chunk size it is read at, with a dotted line at 64, "
-     "where it was trained.")
+show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on held-out text against the chunk size it is read at: 2.46 at 1, 2.34 at 4, 2.18 at 16, least "
+     "at 32 with 2.16, 2.19 at 64, where a dotted line says that it was trained, and 2.30 at 256.")
+
+# %% [markdown]
+# *The dotted line is where it was trained.* At 256 the whole window is one chunk, and no token ever meets a memory that
+# was written: this is what the model is worth without its memories in context. Read at 32 it is even a little better than
+# at its own 64, as tokens meet their memories sooner. But at 4 and at 1 it is *worse than with no memory at all*: it has
+# never learnt keys and rates for writes that follow each other so fast. One trained model and 2,048 bytes are a hint, no
+# law; TNT found a curve of the same kind (see the sources).
 
 # %% [markdown]
 # ## Why does it become NaN?
@@ -825,12 +832,39 @@ for words, choice in {"both guards": (True, PullToStart()), "values as long as t
     print(f"{words:28}", "  ".join(f"{norm:9.2g}" for norm in norms(*choice)))
 
 # %% [markdown]
-# `python bench/stability.py causes` goes through all of them, guard off and guard on, forward and backward.
+# Values as long as they come are NaN within the first hundred tokens. Under plain decay the memory is all but gone after as
+# many: its start fades, and with it the values that it would write. The first row is the layer's own.
+
+# %% [markdown]
+# `python bench/stability.py causes` goes through all of them, guard off and guard on, forward and backward; the README of
+# `nlcore/ops/delta_rule` has the table and the picture.
 #
-# Is the layer safe, then? The proofs take the keys as given, and here they are made by memories that are being written.
-# So `python bench/stability.py hostile` looks for the text that hurts most, and measures how large a gradient it sends
-# back. With the default chunks nothing was found that explodes. What does are narrow heads with chunks of a few tokens,
-# once their starts have grown long, and linear memories that make their own keys, at rates near 2, on texts that repeat.
+# Is the layer safe, then? The proofs take the keys as given, and here they are made by memories that are being written. So
+# `python bench/stability.py hostile` looked for the text that hurts most: one token again and again, periods, runs. Its
+# log says how large a gradient of the last output such texts send back to their first 64 tokens, with rates at their
+# largest and nothing forgotten.
+
+# %%
+import json
+from pathlib import Path
+import nlcore
+
+log = json.loads((Path(nlcore.__file__).parent.parent / "figures/stability.json").read_text())
+print("largest gradient; starts:       as made   four times as large")
+for width in (8, 32):
+    for chunks in ([1, 1], [4, 4], [16, 64]):
+        worst_of = {
+            scale: max(first for one in log["hostile"]["scan"] if (one["width"], one["chunks"], one["scale"]) == (width, chunks, scale)
+                       for first, _ in one["found"].values())
+            for scale in (1.0, 4.0)
+        }  # fmt: skip
+        print(f"heads of {width:2}, chunks {str(tuple(chunks)):9} {worst_of[1.0]:10.2g} {worst_of[4.0]:14,.2g}")
+print(f"tiny-hope, as trained: {max(first for first, _ in log['trained'].values()):.2g}")
+
+# %% [markdown]
+# With the default's chunks, (16, 64), it stays small. What is not safe are narrow heads with chunks of a few tokens, once their
+# starts have grown long; and linear memories that make their own keys, under the dot product with rates near 2: there one
+# text reached 790,000. Such layers are for short sequences, and we shall use one for just that.
 
 # %% [markdown]
 # ## Can such a memory count?
@@ -958,15 +992,16 @@ def flips(seen):
 
 Explorer(
     look, {"chunk": stops("Chunk (tokens)", 16, (1, 2, 4, 8, 16, 32)), "string": slider("String", 3, 1, 20, 1)}, flips, name="parity_flips",
-    alt="Left, what each of 48 bits multiplies the state by: all ones lie at minus 1, all zeros well inside the band. Right, the model's chance of odd "
-    "jumps between 0 and 1 at each one and agrees with the truth.",
+    alt="Left, what each of 48 bits multiplies the state by, along its own key: all ones lie at minus 1, the zeros between minus 0.8 and "
+    "minus 0.9. Right, the model's chance of odd jumps between 0 and 1 at each one and agrees with the truth.",
     try_this="Drag the chunk size: do the factors move, and does the model lose count? Then take another string.",
 )  # fmt: skip
 
 # %% [markdown]
-# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its
-# bound $1 + \alpha$, and there $\alpha - \eta = -1$. And you may drag the chunk: a linear memory under the dot product
-# does not care where the borders are, since only keys, values and rates are anchored.
+# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its bound
+# $1 + \alpha$, and there $\alpha - \eta = -1$. The zeros are not far above, but a factor acts along the token's own key, and
+# a zero needs no more than a key of its own to leave alone what the ones have written. And you may drag the chunk: a linear
+# memory under the dot product hardly cares where the borders are, since only keys, values and rates are anchored.
 
 # %% [markdown]
 # ### And with the layer as it is printed?
@@ -990,7 +1025,7 @@ Explorer(
 # cell.
 
 # %%
-YOURS = "Bo is Ben. Bo is in Oslo. Where is Ben? Bo is Ben. Bo is in Oslo."
+YOURS = "Bo is Ben. Bo is in Oslo. " * 2
 
 
 def writes(sentence, block="block-0"):
@@ -1009,7 +1044,7 @@ def drawn(sentence):
     figure, axes = plt.subplots(figsize=(11, 2.2), layout="constrained")
     axes.imshow(np.stack([row / row.max() for row in made.values()]), aspect="auto", cmap="Blues", vmin=0, vmax=1)
     axes.set_yticks(range(5), [f"{name}, up to {row.max():.2g}" for name, row in made.items()])
-    axes.set_xticks(range(len(sentence)), sentence, family="monospace", fontsize=8)
+    axes.set_xticks(range(len(sentence.encode())), list(sentence.encode().decode("latin-1")), family="monospace", fontsize=8)
     axes.set_title("Change of each memory at each byte, first block", loc="left", fontsize=11)
     axes.tick_params(length=0)
     return figure, made
@@ -1025,9 +1060,13 @@ show(figure, name="five_memories", alt="A row for each of the memories memory, k
 # is written? The cell compares the first half of the text with the second.
 
 # %%
-first = len("Bo is Ben. Bo is in Oslo. ")
 for name, row in made.items():
-    print(f"{name:7} mean change {row[:first].mean():.3f} when it is told, {row[-first + 1:].mean():.3f} when it is told again")
+    half = len(row) // 2
+    print(f"{name:7} mean change {row[:half].mean():.3f} in the first half, {row[half:].mean():.3f} in the second")
+
+# %% [markdown]
+# What is told again changes the main memory by a third less, and the key's memory by a quarter less; the rates' memories
+# hardly care. So yes, for those that hold the words: what is known already is written less.
 
 # %% [markdown]
 # ## What can be left out?
