@@ -725,7 +725,7 @@ axes.axvline(64, color=GREY, linewidth=0.8, linestyle="dotted")
 axes.set_xscale("log", base=2)
 axes.set_xticks(list(cost), list(cost))
 tidy(axes, "A model trained with chunks of 64, read with others", "chunk (tokens)", "bits per byte")
-show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on held-out text against the chunk size it is read at: 2.46 at 1, 2.34 at 4, 2.18 at 16, least "
+show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on held-out text against the chunk size it is read at: 2.46 at 1, 2.33 at 4, 2.17 at 16, least "
      "at 32 with 2.16, 2.19 at 64, where a dotted line says that it was trained, and 2.30 at 256.")
 
 # %% [markdown]
