@@ -1290,7 +1290,7 @@ print(check_suspects(named))
 # <details><summary>Solution</summary>
 #
 # A key that turns slowly. `angle = torch.linspace(0, 2, 16)` and then `return torch.stack([angle.cos(), angle.sin(), 0
-# * angle, 0 * angle], 1)` gives 1.97. Neighbours share enough to add up, and when the next erasure comes, the key has
+# * angle, 0 * angle], 1)` gives 2.0. Neighbours share enough to add up, and when the next erasure comes, the key has
 # moved on.
 #
 # </details>
