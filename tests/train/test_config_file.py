@@ -104,8 +104,9 @@ def test_the_dashboards_button_says_why_an_old_run_does_not_go_on(tmp_path, monk
     assert train(folder)["state"] == "stopped"
     before = content(grown_old(folder))
     opened = Dashboard(folder.path)
-    opened._look()
-    opened._heard({"command": "resume"})
+    with opened.lock:
+        opened._look()
+        opened._heard({"command": "resume"})
     assert "earlier version of the course" in opened.said and opened.said in opened.sentences()
     assert content(folder) == before and attach(folder.path).status()["state"] == "stopped"
     opened.close()
@@ -117,9 +118,10 @@ def test_what_an_old_config_lacks_is_read_as_it_was_then():
     assert later == LATER
 
 
-# What the first version's models answered to TOKENS at weights that are a sine: the last token's first two logits.
+# What the first version's models answered to TOKENS at weights that are a sine: the last token's first two logits. Hope's
+# are as they came out once an inner layer's budget followed from the weights it is read through (-0.1108 and 0.0520 before).
 ANSWERS = {
-    "hope": (-0.11075614327436, 0.05199432801011),
+    "hope": (-0.11042776445053, 0.05196020787550),
     "hope-attention": (-0.02230824589279, 0.09842728450950),
     "transformer": (0.12371274032307, -0.19402593487204),
 }

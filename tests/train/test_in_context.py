@@ -123,8 +123,10 @@ def test_the_trained_model_is_read_scored_and_shown(whole):
     assert worth(model, tokens).keys() == {level.name for level in model.levels()} - {"weights"}
     assert len(Speaker(whole.path).compute("once", 12, 0.8, 1).tokens) == 16
     opened = Dashboard(whole.path)
-    opened._look()
-    assert {"cms-3 in context", "cms-1 in context"} <= {row["label"] for row in opened.live.message(True)["rows"]}
+    with opened.lock:  # its own thread looks too
+        opened._look()
+        rows = opened.live.message(True)["rows"]
+    assert {"cms-3 in context", "cms-1 in context"} <= {row["label"] for row in rows}
     opened.close()
 
 
