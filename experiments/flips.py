@@ -36,8 +36,8 @@ from nlcore.models import PRESETS, LanguageModel
 from nlcore.models.build import gated
 from nlcore.ops.delta_rule import Decays, Opened, Tokenwise
 from nlcore.tasks.formal import Formal
-from nlcore.train.schedule import factor
 
+from experiments.asked import Logits, trained
 from experiments.experiment import Arm, Experiment, main
 
 WINDOWS = {"seen": (2, 40), "longer": (41, 80), "longest": (81, 120), "far": (256, 256)}
@@ -95,26 +95,10 @@ def learner(settings: dict[str, Any]) -> LanguageModel:
 
 
 def train(model: LanguageModel, settings: dict[str, Any], rate: float, seed: int) -> list[float]:
-    """The loss of each step; training ends where one is not finite.
-
-    AdamW, the rate on `nlcore.train`'s schedule, gradients clipped at 1.
-    """
+    """The loss of each step; training ends where one is not finite: see `trained`."""
     task, draw = Formal("parity", *WINDOWS["seen"]), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
-    losses: list[float] = []
-    for step in range(1, settings["steps"] + 1):
-        tokens, labels = task.batch(settings["batch"], draw)
-        loss = F.cross_entropy(model(tokens).logits.flatten(0, 1), labels.flatten())
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            break
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * factor(step / settings["steps"])
-        optimizer.step()
-    return losses
+    batches = iter(lambda: task.batch(settings["batch"], draw), None)
+    return list(trained(Logits(model), batches, rate, settings["steps"]))
 
 
 @torch.no_grad()

@@ -141,7 +141,7 @@ class Learning:
         """
         asks = isinstance(self.objective, L2)
         stable = decays.first / (self.erases + curvature) if asks else torch.full_like(curvature, torch.inf)
-        return stable.clamp(max=budget) if isinstance(budget, float) else torch.minimum(stable, budget)
+        return torch.minimum(stable, budget) if isinstance(budget, Tensor) else stable.clamp(max=budget)
 
     @property
     def erases(self) -> bool:

@@ -291,3 +291,12 @@ def test_without_a_pull_memories_shrink_even_where_nothing_is_written():
         state = layer(tokens(1, 16))[1]
         kept = torch.allclose(state.memory.memory[0], state.memory.start[0], rtol=0, atol=1e-12)
         assert kept == pulled
+
+
+def test_a_rate_may_be_a_whole_number():
+    found = []
+    for eta_max in (1, 1.0):
+        torch.manual_seed(0)
+        layer = SelfModifyingTitans(12, 2, 5, (4, 8), rule=GradientDescent(), architecture=matrix, eta_max=eta_max)
+        found.append(layer(tokens(2, 9, 12, dtype=torch.float32))[0])
+    assert torch.equal(*found)
