@@ -1006,15 +1006,17 @@ Explorer(
 # %% [markdown]
 # ### And with the layer as it is printed?
 #
-# With MLPs, the squared error and $C = 1$ the layer learns parity too, at rates that are far too small for a factor of
-# $-1$. `experiments.flips` opened such a model. The flip is carried by one matrix of the main memory, and what turns it
-# over is the value that this memory makes for itself: at a one, $v$ looks up the opposite of what $k$ does. Teach it
-# the value that its *start* would make, and it is lost; forbid negative factors, and nothing happens. In the model
-# above it is just the other way round.
+# With MLPs, the squared error and $C = 1$ the layer can learn parity too, and then two ways are open to it. One is the
+# factor again: at rates up to a half, $\alpha - 2\eta$ comes near $-1$ only where $\alpha$ is near 0, so that a one makes
+# the memory forget all that it held and store the opposite in the same write. The other needs no negative factor. The
+# memory makes its own value, and if $v$ looks up the opposite of what $k$ does, each one teaches it the opposite of
+# what it holds.
 
 # %% [markdown]
-# Two mechanisms for one task, then: a negative eigenvalue, which needs no self-made values, and self-modification,
-# which needs no negative eigenvalue. `python -m experiments.flips` tells how they were told apart.
+# Which way did a model take? Look at it twice. Teach it only the value that its *start* would make, and the second way
+# is closed; hold all factors above zero, and the first is. What then loses count has told you. `python -m
+# experiments.flips` trains such models, three seeds for each form, and asks them so. Its runs are not all made yet, so
+# that nothing is claimed here of how often either way is taken.
 
 # %% [markdown]
 # ## Five memories read your sentence
