@@ -1172,7 +1172,7 @@ hope_map(9)
 # 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
 # 3. Anchoring makes chunks parallel and errors old; the index in 90 leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
-# 5. Parity in chunks needs the dot product and a rate near 2, or, at $C = 1$, a memory that teaches itself the opposite.
+# 5. Parity in chunks needs a factor that alternates: here the dot product and a rate near 2 gave it, the squared error not.
 
 # %% [markdown]
 # ## Sources
