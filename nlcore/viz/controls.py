@@ -16,7 +16,8 @@ class Control:
     """What each stop hands to `compute`."""
     first: int
     """The stop it stands on at first, and after Reset."""
-    kind: Literal["slider", "choice", "player"] = "slider"
+    kind: Literal["slider", "choice", "player", "text"] = "slider"
+    """A "text" may also be the reader's own, which then stands where a stop would."""
     stride: int = 1
     """Stops that a player moves by at a time."""
     beat: int = 200
@@ -25,6 +26,10 @@ class Control:
     def at(self, stop: int) -> str:
         """One of its stops in words, without the unit."""
         return f"{self.label.split(' (')[0]} {self.words[stop]}"
+
+    def value(self, at: int | str) -> Any:
+        """What `compute` gets where the control stands: a stop's value, or the reader's own text."""
+        return at if self.kind == "text" and isinstance(at, str) else self.values[at]
 
     def facts(self) -> dict[str, Any]:
         """What the page gets: all but the values."""
@@ -53,6 +58,11 @@ def stops(label: str, value: Any, options: Sequence[Any]) -> Control:
 def choice(label: str, value: Any, options: Sequence[Any]) -> Control:
     """One of a few things by name; pairs are (words, value)."""
     return _control(label, value, options, kind="choice")
+
+
+def text(label: str, value: str, others: Sequence[str]) -> Control:
+    """A line to type in, which also offers a few texts; a page without a kernel has these alone."""
+    return _control(label, value, (value, *others), kind="text")
 
 
 def player(label: str, value: int, last: int, stride: int = 1) -> Control:

@@ -296,6 +296,7 @@ def test_every_experiment_is_in_the_readme_with_its_minutes(root):
     texts = {path.stem: path.read_text() for path in (root / "experiments").glob("*.py")}
     found = [name for name, text in texts.items() if "\nEXPERIMENT = " in text and '__name__ == "__main__"' in text]
     assert {"rivals", "mad"} <= set(found)
+    assert sorted(re.findall(r"`python -m experiments\.(\w+)` \|", page)) == sorted(found), "one line each"
     for name in found:
         asked = importlib.import_module(f"experiments.{name}").EXPERIMENT
         minutes = re.search(r"(\d+) with 2 side by side", introduction(asked, 2))[1]

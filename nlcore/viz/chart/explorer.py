@@ -58,12 +58,12 @@ class Explorer(Answering, Generic[Arrays]):
         )
         super().__init__(view, lambda: draw(chart(compute(**self.values(self.first)))), alt=alt, name=name)
 
-    def values(self, at: Mapping[str, int]) -> dict[str, Any]:
-        """What `compute` gets when each control stands on the stop that `at` names."""
-        return {name: control.values[at[name]] for name, control in self.controls.items()}
+    def values(self, at: Mapping[str, int | str]) -> dict[str, Any]:
+        """What `compute` gets when each control stands on the stop, or on the text, that `at` names."""
+        return {name: control.value(at[name]) for name, control in self.controls.items()}
 
-    def answer(self, at: Mapping[str, int]) -> list[Data]:
-        """The chart at these stops, as plain data."""
+    def answer(self, at: Mapping[str, int | str]) -> list[Data]:
+        """The chart where the controls stand, as plain data."""
         return describe(self.chart(self.compute(**self.values(at))))
 
     def found(self, asked: Data) -> Data:

@@ -71,10 +71,11 @@ def unpacked(table: Data) -> Iterator[list[Data]]:
 
 def plans(controls: Mapping[str, Control], free: tuple[str, ...]) -> Iterator[Plan]:
     """Plans in which the controls of the kinds `free` move together, from few stops of each slider to all."""
-    alone = tuple(name for name, one in controls.items() if one.kind not in free)
+    offered = {name: replace(one, kind="choice") if one.kind == "text" else one for name, one in controls.items()}
+    alone = tuple(name for name, one in offered.items() if one.kind not in free)
     before = None
     for most in STOPS:
-        kept = {name: coarse(one, most) if one.kind == "slider" else one for name, one in controls.items()}
+        kept = {name: coarse(one, most) if one.kind == "slider" else one for name, one in offered.items()}
         if kept != before:
             yield Plan(kept, alone)
         before = kept
@@ -138,6 +139,8 @@ def _note(whole: Mapping[str, Control], plan: Plan) -> str:
     differs = ["one control moves at a time" + (f" ({together} with any of them)" if together else "")] if plan.alone else []
     if any(len(plan.controls[name].values) < len(whole[name].values) for name in whole):
         differs.append("sliders have fewer stops than in the notebook")
+    if any(one.kind == "text" for one in whole.values()):
+        differs.append("a text is chosen, not typed")
     return f"In the book {' and '.join(differs)}." if differs else ""
 
 

@@ -1,4 +1,4 @@
-// Native controls from their descriptions: sliders over stops, players, choices; one look, one grid, one Reset.
+// Native controls from their descriptions: sliders over stops, players, choices, lines of text; one look, one grid, one Reset.
 
 // descriptions: {name: {label, kind, words, first, stride, beat}}; `changed(at)` hears where all of them stand.
 function controlPanel(parent, descriptions, at, changed) {
@@ -24,6 +24,7 @@ function control(parent, description, changed) {
   const id = `nl-${Math.random().toString(36).slice(2)}`;
   node("label", root, { text: label, for: id });
   if (kind === "choice") return choice(root, words, id, changed);
+  if (kind === "text") return text(root, words, id, changed);
   const row = node("div", root, { class: "nl-track" });
   const slot = kind === "player" ? node("button", row, { class: "nl-play", type: "button" }) : null;
   const input = node("input", row, { type: "range", min: 0, max: words.length - 1, step: 1, id });
@@ -43,6 +44,16 @@ function choice(root, words, id, changed) {
   words.forEach((text, value) => node("option", select, { value, text }));
   select.onchange = changed;
   return { at: () => +select.value, put: (stop) => { select.value = stop; } };
+}
+
+// A line to type in. It stands on a stop where it has that stop's words, and else on the reader's own.
+function text(root, words, id, changed) {
+  const input = node("input", root, { type: "text", id, list: `${id}-offered`, spellcheck: "false", autocomplete: "off", "data-lm-suppress-shortcuts": "true" });
+  const offered = node("datalist", root, { id: `${id}-offered` });
+  for (const value of words) node("option", offered, { value });
+  input.onchange = changed;
+  const at = () => { const stop = words.indexOf(input.value); return stop < 0 ? input.value : stop; };
+  return { at, put: (stop) => { if (at() !== stop) input.value = words[stop] ?? stop; } };
 }
 
 // Plays a slider's stops; it waits while the answer to the last one is not there (`hold`).
