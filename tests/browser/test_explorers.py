@@ -32,19 +32,14 @@ def test_explorers_answer_mouse_and_keyboard_say_what_they_show_and_fit(lab, pag
 def is_right(page: Page, view: Locator) -> None:
     view.locator(".nl-frame .main-svg").first.wait_for()
     first, at = words(view), values(view)
-    slider = view.get_by_role("slider").first
-
-    slider.focus()
-    for key in ("End", "Home"):
-        slider.press(key)
-        expect(slider).to_have_attribute("aria-valuetext", view.locator("output").first.inner_text())
-        settled(view)
-    assert slider.evaluate("slider => slider === document.activeElement")
-    home = words(view)
-    box = slider.bounding_box()
-    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
-    assert words(view, unlike=home) != home
-    for choice in view.get_by_role("combobox").all():
+    for slider in view.get_by_role("slider").all()[:1]:
+        slides(page, view, slider)
+    for line in view.locator("input[type=text]").all():
+        before = words(view)
+        line.fill("a text of my own")
+        line.press("Enter")
+        assert words(view, unlike=before) != before and line.input_value() == "a text of my own"
+    for choice in view.locator("select").all():
         before = words(view)
         choice.select_option(index=1 - int(choice.input_value() == "1"))
         assert words(view, unlike=before) != before
@@ -95,6 +90,20 @@ def test_what_was_zoomed_to_stays_while_sliders_move_and_has_two_ways_back(lab, 
     zoomed()
     page.mouse.dblclick(x, y)
     assert shown() == there
+
+
+def slides(page: Page, view: Locator, slider: Locator) -> None:
+    """It answers keys and mouse, and says where it stands."""
+    slider.focus()
+    for key in ("End", "Home"):
+        slider.press(key)
+        expect(slider).to_have_attribute("aria-valuetext", view.locator("output").first.inner_text())
+        settled(view)
+    assert slider.evaluate("slider => slider === document.activeElement")
+    home = words(view)
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
+    assert words(view, unlike=home) != home
 
 
 def plays(view: Locator) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nlcore.viz.controls import choice, player, slider, stops
+from nlcore.viz.controls import choice, player, slider, stops, text
 
 
 def test_a_slider_over_whole_numbers_hands_out_whole_numbers():
@@ -26,6 +26,14 @@ def test_a_choice_and_a_player_are_what_they_say():
     assert choice("Stream", "b", ("a", "b")).kind == "choice"
     played = player("Steps", 5, 24, stride=2)
     assert (played.kind, played.stride, played.first, len(played.values)) == ("player", 2, 5, 25)
+
+
+def test_a_text_stands_on_an_offered_one_or_on_the_readers_own():
+    line = text("Sentence", "a dog", ["a cat"])
+    assert (line.kind, line.words, line.first) == ("text", ("a dog", "a cat"), 0)
+    assert (line.value(1), line.value("1")) == ("a cat", "1")
+    with pytest.raises(TypeError):
+        stops("Width", 16, (16, 32)).value("16")
 
 
 def test_a_value_off_the_stops_is_refused_by_name():

@@ -60,9 +60,9 @@ def chart(written: Written) -> Chart:
     """A row for each memory, in shades of the row's own largest change."""
     most = written.change.max(1)
     rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(written.letters))
-    heat = Heat(written.change / np.maximum(most, 1e-12)[:, None], "change, share of the row's largest", range=(0.0, 1.0))
+    heat = Heat(written.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
     ticks = {row: f"{name}, up to {most[row]:.2g}" for row, name in rows.items()}
-    return (Plot("What each byte changes of each memory", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
+    return (Plot("How much each byte changes a memory: bright is the row's largest change", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
 
 
 def five_memories() -> Explorer[Written]:

@@ -52,6 +52,7 @@ function text(root, words, id, changed) {
   const offered = node("datalist", root, { id: `${id}-offered` });
   for (const value of words) node("option", offered, { value });
   input.onchange = changed;
+  input.onkeydown = ({ key }) => { if (key === "Enter") changed(); }; // which a notebook keeps for itself
   const at = () => { const stop = words.indexOf(input.value); return stop < 0 ? input.value : stop; };
   return { at, put: (stop) => { if (at() !== stop) input.value = words[stop] ?? stop; } };
 }

@@ -28,7 +28,7 @@ def corners(name: str) -> list[list[Data]]:
     explorer, asked = made(name), []
     for control in explorer.controls.values():
         last = len(control.values) - 1
-        asked.append(range(last + 1) if control.kind == "choice" else (0, last))
+        asked.append(range(last + 1) if control.kind in ("choice", "text") else (0, last))
     return [explorer.answer(dict(zip(explorer.controls, at))) for at in [tuple(explorer.first.values()), *product(*asked)]]
 
 
