@@ -5,8 +5,8 @@
 # values and rates; say what each change buys, and which buys nothing; cut it into chunks without letting the future in;
 # say why such layers turn to NaN and what stops them; and train one that can tell odd from even.
 #
-# **You need** chapters 01 and 06, and of 05 the section "Where does it settle?". **Time:** 65 minutes, exercises apart;
-# all cells together take about a minute on a laptop.
+# **You need** chapters 01 and 06, and of 05 the sections up to "Where does it settle?"; for the nest also 07.
+# **Time:** 65 minutes, exercises apart; all cells together take about a minute on a laptop.
 
 # %% [markdown]
 # The chapter follows sections 8.1 and 8.2 of *Nested Learning: The Illusion of Deep Learning Architectures* (Behrouz,
@@ -16,18 +16,20 @@
 # ## Who is Bo?
 #
 # "Bo is Ben. Bo is in Oslo. Where is Ben?" You answer at once, because after the first sentence *Bo* means Ben to you.
-# The memories of chapter 06 cannot do that, and no rate helps them: their keys are made by matrices that training has
-# fixed, so that a word has one key for ever, whatever the text says of it.
+# Can the memories of chapter 06 do that? Their keys are made by matrices that training has fixed, so that a word has
+# one key for ever, whatever the text says of it.
 
 # %% [markdown]
-# That is what the paper holds against them. A projection "is a function of the token itself and its position", and so
-# misses words "whose meaning depend on the context". Its answer is radical: let everything learn while reading, the
-# matrices that make keys and values too.
+# This is what the paper holds against a Transformer of one layer. What it makes of a token "is a function of the token
+# itself and its position", so that it can miss words "whose meaning depend on the context". Deeper layers may see that
+# context, the paper grants, but one should not rely on depth for it. Its own answer is radical: let everything learn
+# while reading, the matrices that make keys and values too.
 
 # %% [markdown]
-# Below, a text names a few people. First each gets a nickname; then half of them are placed under their name, and half
-# under the nickname; and at the end all are asked for by name. Words are random vectors, and an answer counts if the
-# right place is nearer to it than any other word of the text.
+# Below, a text names a few people. First each gets a nickname; then each is told to be somewhere, half of them under
+# their name and half under the nickname; and at the end all are asked for by name. Words are random vectors, and an
+# answer counts if the right place is nearer to it than any other word of the text. (Numbers in brackets are equations
+# of the paper. The chapter builds what they stand for.)
 
 # %%
 from nlcore.viz.explorers.nicknames import nicknames
@@ -37,16 +39,16 @@ nicknames().predict("09-nickname")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Four people, 24 texts, one token a write.* With fixed keys nobody who was told of by nickname is found, at no rate:
-# the place was stored under another key. When the memories of keys and values learn too, they are found, and when each
-# learns its own value, nearly all are.
+# *Four people, 24 texts, one write per token.* With fixed keys, hardly anybody who was told of by nickname is found at
+# any rate, one of 48 at the largest, because the place was stored under another key. Let the memories of keys and
+# values learn too, and nearly half of them are; let each learn its own value, and on these texts all are.
 #
 # </details>
 
 # %% [markdown]
-# The dashed line is the control: those told of by name need no such thing, and they pay for it. With eight people the
-# plain memory finds nearly all of them, and the one that modifies itself six in ten. So what is bought has a price, and
-# the chapter will weigh each change.
+# The dashed line is the control: those told of by name have no need of keys that learn, and yet they pay for them. Of
+# eight people the plain memory finds nearly all who were told of by name, and the one that modifies itself six in ten.
+# So what is bought has a price, and the chapter will weigh each change.
 
 # %% [markdown]
 # | letter | here | elsewhere |
@@ -55,15 +57,14 @@ nicknames().predict("09-nickname")
 # | $\hat v_\square$ | the value that $\mathcal{M}_\square$ makes for itself | |
 # | $\eta, \alpha$ | rate and retention, made anew for each token | constants, in chapters 01 to 05 |
 # | $C$ | the chunk size, in tokens | a level's period, in chapter 08 |
-# | $L$ | how many tokens a text has; $\mathcal{L}$ is an objective | |
+# | $\mathcal{L}$ | what a memory minimises, its objective | $L$ is the length of a text |
 # | $\sigma$ | the bend in an MLP, silu in this course | the logistic function, elsewhere |
-# | $S$ | how far a memory is from its start | |
 
 # %% [markdown]
 # ## From a plain memory, one change at a time
 #
-# The text of the whole chapter has two tokens, *Bo is Ben* and *Bo is in Oslo*. Words are the three directions of
-# space, and a token is two words: of whom it speaks, and what it says. So it has six numbers.
+# The chapter's own text has two tokens, *Bo is Ben* and *Bo is in Oslo*. Its three words are the three directions of
+# space, and a token is two words: of whom it speaks, and what it says. So a token has six numbers.
 
 # %%
 import torch
@@ -91,7 +92,8 @@ text, question = [token("Bo", "Ben"), token("Bo", "Oslo")], token("Ben")
 # %% [markdown]
 # ### A plain memory
 #
-# Equation 76 makes what a memory needs from each token, by five matrices; 77 lets it learn the pair; 78 asks it:
+# Equation 76 makes of each token what a memory needs, key, value, query, rate and retention, by five matrices; 77 lets
+# it learn the pair; 78 asks it:
 #
 # $$k_t = x_t W_k, \quad v_t = x_t W_v, \quad q_t = x_t W_q, \quad \eta_t = x_t W_\eta, \quad \alpha_t = x_t W_\alpha
 # \qquad \min_\mathcal{M} \mathcal{L}(\mathcal{M}; k_t, v_t) \qquad y_t = \mathcal{M}_t\, q_t$$
@@ -99,10 +101,10 @@ text, question = [token("Bo", "Ben"), token("Bo", "Oslo")], token("Ben")
 # (The paper writes rows here; we keep columns, $k_t = W_k x_t$.)
 
 # %% [markdown]
-# Training would find the matrices. Here we make them by hand, the simplest that can work. $W_k$ keeps the first half of
-# a token, $W_v$ moves the second half to the place of the first, $W_q$ is $W_k$. The memory starts as the identity, so
-# that at first each word means itself. The rate is 1, nothing is forgotten, and "learn" is one step of gradient descent
-# on the squared error, chapter 06's delta rule.
+# Training would find the matrices. Here we make them by hand, the simplest that can work: $W_k$ keeps the first half of
+# a token, $W_v$ moves the second half to the place of the first, and $W_q$ is $W_k$. The memory starts as the identity,
+# so that at first each word means itself. The rate is 1, nothing is forgotten, and to learn is one step of gradient
+# descent on the squared error, which is chapter 06's delta rule.
 
 # %%
 from nlcore.viz.explorers.nicknames import first_half, second_half
@@ -115,8 +117,8 @@ for x in text:
 print("Ben is in:", said(M @ W_k @ question))
 
 # %% [markdown]
-# By hand: the key is Bo both times, so the second write replaces the first, and under Ben nothing was ever written. The
-# memory still says what it said at the start: Ben is Ben.
+# By hand: the key is Bo both times, so the second write replaces the first, and under Ben nothing was ever written. Of
+# Ben the memory still says what it said at the start, that he is Ben.
 
 # %% [markdown]
 # ### Projections that adapt
@@ -126,17 +128,18 @@ print("Ben is in:", said(M @ W_k @ question))
 # $$k_t = \mathcal{M}_{k,t-1}(x_t), \quad v_t = \mathcal{M}_{v,t-1}(x_t), \;\ldots \qquad
 # \min_{\mathcal{M}_\square} \mathcal{L}(\mathcal{M}_\square; \square_t, v_t) \qquad y_t = \mathcal{M}_{\mathrm{mem},t}(q_t)$$
 #
-# "For the sake of efficiency", the paper says, all are told the same value $v_t$. (As key, 80 prints $\square_t$, each
-# memory's own answer; from 85 on it is $k_t$ for all, and so it is here.) What each held before the text, its start, is
-# learnt over many texts, by the slow level.
+# The one that is asked is now the **main memory**. "For the sake of efficiency", the paper says, all are told the same
+# value $v_t$. (As key, 80 prints $\square_t$, each memory's own answer; from 85 on it is $k_t$ for all, and so it is
+# here.) What each held before the text, its start, is learnt over many texts, by the slow level.
 
 # %% [markdown]
 # After the first token $\mathcal{M}_k$ answers Bo with Ben. At the second the key is therefore Ben, and Oslo goes where
-# it belongs. But $\mathcal{M}_v$ was told the same thing.
+# it belongs. But $\mathcal{M}_v$ was told the same thing: what does that do to the next value? (Keys and values are
+# brought to length one from here on; a later section says what happens otherwise.)
 
 # %%
 def both(learns, eta=1.0, erase=0.0, tell=print):
-    """The main memory after the text; `learns` makes the value of each."""
+    """The main memory after the text. `learns` makes the value of each; `erase` is for Delta GD, below."""
     M_k, M_v, M = first_half(3), second_half(3), torch.eye(6)
     for x in text:
         k, v = M_k @ x, M_v @ x
@@ -196,28 +199,28 @@ print("after 1,000 tokens, a memory that began at zero is", M.abs().max().item()
 assert not M.any()
 
 # %% [markdown]
-# A memory that makes its own values has to start as something: from a learnt start, or with a residual, $\mathcal{M}(x)
-# = x + \ldots$, that passes the value on. The paper has both (89). It has been met in practice, too: a public
-# implementation reports memories that began at zero and stayed dead.
+# It would stay so for ever. A memory that makes its own values therefore has to start as something: from a learnt
+# start, or with a residual, $\mathcal{M}(x) = x + \ldots$, that passes the value on. The paper has both (89).
 
 # %% [markdown]
 # ### Delta Gradient Descent
 #
-# The last change is the rule. Tokens of a text are much alike, says the paper, and so takes chapter 05's Delta Gradient
-# Descent, with retention (86-88):
+# The last change is the rule. Tokens, says the paper, "are highly correlated", and so it takes chapter 05's Delta
+# Gradient Descent, with retention (86-88):
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t k_t k_t^\top \right) - \eta_t \nabla \mathcal{L}_{\mathcal{M}_{\square,t-1}}\left( \mathcal{M}_{\square,t-1}; k_t, \hat v_{\square,t} \right)$$
 #
-# With the squared error the gradient is $(\mathcal{M} k - \hat v) k^\top$, so that the old answer is taken out twice:
-# once by the bracket, once by the error. Rates are therefore half as large.
+# The bracket erases what the memory answered at the key, whatever it is to learn there; in the code that is `erase`.
+# (Rates are half as large as before, for a reason that comes to light below.)
 
 # %%
 M = both(own, eta=0.5, erase=1.0)
 print("Ben is in:", said(M @ first_half(3) @ question))
 
 # %% [markdown]
-# Half of Oslo: right in direction, short in length. Why just half, we shall see. First the four versions are checked
-# against `nlcore`, whose `AssociativeMemory` is the same type for all of them, with other arguments.
+# Half of Oslo: right in direction, short in length. Is that the halved rate, or something else? The next section but one
+# asks. First the four versions are checked against `nlcore`, whose `AssociativeMemory` is the same type for all of them,
+# with other arguments.
 
 # %%
 from nlcore.viz.explorers.nicknames import STEPS, read
@@ -232,9 +235,9 @@ for name, (how, eta) in zip(STEPS, ((None, 1.0), (lambda memory, v: v, 1.0), (ow
 # %% [markdown]
 # ### What did each change buy?
 #
-# Two tokens prove nothing. So back to the texts of the opening, with four people and with eight. Each version has its
-# own best rate, found on 32 other texts; then it reads 96 new ones. The fifth row asks whether 88 needs self-made
-# values at all: its rule, but one value for all.
+# Two tokens prove nothing. So back to the texts of the opening, with four people and with eight. Each version gets its
+# own best rate, found on 32 other texts; then it reads 96 new ones. A fifth row asks whether 88 needs self-made values
+# at all: it has 88's rule, but one value for all.
 
 # %%
 from nlcore.memory import DeltaGradientDescent, GradientDescent
@@ -263,31 +266,32 @@ for people in (4, 8):
         print(f"{people:<8}{name:28}{best:6g}   " + "   ".join(f"{mean:5.2f} ± {half:.2f}" for mean, half in shares))
 
 # %% [markdown]
-# **Keys that learn are what counts**: without them nobody is found who was told of by nickname, and their price are
-# some who were told of by name. Own values are worth nearly as much again, *if* the rule is gradient descent. Delta GD
-# gains nothing over it here; with eight people it loses by nickname more than it wins by name. And under Delta GD own
-# values buy nothing: with eight people one value for all finds more.
+# **Keys that learn are what counts**: without them hardly anybody is found who was told of by nickname. Those told of by
+# name pay for it: with four people up to a sixth of them are lost, with eight between a quarter and more than a half. Own
+# values are worth nearly as much again, *if* the rule is gradient descent. Delta GD gains nothing over it here: with
+# eight people it loses more by nickname than it wins by name. And under Delta GD own values buy nothing: with eight
+# people, one value for all wins more by nickname than it loses by name.
 
 # %% [markdown]
 # Two warnings. The starts were made by hand, for this very task; whether training finds such starts is another
-# question, and one for real models. And rates and retention are memories too in 79 to 88; here they stood still,
-# because in such texts there is nothing that they could learn.
+# question, and one for real models. And rates and retention, which are memories too in 79 to 88, were held constant, so
+# that the table says nothing of them.
 
 # %% [markdown]
 # ## Why does decay act twice?
 #
-# Why did Delta GD answer with *half* of Oslo? Put the squared error of a linear memory into 88. The paper does so in
-# 93; token by token it reads
+# Why did Delta GD answer with *half* of Oslo? Put the squared error of a linear memory into 88: its gradient is
+# $(\mathcal{M} k - \hat v)\, k^\top$. The paper does so in 93, and token by token it reads
 #
 # $$\mathcal{M}_t = \mathcal{M}_{t-1} (\alpha_t I - \eta_t k_t k_t^\top) - \eta_t (\mathcal{M}_{t-1} k_t - \hat v_t) k_t^\top
 # \;=\; \mathcal{M}_{t-1} (\alpha_t I - 2 \eta_t k_t k_t^\top) + \eta_t \hat v_t k_t^\top$$
 #
-# Both terms take out what the memory answered at $k$: the rule because it always does, the objective because it wants
-# another answer.
+# So both terms take out what the memory answered at $k$: the rule because it always does, the objective because it
+# wants another answer.
 
 # %% [markdown]
 # Suppose now that one pair comes again and again, with $\alpha = 1$, and call the answer at its key $a$. A write makes
-# $(1 - 2\eta)\, a + \eta \hat v$ of it. Where does that come to rest?
+# $(1 - 2\eta)\, a + \eta v$ of it. Where does that come to rest?
 
 # %%
 from nlcore.viz.predictions import predict
@@ -316,19 +320,23 @@ for eta in (0.1, 0.5, 0.9):
 print(f"gradient descent:  ... {again(L2(), GradientDescent(), 0.5)[-1]:.3f}")
 
 # %% [markdown]
-# At $v/2$, whatever the rate, since $a = (1 - 2\eta)\,a + \eta v$ gives $2a = v$. With a retention below 1 it is $\eta
-# v / (1 - \alpha + 2\eta)$. For what follows a norm this is no loss, as the direction is right.
+# At $v/2$, at each of these rates, since an answer that rests has $a = (1 - 2\eta)\,a + \eta v$, which gives $2a = v$.
+# With a retention below 1 it is $\eta v / (1 - \alpha + 2\eta)$. In the layer a norm follows, so that only the direction
+# counts, and nothing is lost.
+#
+# (`PullToStart` lets a memory fade towards its start, where 88 lets it fade towards zero. With $\alpha = 1$ they are the
+# same; why the first is better, a later section shows.)
 
 # %% [markdown]
 # **Erratum or insight?** Nothing is misprinted: 93 is what 88 gives. But the text never says that the decay doubles,
-# and one may doubt that it was meant. What it does is of use all the same. Chapter 06 found that a memory can tell odd
-# from even only if a write can multiply its state by $-1$. Along the key the factor is now $\alpha - 2\eta$, and a rate
-# of 1 would do, where the delta rule, with $\alpha - \eta$, would need 2.
+# and one may doubt that it was meant. It is of use all the same. Chapter 06 found that a memory can tell odd from even
+# only if a write can multiply its state by $-1$. Along the key the factor is now $\alpha - 2\eta$, so that at
+# $\alpha = 1$ a rate of 1 would do, where the delta rule, with $\alpha - \eta$, would need 2.
 
 # %% [markdown]
-# The double decay sets the limit for the rate as well. The factor has to stay in $(-1, 1)$, so $\eta < (1 + \alpha)/2$;
-# below that the answer converges, above it each write throws it further off. `nlcore` parametrises the rate so that the
-# limit cannot be passed. With chunks the limit is lower, as we shall see.
+# The same factor limits the rate. The answer converges only while $\alpha - 2\eta$ lies in $(-1, 1)$, that is for
+# $\eta < (1 + \alpha)/2$; on the limit it flips for ever, and above it each write throws it further off. `nlcore`
+# parametrises the rate so that the limit cannot be passed. With chunks the limit is lower, as we shall see.
 
 # %% [markdown]
 # **Erratum, eq. 92.** For the dot product, $\mathcal{L} = -\langle \mathcal{M} k, v \rangle$, the long version says
@@ -336,8 +344,8 @@ print(f"gradient descent:  ... {again(L2(), GradientDescent(), 0.5)[-1]:.3f}")
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t k_t k_t^\top \right) - \eta_t\, \hat v_{\square,t}\, k_t^\top$$
 #
-# The gradient of that objective is $-v k^\top$, with a minus; and so the last sign has to be a plus. As printed the
-# memory learns to answer $-\hat v$.
+# But the gradient of that objective is $-v k^\top$, with a minus, so that the last sign has to be a plus. As printed,
+# the memory learns to answer $-\hat v$.
 
 # %%
 M_printed = M_right = torch.zeros(1, 1)
@@ -349,20 +357,21 @@ print(f"autograd's gradient of -<M k, v> at k = v = 1: {torch.autograd.functiona
 assert torch.allclose(M_right, torch.tensor(again(DotProduct(), DeltaGradientDescent(), 0.5)[-1]))
 
 # %% [markdown]
-# With the plus, 92 comes to rest at $v$ itself: its gradient does not ask what the memory answers, so that the decay
-# acts once. It then *is* chapter 06's delta rule. And since nothing in it is asked of the memory, nothing can be stale,
-# which will matter soon.
+# With the plus, 92 comes to rest at $v$ itself: its gradient does not ask what the memory answers, so that the old answer
+# is taken out only once, by the bracket. It then *is* chapter 06's delta rule. And a gradient that does not ask cannot
+# rest on an old answer, which will matter as soon as many tokens are read at once.
 
 # %% [markdown]
 # ### Six memories for the price of one
 #
-# 93 hides a gift. Take it token by token, with values that are self-made and *not* brought to length one, so that $\hat
-# v = \mathcal{M}_{t-1} v$. Then $\mathcal{M}_{t-1}$ stands on the left of everything:
+# 93 hides a gift. Take it token by token, with values that are self-made and *not* brought to length one, so that
+# $\hat v_t = \mathcal{M}_{t-1} v_t$. Then $\mathcal{M}_{t-1}$ stands on the left of every term:
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t (2 k_t - v_t)\, k_t^\top \right)$$
 #
-# and the bracket is the same for all memories. So $\mathcal{M}_{\square,t} = \mathcal{M}_{\square,0}\, G_t$ with one
-# **shared gain** $G_t$: whoever keeps $G$ has them all.
+# and the bracket is the same for all memories, as they share key, value and rates. So $\mathcal{M}_{\square,t} =
+# \mathcal{M}_{\square,0}\, G_t$ with one **shared gain** $G_t$, the product of the brackets: whoever keeps $G$ and the
+# starts has them all.
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -375,19 +384,19 @@ assert torch.allclose(six, starts @ G, atol=1e-12)
 print("six memories, twenty tokens: one matrix G tells them all")
 
 # %% [markdown]
-# What it needs is much: matrices, no residual, one chunk size for all, and raw values. With values of length one each
-# memory would divide by a length of its own, and raw values are the first way into NaN, as a later section says. So it
-# is an insight more than a default; `nlcore/layers/shared_gain.py` has it for those who want it.
+# What it needs is much: matrices without a residual, all written at the same tokens, and raw values. With values of
+# length one each memory would divide by a length of its own; and raw values are the first way into NaN, as a later
+# section shows. So it is an insight more than a default, and `nlcore/layers/shared_gain.py` has it for those who want it.
 
 # %% [markdown]
 # ### And if the memory is an MLP?
 #
-# The paper uses one for all memories, two layers and a residual (89, 91):
+# The paper uses MLPs for all memories, with two layers and a residual (89, 91):
 #
 # $$\mathcal{M}_\square(x) = x + W_{\square,1}\, \sigma(W_{\square,2}\, x)$$
 #
-# Then 88 says nothing yet. In $\mathcal{M} (\alpha I - \eta k k^\top)$ a matrix is multiplied by a matrix; an MLP has
-# no such product. And $W_1$, which reads the hidden layer, has not even the size for it.
+# Then 88 says nothing yet. In $\mathcal{M} (\alpha I - \eta k k^\top)$ a matrix is multiplied by a matrix, and an MLP is
+# none. Nor can one put its matrices there one by one, since $W_1$, which reads the hidden layer, does not even fit:
 
 # %%
 from nlcore.memory import ResidualMLP
@@ -401,8 +410,8 @@ except RuntimeError as error:
     print("W1 times the bracket of 88:", error)
 
 # %% [markdown]
-# The reading of this course is the one that chapter 05 derived 57 with: *each layer is a memory of its own*. Its key is
-# its own input $x$, its surprise the gradient $\delta$ at its own output, and the rule is 88 with these:
+# The reading of this course is the one with which chapter 05 derived 57: *each layer is a memory of its own*. Its key is
+# its own input $x$, its surprise the gradient $\delta$ at its own output (chapter 02), and the rule is 88 with these:
 #
 # $$W \leftarrow W (\alpha I - \eta\, x x^\top) - \eta\, \delta\, x^\top$$
 #
@@ -422,24 +431,28 @@ assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(by_hand, state.memor
 print("an MLP's write is 88 for each of its layers")
 
 # %% [markdown]
-# **Erratum, eq. 85.** Which memories learn? The long version prints
+# ### Which memories learn?
+#
+# **Erratum, eq. 85.** The long version prints
 #
 # $$\min_{\mathcal{M}_\square} \mathcal{L}\left( \mathcal{M}_\square; k_t, \hat v_{\square,t} \right), \qquad \square \in \{k, v, q, \eta, \alpha, \text{memory}\}$$
 #
 # with $q$ among them, and in the next line "where $q_t = x_t W_q$ is the only non-adaptive projection". 83 has no
-# $\mathcal{M}_q$ either, and 88 lists it again. In Table 6 the model without it has the better perplexity, 12.19
-# against 12.24, and the lower accuracy. `nlcore` lets five learn, and takes a sixth on request.
+# $\mathcal{M}_q$ either, and 88 lists it again. Both cannot be; Table 6, at the end of this chapter, takes the query's
+# memory away as if it had been there. `nlcore` lets five learn, and takes the sixth on request.
 
 # %% [markdown]
 # ## Who reads which state?
 #
-# So far each token changed the memories before the next one came. On real machines that is hopeless, as no two tokens
-# can be worked on at once. So a text is cut into **chunks** of $C$ tokens (8.2). All that a chunk needs, keys, values,
-# rates and gradients, is taken at the state that the chunk before it has left, and can be made for all of its tokens at
-# once.
+# So far each token changed the memories before the next one came. That is slow on machines that like large products,
+# because no two tokens can be worked on at once. So a text is cut into **chunks** of $C$ tokens (8.2). All that a chunk
+# needs, keys, values, rates and gradients, is taken at the state that the chunk before it has left, and can therefore be
+# made for all of its tokens at once. The paper has two sizes, one for the main memory and one for all others; in
+# `nlcore` they are `chunks=(16, 64)`.
 
 # %% [markdown]
-# **Erratum, eq. 90.** The text says "the last state of the previous chunk". The long version then prints
+# **Erratum, eq. 90.** The text takes the gradients at "the last state of the previous chunk". The long version then
+# prints
 #
 # $$y_t = \mathcal{M}_{\mathrm{memory},\, C \times \lceil t / C \rceil}(q_t), \quad k_t = \mathcal{M}_{k,\, C \times \lceil t / C \rceil}(x_t), \;\ldots$$
 #
@@ -447,9 +460,10 @@ print("an MLP's write is 88 for each of its layers")
 # a memory that has read the next three. The index has to be $C \lfloor (t-1)/C \rfloor$, which is 0.
 
 # %% [markdown]
-# And where does $y_t$ read? Print gives three answers. 82 has $\mathcal{M}_t(q_t)$, after the token's own write; 83, 86
-# and 94 have $\mathcal{M}_{t-1}(q_t)$, before it; 90 the chunk's boundary. None is an erratum: each can be built
-# without a leak, and they are different layers. In `nlcore` it is one choice, `reads`.
+# And where does $y_t$ read? Before or after the write, chapter 06 asked; the paper gives three answers. 82 has
+# $\mathcal{M}_t(q_t)$, after the token's own write; 83, 86 and 94 have $\mathcal{M}_{t-1}(q_t)$, before it; 90 has the
+# chunk's boundary. None is an erratum, since each can be built without a leak, but they are different layers. In
+# `nlcore` it is one choice, `reads`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -478,9 +492,9 @@ show(figure, name="who_reads_which_state", alt="Eight tokens in two chunks of fo
      "and tokens 5 to 7 state 8, which lie ahead of them.")
 
 # %% [markdown]
-# *An arrow goes from a state to the token that reads it; the dotted line is the border of two chunks.* In the lowest
-# row the orange arrows come from the future. Everything else that a token needs, its key, its value, its rates and its
-# gradient, comes from the state of the first row, whichever way $y$ is read.
+# *An arrow goes from a state to the answer that reads it; the dotted line is the border of two chunks, and black states
+# stand at borders.* In the lowest row the orange arrows come from the future. Everything else that a token needs, its
+# key, its value, its rates and its gradient, comes from the states of the first row, whichever way $y$ is read.
 
 # %% [markdown]
 # A leak is easily tested: change the last token, and look whether an earlier answer moves.
@@ -501,9 +515,10 @@ for reads in ("boundary", "before", "after"):
 
 # %% [markdown]
 # What does each cost and buy? At the boundary a token never sees its own chunk, so that for the newest tokens something
-# else has to stand in: the convolution, or attention. To read inside costs one more product of $C \times C$ per chunk,
-# and no step that has to wait. `experiments.reads` trained small models of each kind for the same time; here is what it
-# stored.
+# else has to stand in: the short convolution before the layer, or attention. To read inside costs one more product of
+# $C \times C$ per chunk, though no step that has to wait. `experiments.reads` trained small models of each kind, for the
+# same time and for the same number of steps; here is what it stored. (*eta 0* is the same trained model, read with its
+# memories held at their starts.)
 
 # %%
 from experiments.experiment import load
@@ -511,16 +526,19 @@ from experiments.experiment import load
 load("reads")
 
 # %% [markdown]
-# *At equal time the longest chunks win, since they are the cheapest; at equal steps, reading inside the chunk is ahead,
-# but the ranges overlap.* So at this size the reading hardly matters.
+# *Fewer bits are better.* At equal time, the boundary with chunks of 64 is ahead by 0.1, far beyond the ranges: its steps
+# are the cheapest, and so it takes a quarter to a third more of them. At equal steps, reading inside the chunk is ahead of it by
+# 0.04, but the ranges overlap. So at this size a step is worth about the same whichever way one reads, and its price
+# decides. What differs is what the memories do: held at their starts, they cost the models that read inside 0.1 bits,
+# and this one 0.02.
 
 # %% [markdown]
 # ## What does anchoring do?
 #
-# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, and it makes every
-# error in it an old error, as chapter 08 had them. Two tokens will do to see it. They have the same key, and their
-# values are the numbers 3 and 5; the memory, a single number, starts at 0. Gradient descent, rate 1, both errors at the
-# start:
+# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, but it also makes every
+# error in it an old error, like those that chapter 08 gathered. Two tokens will do to see what follows. They have the same
+# key, and their values are the numbers 3 and 5; the memory, a single number, starts at 0, and learns by gradient descent
+# at rate 1, with both errors taken at the start.
 
 # %%
 predict("09-anchored")
@@ -546,13 +564,15 @@ for name, way in ways.items():
     print(f"{name:38} token by token {write_two(*way, False)}, anchored {write_two(*way, True)}")
 
 # %% [markdown]
-# By hand: at the start the memory answers 0, so both errors are the whole values, and gradient descent adds them, $3 +
-# 5 = 8$. Delta GD has an error and an erasure, and only the error is anchored. The second write halves the 1.5 that it
-# finds and adds half of 5, which is 3.25. With the dot product there is no error to be old, and nothing changes at all.
+# By hand: at the start the memory answers 0, so that both errors are the whole values, and gradient descent adds them,
+# $3 + 5 = 8$. Delta GD has an error and an erasure, and only the error is anchored: its second write halves the 1.5 that
+# it finds and adds half of 5, which makes 3.25. With the dot product no error asks the memory, so none can be old, and
+# nothing changes at all.
 
 # %% [markdown]
-# Let a key come $n$ times in a chunk, at $\alpha = 1$, and ask what becomes of a *difference* between two memories that
-# read the same text. That tells whether a chunk forgets, flips or explodes.
+# Does a chunk then forget what it began with, flip it, or blow it up? Let a key come $n$ times in it, at $\alpha = 1$, and
+# ask what becomes of a *difference* between two memories that read the same text. The values are the same for both, and
+# drop out.
 #
 # | | a difference is multiplied by |
 # |---|---|
@@ -560,8 +580,8 @@ for name, way in ways.items():
 # | Delta GD, squared error | $2(1 - \eta)^n - 1$ |
 # | Delta GD, dot product | $(1 - \eta)^n$ |
 #
-# The second by hand: the erasures leave $(1-\eta)^n$. The errors all say $-\eta$ times the difference at the start, and
-# each is worn by the erasures after it: together $-(1 - (1 - \eta)^n)$.
+# The second by hand: the erasures leave $(1-\eta)^n$. Each error says $-\eta$ times the difference at the start, and the
+# erasures after it wear it off, so that together they leave $-\eta \sum_{j=0}^{n-1} (1-\eta)^j = -(1 - (1 - \eta)^n)$.
 
 # %%
 import numpy as np
@@ -599,28 +619,28 @@ axes.set_ylim(-2.4, 1.3)
 tidy(axes, "What n equal keys in a chunk multiply a difference by", "n", "factor")
 axes.legend(frameon=False, fontsize=9, loc="lower left")
 show(figure, name="anchored_factors", alt="Three lines over n from 0 to 16. Gradient descent at rate 0.2 falls in a straight line from 1 and leaves "
-     "the band from -1 to 1 after n = 10. Delta GD with the squared error falls from 1 and comes to rest at -1, inside the band. Delta GD with the "
-     "dot product at rate 2 jumps between 1 and -1.")
+     "the band from -1 to 1 after n = 10. Delta GD with the squared error falls from 1 ever more slowly, to -0.94 at 16, inside the band. Delta GD "
+     "with the dot product at rate 2 jumps between 1 and -1.")
 
 # %% [markdown]
-# *The grey band is where nothing grows.* Gradient descent leaves it as soon as the rates of the chunk add up to more
-# than
-# 2. Delta GD never leaves it in this picture, but nor does it ever go up and down: at rates below 1 the line only falls.
-# Keep that in mind for the section on counting. The dot product, at rate 2, changes its sign with every key.
+# *The grey band is where no difference grows.* Gradient descent leaves it as soon as the rates of the chunk add up to
+# more than two. Delta GD with the squared error stays inside, but at rates below 1 its line only falls, and never comes
+# up again. Keep that in mind for the section on counting, because the dot product, at rate 2, changes its sign with
+# every key.
 
 # %% [markdown]
 # ## Is the fast form the slow one?
 #
-# Inside a chunk Delta GD's erasures still follow one upon the other, and each has to know what those before it have
-# left. Write $p_t = \eta_t W_{t-1} x_t$ for what is erased at token $t$. Without retention, and with $\delta_s$ the
-# anchored surprises, the chunk's last matrix is $W_C = W_0 - \sum_s (\eta_s \delta_s + p_s)\, x_s^\top$. Put that, up
-# to $t-1$, into the definition of $p_t$:
+# A chunk's errors can be had at once. But Delta GD's erasures still follow one upon the other, and each has to know what
+# those before it have left. Take one layer, with keys $x_t$ and anchored gradients $\delta_t$, and let
+# $p_t = \eta_t W_{t-1} x_t$ be what is erased at token $t$. With nothing forgotten, the chunk's last matrix is
+# $W_C = W_0 - \sum_s (\eta_s \delta_s + p_s)\, x_s^\top$. Put that, up to $t-1$, into the definition of $p_t$:
 #
 # $$p_t + \eta_t \sum_{s<t} (x_s \cdot x_t)\, p_s = \eta_t \Big[ W_0 x_t - \sum_{s<t} (x_s \cdot x_t)\, \eta_s \delta_s \Big]$$
 
 # %% [markdown]
-# These are $C$ linear equations, one a token, and below the diagonal only: a triangular system, solved at once. All the
-# rest is products of matrices. Here are its lines, beside the loop.
+# These are $C$ linear equations, one per token, in which each $p_t$ needs only those before it: a triangular system,
+# which is solved at once. All the rest is products of matrices. Here is this closed form, after the loop.
 
 # %%
 draw, d, C = torch.Generator().manual_seed(0), 8, 6
@@ -641,8 +661,9 @@ print(f"six tokens at once: off by {(W - W_C).abs().max():.0e}")
 
 # %% [markdown]
 # With retention, momentum and reads inside the chunk it is the same idea, derived in `nlcore/ops/delta_rule`. And the
-# whole layer, with its five MLPs that make each other's keys and rates? Its oracle is a loop over tokens and memories,
-# one `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length that fills no chunk.
+# whole layer, with its five MLPs that make each other's keys and rates? It is checked against a loop over tokens and
+# memories, one `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length at which the last
+# chunk is not full.
 
 # %%
 from nlcore.layers.self_modifying_naive import self_modifying_naive
@@ -667,7 +688,7 @@ for reads in ("boundary", "before", "after"):
     assert max(answers, memory, gradients) < 1e-10
 
 # %% [markdown]
-# And what does it save, on this machine?
+# The two agree to the last digits. What does the fast one save, on the machine that made this page?
 
 # %%
 import os
@@ -696,11 +717,15 @@ for chunk in (1, 4, 16, 64):
     print(f"chunks of {chunk:2}:                  {rate_of(lambda: layer(x)):8,.0f} tokens/s")
 
 # %% [markdown]
+# To read the memories together instead of one by one is worth a factor of a few. Long chunks are worth far more: at 64,
+# the text is read about a hundred times as fast as by the loop, or faster still on an idle machine.
+
+# %% [markdown]
 # ## Trained at one chunk size, read at another
 #
-# The chunk size is no weight. A trained model can be read at any, and what does it then lose? `tiny-hope`, which comes
-# with the course, was trained with chunks of 64. Here it reads held-out text at all others, with all its memories at
-# one size.
+# The chunk size is no weight. So a trained model can be read at any, and what does it then lose? `tiny-hope`, which comes
+# with the course, is a small model of bytes with two such layers, trained with chunks of 64. Here it reads held-out text
+# at other sizes, the same for all its memories.
 
 # %%
 from nlcore import tasks
@@ -729,19 +754,19 @@ show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on hel
      "at 32 with 2.16, 2.19 at 64, where a dotted line says that it was trained, and 2.30 at 256.")
 
 # %% [markdown]
-# *The dotted line is where it was trained.* At 256 the whole window is one chunk, and no token ever meets a memory that
-# was written: this is what the model is worth without its memories in context. Read at 32 it is even a little better than
-# at its own 64, as tokens meet their memories sooner. But at 4 and at 1 it is *worse than with no memory at all*: it has
-# never learnt keys and rates for writes that follow each other so fast. One trained model and 2,048 bytes are a hint, no
-# law; TNT found a curve of the same kind (see the sources).
+# *The dotted line is where it was trained.* At 256 the whole window is one chunk, so that no token ever meets a memory
+# that was written: this is what the model is worth without its memories in context. Read at 32 it is a little better
+# than at its own 64, perhaps as tokens meet sooner what was written. But at 4 and at 1 it is *worse than with no
+# memory at all*, probably because it never learnt keys and rates for writes that follow so fast. One model and 2,048 bytes
+# are a hint, no law; TNT found a curve of the same kind (see the sources).
 
 # %% [markdown]
 # ## Why does it become NaN?
 #
 # Everybody who builds such a layer asks this, and mostly on the second day. The grey band above holds half of the
-# answer: what was learnt at one state is written at another. Below, a linear memory reads chunks of 16 tokens that all
-# have the same key, with rates that add up to what the slider says. Two memories begin a distance of 1 apart. Walk over
-# the edge.
+# answer: an error that was found at one state is corrected at another. Below, a linear memory reads chunks of 16 tokens
+# that all have the same key, with rates that add up to what the slider says. Two memories begin a distance of 1 apart.
+# Walk over the edge. (The *budget*, a guard, is explained right after.)
 
 # %%
 from nlcore.viz.explorers.over_the_edge import over_the_edge
@@ -749,22 +774,25 @@ from nlcore.viz.explorers.over_the_edge import over_the_edge
 over_the_edge()
 
 # %% [markdown]
-# *Delta GD with error **and** erasure anchored, a summed rate of 1.1, no budget: the two memories part by a fifth more
-# in each chunk.* The edge is at $(1 + \alpha)/2$: at 1 where nothing is forgotten, at $\tfrac12$ where all is.
-# Orthogonal keys are the control: they do not share a direction, and the same rates do no harm.
+# *Delta GD with error **and** erasure anchored, a summed rate $\Sigma\eta$ of 1.1, no budget: the two memories part by a
+# fifth more in each chunk.* By hand: error and erasure each take out $\Sigma\eta$ of the difference that stood at the
+# start, which leaves $\alpha - 2\Sigma\eta$ of it, here $1 - 2.2 = -1.2$. The edge is at $(1 + \alpha)/2$: at 1 where
+# nothing is forgotten, at $\tfrac12$ where all is. The gradient that goes back to the start grows as the distance does, so
+# that training dies of it too. Orthogonal keys are the control: they share no direction, and these rates do no harm.
 
 # %% [markdown]
-# Form by form it is the table of the last section. Erasing token by token, as the closed form does, one key is harmless
-# at any sum; what hurts is a key that *turns* in the course of a chunk. With the dot product there is no edge at all.
+# The explorer's other rules are the three of the table in *What does anchoring do?* Delta GD that erases token by token,
+# as the closed form does, bears one key at any sum; what hurts it is a key that *turns* in the course of a chunk.
+# Gradient descent, with nothing forgotten, has its edge at 2, and with the dot product there is none.
 
 # %% [markdown]
-# So `nlcore` gives the tokens of a chunk one **budget**. Each rate is divided by how much the chunk's keys overlap with
-# its own, weighted by their rates, if that is more than a half:
+# So `nlcore` gives the tokens of a chunk one **budget**, of a half. Add up how much the chunk's keys overlap with a
+# token's own, weighted by their rates. If that is more than a half, the token's rate is lowered in proportion:
 #
 # $$\eta_s \;\to\; \frac{\eta_s}{\max(1, R_s)}, \qquad R_s = 2 \sum_{r} | x_s \cdot x_r |\, \eta_r$$
 #
-# Then no chunk makes a difference larger, whatever the keys, its length and the retention. `nlcore/ops/delta_rule`
-# proves it for linear memories under given keys. The cell tries to break it.
+# Then no chunk makes a difference larger, whatever its keys, its length and its retention. `nlcore/ops/delta_rule`
+# proves it for linear memories under given keys and values. The cell tries to break it.
 
 # %%
 from nlcore.ops.delta_rule import share_budget
@@ -790,21 +818,20 @@ print(f"without the budget {worst(False):.2f}, with it {worst(True):.4f}")
 assert worst(True) <= 1 < worst(False)
 
 # %% [markdown]
-# The stale chunk is one way into NaN among several, and each has its guard. Here they are, in the order of how often
-# they bite; the last is the opposite death.
+# Old errors are one way into NaN among several, and each has its guard. The last row is the opposite death.
 #
 # | what grows | why | guard |
 # |---|---|---|
 # | values | a memory learns what it has made itself, so a longer value makes a longer one | length one |
-# | steps | neither the key's length nor the others in the chunk are known to a plain rate | the budget |
-# | momentum | the echoes of a step add up to $1/(1 - \theta)$ of it | rate *and* budget times $1 - \theta$ |
+# | steps | a plain rate knows neither its key's length nor the other keys of the chunk | the budget |
+# | momentum | the echoes of a step, fading by $\theta$, add up to $1/(1 - \theta)$ of it | rate *and* budget times $1 - \theta$ |
 # | starts | an inner layer's error comes back through the outer matrix, which training makes longer | a smaller budget for inner layers |
-# | nothing | plain decay takes the start away too, and the memory makes ever smaller values | retention towards the start |
+# | nothing: all fades | plain decay takes the start away too, and a memory near zero makes values near zero | retention towards the start, $\mathcal{M}_0 + \alpha (\mathcal{M} - \mathcal{M}_0)$ |
 
 # %% [markdown]
 # The first and the last are easily seen. Three MLP memories, for keys, values and the pairs, read random tokens one by
 # one and learn their own answers: at length one and pulled to their starts, as in `nlcore`; then with one of the two
-# guards taken off.
+# guards taken off. A row is the norm of the main memory's weights after 100, 200 and up to 500 tokens.
 
 # %%
 def norms(unit_values, retention, tokens=500, eta=0.25, alpha=0.98):
@@ -832,17 +859,18 @@ for words, choice in {"both guards": (True, PullToStart()), "values as long as t
     print(f"{words:28}", "  ".join(f"{norm:9.2g}" for norm in norms(*choice)))
 
 # %% [markdown]
-# Values as long as they come are NaN within the first hundred tokens. Under plain decay the memory is all but gone after as
-# many: its start fades, and with it the values that it would write. The first row is the layer's own.
+# With values as long as they come, all is NaN within the first hundred tokens. Under plain decay, a twentieth of the norm
+# is left by then, and soon nothing: the start fades, and with it the values that the memory would write. The first row
+# is how the layer does it.
 
 # %% [markdown]
-# `python bench/stability.py causes` goes through all of them, guard off and guard on, forward and backward; the README of
-# `nlcore/ops/delta_rule` has the table and the picture.
+# (`python bench/stability.py causes` takes every guard off and puts it on again; the README of `nlcore/ops/delta_rule` has
+# the table and the picture.)
 #
-# Is the layer safe, then? The proofs take the keys as given, and here they are made by memories that are being written. So
-# `python bench/stability.py hostile` looked for the text that hurts most: one token again and again, periods, runs. Its
-# log says how large a gradient of the last output such texts send back to their first 64 tokens, with rates at their
-# largest and nothing forgotten.
+# Is the layer safe, then? The proofs take keys and values as given, and here they are made by memories that are being
+# written. So `python bench/stability.py hostile` looked for the text that hurts most: one token again and again, a few in
+# turn, runs. Its log says how large a gradient of the last output comes back to one of the first 64 tokens, with rates at
+# their largest and nothing forgotten; the cell shows the worst text, for heads of 8 and of 32 numbers.
 
 # %%
 import json
@@ -860,24 +888,27 @@ for width in (8, 32):
         }  # fmt: skip
         print(f"heads of {width:2}, chunks {str(tuple(chunks)):9} {worst_of[1.0]:10.2g} {worst_of[4.0]:14,.2g}")
 print(f"tiny-hope, as trained: {max(first for first, _ in log['trained'].values()):.2g}")
+like_the_next = [one["found"] for one in log["hostile"]["settings"] if one["setting"] == "linear, dot product, read after"]
+print(f"linear memories, dot product, read after: {max(first for one in like_the_next for first, _ in one.values()):.2g}")
 
 # %% [markdown]
-# With the default's chunks, (16, 64), it stays small. What is not safe are narrow heads with chunks of a few tokens, once their
-# starts have grown long; and linear memories that make their own keys, under the dot product with rates near 2: there one
-# text reached 790,000. Such layers are for short sequences, and we shall use one for just that.
+# With the default's chunks, (16, 64), it stays small, and in a trained model too. Two kinds are not safe. One are narrow
+# heads with chunks of a few tokens, once their starts have grown long. The other are linear memories that make their own
+# keys and values, under the dot product with rates near 2: there a text of two tokens in turn sends back hundreds of
+# millions. Such layers are for short sequences, and we shall use one for just that.
 
 # %% [markdown]
 # ## Can such a memory count?
 #
-# Parity is the smallest test of a state: after each bit of a string, say whether the number
-# of ones so far is odd. A state has to *flip* at each one and stand still at each zero, and that takes a factor of
-# $-1$, as chapter 06 showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the table
-# above, Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
+# Parity is the smallest test of a state: after each bit of a string, say whether the number of ones so far is odd. A
+# state has to *flip* at each one and stand still at each zero, and for a matrix that takes a factor of $-1$, as chapter 06
+# showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the picture of *What does anchoring
+# do?* Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
 
 # %% [markdown]
-# So we take that: 92 with its sign corrected, linear memories, rates up to 2, reads after the token. Here the
-# recurrence is exact inside a chunk, since nothing is stale. The model is one layer with one head between an embedding
-# and a line. It trains in some seconds.
+# So we take that: 92 with its sign corrected, linear memories, rates up to 2, reads after the token. Once keys, values
+# and rates are made, a chunk then gives what the loop over its tokens would give, since no error in it can be old. The
+# model is one layer with one head, between an embedding and a linear map. It trains in some seconds.
 
 # %%
 from torch import nn
@@ -936,12 +967,23 @@ for name, learner in learners.items():
     print(f"{name:28}", "  ".join(f"{length} bits: {whole(learner, length):4.2f}" for length in (40, 80, 120)))
 
 # %% [markdown]
-# It was trained on 40 bits, and is right on strings three times as long. The two controls have no way to flip: with
-# $\eta \le 1$ the factor is never negative, and with the squared error it cannot alternate. They learn nothing.
-# Everything else is equal.
+# It was trained on 40 bits, and is right on strings three times as long. The two controls were trained in the same way, and
+# get not one string right, because they have no good way to flip. With the squared error the factor of a chunk cannot
+# alternate; and with $\eta \le 1$ the factor $\alpha - \eta$ comes near $-1$ only where $\alpha$ is near 0, which is to
+# forget everything. (One seed and one rate; `experiments.flips`, below, is there to repeat it with more.)
 
 # %%
 predict("09-drag")
+
+# %%
+learner = learners["dot product, chunks of 16"]
+for chunk in (16, 4, 1, 64):
+    learner.layer.chunks = (chunk, chunk)
+    print(f"chunks of {chunk:2}: {whole(learner, 120):4.2f} of the strings of 120 bits")
+
+# %% [markdown]
+# At 4 and at 1 it does not lose one string, and even at 64 few. A linear memory under the dot product hardly cares where
+# the borders are, since only keys, values and rates are anchored. How does it flip? Let us look at the factors.
 
 # %%
 from dataclasses import dataclass
@@ -949,8 +991,6 @@ from nlcore import probe
 from nlcore.viz.chart import Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
 from nlcore.viz.theme import REFERENCE, Look
-
-learner = learners["dot product, chunks of 16"]
 
 
 # %%
@@ -992,16 +1032,16 @@ def flips(seen):
 
 Explorer(
     look, {"chunk": stops("Chunk (tokens)", 16, (1, 2, 4, 8, 16, 32)), "string": slider("String", 3, 1, 20, 1)}, flips, name="parity_flips",
-    alt="Left, what each of 48 bits multiplies the state by, along its own key: all ones lie at minus 1, the zeros between minus 0.8 and "
-    "minus 0.9. Right, the model's chance of odd jumps between 0 and 1 at each one and agrees with the truth.",
+    alt="Left, what each of 48 bits multiplies the state by, along its own key: all ones lie at minus 1, the zeros between minus 0.9 and "
+    "minus 0.78. Right, the model's chance of odd jumps between 0 and 1 at each one and agrees with the truth.",
     try_this="Drag the chunk size: do the factors move, and does the model lose count? Then take another string.",
 )  # fmt: skip
 
 # %% [markdown]
-# *A string of 48 bits, chunks of 16, as trained.* Every one lies at $-1$ exactly: training pushed $\eta$ up to its bound
-# $1 + \alpha$, and there $\alpha - \eta = -1$. The zeros are not far above, but a factor acts along the token's own key, and
-# a zero needs no more than a key of its own to leave alone what the ones have written. And you may drag the chunk: a linear
-# memory under the dot product hardly cares where the borders are, since only keys, values and rates are anchored.
+# *A string of 48 bits, chunks of 16, as trained.* Left, every one lies at $-1$ exactly: training pushed $\eta$ up to its
+# bound $1 + \alpha$, and there $\alpha - \eta = -1$. The zeros lie not far above. But a factor acts along the token's own key
+# only, so that a zero needs no more than a key of its own to leave alone what the ones have written. Right, the model's
+# chance of odd jumps at each one, and agrees with the truth.
 
 # %% [markdown]
 # ### And with the layer as it is printed?
@@ -1009,22 +1049,23 @@ Explorer(
 # With MLPs, the squared error and $C = 1$ the layer can learn parity too, and then two ways are open to it. One is the
 # factor again: at rates up to a half, $\alpha - 2\eta$ comes near $-1$ only where $\alpha$ is near 0, so that a one makes
 # the memory forget all that it held and store the opposite in the same write. The other needs no negative factor. The
-# memory makes its own value, and if $v$ looks up the opposite of what $k$ does, each one teaches it the opposite of
-# what it holds.
+# memory makes its own value: if $v$ finds in it the opposite of what $k$ does, each one teaches it the opposite of what
+# it holds.
 
 # %% [markdown]
-# Which way did a model take? Look at it twice. Teach it only the value that its *start* would make, and the second way
-# is closed; hold all factors above zero, and the first is. What then loses count has told you. `python -m
-# experiments.flips` trains such models, three seeds for each form, and asks them so. Its runs are not all made yet, so
-# that nothing is claimed here of how often either way is taken.
+# Which way did a model take? Close one way after the other, and see whether it still counts. Teach it only the value that
+# its *start* would make, and the second way is closed; hold all factors at zero or above, and the first is. The one
+# whose closing makes it lose count is the one that it took. `python -m experiments.flips` trains such models, three
+# seeds for each form, and asks them so. Its runs are not all made yet, so that nothing is claimed here of how often
+# either way is taken.
 
 # %% [markdown]
 # ## Five memories read your sentence
 #
-# What do the five do with a text? Here `tiny-hope` reads one, with chunks of a single token, so that every byte is a
-# write. (It was trained with chunks of 64, and pays for that what the curve above says.) Each row is a memory, and dark
-# is a large change of its weights, measured in each row's own largest. Put your own sentence in its place, and run the
-# cell.
+# What do a layer's five memories do with a text? Here `tiny-hope` reads one with chunks of a single token, so that every
+# byte is a write. (It was trained with chunks of 64, and pays for that what the curve above says.) Each row is a memory,
+# and dark is a large change of its weights, measured in each row's own largest. Put your own sentence in its place, and
+# run the cell.
 
 # %%
 YOURS = "Bo is Ben. Bo is in Oslo. " * 2
@@ -1057,24 +1098,29 @@ show(figure, name="five_memories", alt="A row for each of the memories memory, k
      "twice that Bo is Ben and in Oslo; darker cells are larger changes.")
 
 # %% [markdown]
-# *The same two facts come twice.* The main memory's changes are several times those of the others, because those are
-# written with a tenth of the rate: what makes the next key is moved with care. Is it the surprise that decides how much
-# is written? The cell compares the first half of the text with the second.
+# *The same two facts come twice.* The main memory's changes are about ten times those of the others, because those are
+# written with a tenth of the rate: what makes the next key is moved with care. In the upper row the right half is lighter
+# than the left. Is it because what is known already surprises less? Or only because, by then, the memory has left its
+# start? The control tells something new in the second half, once for each of four other sentences.
 
 # %%
+NEW = ("Kay ate figs by the lake. ", "We met Tom on a red boat. ", "Max drew maps of a tower. ", "Sue sang, but Ann had it. ")
+half = len(made["memory"]) // 2
+others = [writes(YOURS[:half] + (new * half)[:half]) for new in NEW]
 for name, row in made.items():
-    half = len(row) // 2
-    print(f"{name:7} mean change {row[:half].mean():.3f} in the first half, {row[half:].mean():.3f} in the second")
+    other = np.mean([one[name][half:].mean() for one in others])
+    print(f"{name:7} first half {row[:half].mean():.3f}, then the same {row[half:].mean():.3f}, or something new {other:.3f}")
 
 # %% [markdown]
-# What is told again changes the main memory by a third less, and the key's memory by a quarter less; the rates' memories
-# hardly care. So yes, for those that hold the words: what is known already is written less.
+# Told again, the text changes the main memory by a third less than the first time. But something new changes it by a
+# fifth less, too, so that more than half of the effect is only that the memory has left its start. What remains is
+# that the known is written a little less than the new, in the main memory and, less so, in the key's.
 
 # %% [markdown]
 # ## What can be left out?
 #
-# Table 6 of the paper takes one part after the other away. Every row is an argument here, and so is Titans, chapter
-# 06's special case, in which nothing modifies itself.
+# Table 6 of the paper takes one part after the other away, and gives perplexity, where less is better, and accuracy. Each
+# row is an argument here (but for "w/o CMS", which is chapter 10's), and so is Titans, in which nothing modifies itself.
 
 # %%
 from nlcore.layers.learning import given
@@ -1096,18 +1142,18 @@ for row, (printed, choices) in table.items():
     layer = SelfModifyingTitans(64, 4, 16, **choices)
     y, state, _ = layer(torch.randn(1, 20, 64))
     names = (*(layer.projections.names if layer.projections else ()), *layer.memory.names)
-    print(f"{row:24}{printed:13}{len(names)} memories: {', '.join(names)}")
+    print(f"{row:24}{printed:13}memories, {len(names)}: {', '.join(names)}")
 
 # %% [markdown]
-# The paper's caption says that "all components of Hope are positively contributing". The row without $q$ has the better
-# perplexity. And momentum is taken away though 88 has none; ours is Titans'. (The row "w/o CMS" is chapter 10's.) What
-# the rows are worth at our sizes is a question for chapter 10 as well.
+# The paper's caption says that "all components of Hope are positively contributing", yet the row without $q$ has the
+# better perplexity, 12.19 against 12.24, and only the accuracy is worse. And momentum is taken away though 88 has none;
+# ours is Titans'. What the rows are worth at our sizes is a question for chapter 10.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# Here is the layer in training: a main memory written every 4 tokens, projections every 16, and the weights, among them
-# all starts, once a step. Eight steps on texts of 32 tokens, every update real.
+# Here is the layer in training: a main memory written every 4 tokens; the other memories, or projections, every 16; and
+# the weights, among them all starts, once a step. Eight steps on texts of 32 random tokens, every update real.
 
 # %%
 from fractions import Fraction
@@ -1147,9 +1193,10 @@ show(updates(NestedSystem(tuple(parts)), records), name="self_modifying_score",
      alt="A level score of three rows over eight steps: memory has eight notches in each step, projections two, weights one.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? The layer
-# itself, by a rule that is fixed; into five memories; 8 times and twice a step; from the text it reads, *and from what
-# it has become*. The weights are written by AdamW, from batches.
+# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? Above the weights
+# the layer itself, by a rule that is fixed. Into what? Into five memories. How often? The main one 8 times a step, the
+# others twice. From which context? From the text it reads, *and from what it has become*. The weights are written by
+# AdamW, from batches.
 
 # %% [markdown]
 # And to whom is knowledge handed? The weights give every memory its start, anew for each text. The projections give the
@@ -1162,17 +1209,19 @@ from nlcore.viz.hope_map import hope_map
 hope_map(9)
 
 # %% [markdown]
-# Every box has been built. What they are worth together is chapter 10.
+# *New: the projections, and the lines that begin and end there.* They make what the memory above them learns from
+# (generation), get their starts from the weights (initialisation), and what they answer is used by the weights as it is
+# (parametric). With that, every box is filled. What they are worth together is chapter 10.
 
 # %% [markdown]
 # ## Summary
 #
-# 1. Keys that learn while reading find what a text calls by another name; own values spare the other memories; the
-#    rule, there, gains nothing.
+# 1. Keys that learn while reading find what a text calls by another name, and cost some of the rest; own values find
+#    more of both, Delta GD does not.
 # 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
-# 3. Anchoring makes chunks parallel and errors old; the index in 90 leaks, and three readings of $y$ do not.
+# 3. Anchoring makes chunks parallel and errors old; the index that 90 prints leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
-# 5. Parity in chunks needs a factor that alternates: here the dot product and a rate near 2 gave it, the squared error not.
+# 5. Parity in chunks needs a factor that alternates: the dot product at rates near 2 gave it, the squared error did not.
 
 # %% [markdown]
 # ## Sources
@@ -1187,63 +1236,66 @@ hope_map(9)
 #   eigenvalues](https://arxiv.org/abs/2411.12537). Reading at other chunk sizes: [TNT](https://arxiv.org/abs/2511.07343) (2025).
 
 # %% [markdown]
-# ## Exercise 1: one token (easy, 10 minutes)
+# ## Exercise 1: one chunk (middle, 20 minutes)
 #
-# *Build.* Three linear memories make key and value and hold the pairs. Write one token of 83 to 88: key and value from
-# `x`, each memory's own answer to `v` (as it is, at no fixed length), and one step of Delta GD with the squared error,
-# at $\alpha = 1$. Return the three new matrices.
+# *Build.* Three linear memories make key and value and hold the pairs. Write a whole chunk of them (83 to 90, with the
+# index corrected): keys, values, own answers (as they are, at no fixed length) and errors come from the matrices as the
+# chunk began, while the erasures follow each other. Delta GD, the squared error, $\alpha = 1$; `xs` is $(C, 4)$, a token
+# per row. Return the three new matrices.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# All six answers that you need, three to $k$ and three to $v$, come from the matrices as they were before the token.
+# Keep each start beside the matrix that is being written: what do `W @ k`, `start @ k` and `start @ v` stand for? With
+# one token, the old answer is taken out twice.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# `k, v = M_k @ x, M_v @ x`, and then `return tuple(W - eta * torch.outer(2 * W @ k - W @ v, k) for W in (M_k, M_v,
-# M))`. The 2 is the double decay.
+# For each `start` in `(M_k, M_v, M)` begin with `W = start`. For each `x` in `xs` let `k, v = M_k @ x, M_v @ x`, and then
+# `W = W - eta * torch.outer(W @ k + start @ k - start @ v, k)`. Only the erasure, `W @ k`, knows of the tokens before.
 #
 # </details>
 
 # %%
-from nlcore.exercises.chapter_09 import SUSPECTS, check_hostile, check_index, check_modify, check_suspects, growth
+from nlcore.exercises.chapter_09 import SUSPECTS, check_chunk, check_hears, check_hostile, check_suspects, growth
 
 
-def modify(M_k, M_v, M, x, eta):
-    """The three matrices after the token x."""
+def write_chunk(M_k, M_v, M, xs, eta):
+    """The three matrices after a chunk of tokens xs."""
     return None
 
 
-print(check_modify(modify))
+print(check_chunk(write_chunk))
 
 # %% [markdown]
-# ## Exercise 2: which state? (easy, 5 minutes)
+# ## Exercise 2: who hears it first? (easy, 10 minutes)
 #
-# Tokens are counted from 1, the start is state 0, and state $t$ has read $t$ tokens. Return the number of the state at
-# which token `t` reads the main memory, in chunks of `C`, for `reads` as "boundary", "before" or "after".
+# Token $s$ tells something new. Which is the first token whose *answer* can know of it? Tokens are counted from 1. Return
+# the number of that token, in chunks of `C`, for `reads` as "boundary", "before" or "after".
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Try $t = C$ and $t = C + 1$ by hand for the boundary.
+# Take chunks of four, and ask for $s = 1$, $s = 4$ and $s = 5$ on paper. Who reads the state at the border?
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# `return {"boundary": C * ((t - 1) // C), "before": t - 1, "after": t}[reads]`
+# `return {"boundary": C * -(-s // C) + 1, "before": s + 1, "after": s}[reads]`. At the boundary $C \lceil s / C \rceil$ is
+# the state that first holds the news, the index that 90 prints; the token that reads it comes next.
 #
 # </details>
 
 # %%
-def index(t, C, reads):
-    """The number of the state that token t reads."""
+def hears(s, C, reads):
+    """The number of the first token whose answer can know what token s told."""
     return None
 
 
-print(check_index(index))
+print(check_hears(hears))
 
 # %% [markdown]
 # ## Exercise 3: three suspects (middle, 15 minutes)

@@ -14,70 +14,87 @@ CHUNK, TOKENS, WIDTH, GROWTH = 4, 16, 4, 1.8
 """Tokens between two boundaries of the suspects; a hostile chunk's tokens and width, and the growth it has to reach."""
 
 
-def _modify(M_k: Tensor, M_v: Tensor, M: Tensor, x: Tensor, eta: float, shared: bool = False, late: bool = False,
-            erase: float = 2.0, under_v: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
-    """One token of three linear memories: each learns its own answer to the value, by Delta GD with the squared error.
+def _chunk(starts: Sequence[Tensor], xs: Tensor, eta: float, fresh: str = "", shared: bool = False,
+           erased: str = "now", under_v: bool = False, turned: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
+    """A chunk of three linear memories: each learns its own answer to the value, by Delta GD with the squared error.
 
-    What goes wrong on purpose: one value for all, values of memories already written, an erasure once or three times,
-    or the value in the place of the key.
+    What goes wrong on purpose: keys, values and errors, as `fresh` names them, of the matrices as they are by now; one
+    value for all; an erasure of what stood at the "start", or "no" erasure; the value in the place of the key; or writes
+    that are transposed.
     """
-    k, v = M_k @ x, M_v @ x
-    new = []
-    for memory in (M_k, M_v, M):
-        maker = new[-1] if late and new else memory
-        value, key = v if shared else maker @ v, v if under_v else k
-        new.append(memory - eta * torch.outer(erase * memory @ key - value, key))
-    return tuple(new)
+    now = tuple(starts)
+    for x in xs:
+        makers = now if "keys" in fresh else starts
+        k, v = makers[0] @ x, makers[1] @ x
+        key, written = v if under_v else k, []
+        for start, memory in zip(starts, now):
+            value = v if shared else (memory if "values" in fresh else start) @ v
+            error = (memory if "errors" in fresh else start) @ key - value
+            erase = {"now": memory @ key, "start": start @ key, "no": 0 * key}[erased]
+            write = torch.outer(error + erase, key)
+            written.append(memory - eta * (write.mT if turned else write))
+        now = tuple(written)
+    return now
 
 
 @never_raises
-def check_modify(modify: Callable[[Tensor, Tensor, Tensor, Tensor, float], Sequence[Tensor]]) -> str:
-    """Checks `modify(M_k, M_v, M, x, eta)`: the three matrices after one token."""
+def check_chunk(write_chunk: Callable[[Tensor, Tensor, Tensor, Tensor, float], Sequence[Tensor]]) -> str:
+    """Checks `write_chunk(M_k, M_v, M, xs, eta)`: the three matrices after a chunk of tokens (C, 4)."""
     draw = torch.Generator().manual_seed(0)
-    matrices, x = torch.randn(3, 4, 4, generator=draw, dtype=torch.float64), torch.randn(4, generator=draw, dtype=torch.float64)
-    found = modify(*(matrix.clone() for matrix in matrices), x.clone(), 0.3)
+    starts, xs = torch.randn(3, 4, 4, generator=draw, dtype=torch.float64), torch.randn(3, 4, generator=draw, dtype=torch.float64)
+    found = write_chunk(*(start.clone() for start in starts), xs.clone(), 0.3)
     if found is None:
         return "It returns nothing yet."
     if not isinstance(found, Sequence) or len(found) != 3 or not all(isinstance(one, Tensor) for one in found):
         return "Return three matrices: the new M_k, M_v and M."
     wrong = {
+        "This is token by token: keys, values and errors come from the matrices as the chunk began.": dict(fresh="keys values errors"),
+        "Keys and values are made anew of each written matrix: make them of M_k and M_v as the chunk began.": dict(fresh="keys"),
+        "The errors ask the matrix as it is by now: they are those of the chunk's start.": dict(fresh="errors"),
+        "Own answers and errors are those of now: both come from the matrix as the chunk began.": dict(fresh="values errors"),
+        "Own answers are those of now: what a memory is to learn, it says as the chunk begins.": dict(fresh="values"),
+        "The erasures are old as well: each takes out what the matrix answers by now.": dict(erased="start"),
+        "Nothing is erased: Delta GD also takes out what the matrix answers by now.": dict(erased="no"),
         "All are told the same value: each has to learn its own answer to v.": dict(shared=True),
-        "A memory that is written already makes the next one's value: each makes its own, from its state before the token.": dict(late=True),
-        "The old answer is taken out once: Delta GD erases it, and the error takes it out again.": dict(erase=1.0),
-        "The old answer is taken out three times: once by the rule and once by the error.": dict(erase=3.0),
-        "Nothing of the old answer is taken out: the gradient is (M k - value) k^T.": dict(erase=0.0),
         "The memories are written under v: the key is k.": dict(under_v=True),
+        "Each write is transposed: the value gives the rows, torch.outer(value, key).": dict(turned=True),
     }  # fmt: skip
-    mistakes = {sentence: torch.stack(_modify(*matrices, x, 0.3, **how)) for sentence, how in wrong.items()}
-    right = torch.stack(_modify(*matrices, x, 0.3))
-    mistakes["The matrices are as they were."] = matrices
-    if all(one.shape == (4, 4) for one in found) and torch.allclose(torch.stack(list(found)), right.mT):
-        return "Each write is transposed: the value gives the rows, torch.outer(value, key)."
+    mistakes = {sentence: torch.stack(_chunk(starts, xs, 0.3, **how)) for sentence, how in wrong.items()}
+    mistakes["The matrices are as they were."] = starts
+    mistakes["Only the last token is written: go on from what the token before has left."] = torch.stack(_chunk(starts, xs[-1:], 0.3))
     shapes = {tuple(one.shape) for one in found}
-    return compare(torch.stack(list(found)), right, mistakes) if shapes == {(4, 4)} else f"The matrices have sizes {sorted(shapes)}."
+    return compare(torch.stack(list(found)), torch.stack(_chunk(starts, xs, 0.3)), mistakes) if shapes == {(4, 4)} else (
+        f"The matrices have sizes {sorted(shapes)}.")  # fmt: skip
 
 
 @never_raises
-def check_index(index: Callable[[int, int, str], int]) -> str:
-    """Checks `index(t, C, reads)`: which state token t reads, the first token being 1 and the start state 0."""
-    cases = [(t, C, reads) for C in (1, 4) for t in (1, 3, 4, 5, 8, 9) for reads in ("boundary", "before", "after")]
-    answers = [index(*case) for case in cases]
+def check_hears(hears: Callable[[int, int, str], int]) -> str:
+    """Checks `hears(s, C, reads)`: the first token, counted from 1, whose answer can know what token s told."""
+    cases = [(s, C, reads) for C in (1, 4) for s in (1, 3, 4, 5, 8, 9) for reads in ("boundary", "before", "after")]
+    answers = [hears(*case) for case in cases]
     if any(answer is None for answer in answers):
         return "It returns nothing yet."
 
     def table(boundary: Callable[[int, int], int], before: int = 1, after: int = 0) -> Tensor:
-        made = {"boundary": boundary, "before": lambda t, C: t - before, "after": lambda t, C: t - after}
-        return torch.tensor([float(made[reads](t, C)) for t, C, reads in cases])
+        made = {"boundary": boundary, "before": lambda s, C: s + before, "after": lambda s, C: s + after}
+        return torch.tensor([float(made[reads](s, C)) for s, C, reads in cases])
 
-    right = table(lambda t, C: (t - 1) // C * C)
+    def next_chunk(s: int, C: int) -> int:
+        return -(-s // C) * C + 1
+
     mistakes = {
-        "At the boundary this is 90 as printed: the end of the token's own chunk.": table(lambda t, C: -(-t // C) * C),
-        "Token C reads the state that its own chunk leaves: count from the token before, C * ((t - 1) // C).":
-            table(lambda t, C: t // C * C),
-        "These are numbers of chunks: a state is numbered by the tokens that were read.": table(lambda t, C: (t - 1) // C),
-        "Before and after are exchanged.": table(lambda t, C: (t - 1) // C * C, before=0, after=1),
+        "This is the state that token s reads: asked is which token reads a state that holds what s told.":
+            table(lambda s, C: (s - 1) // C * C, before=-1),
+        "At the boundary this is the last token of the chunk of s: it still reads the state from before its chunk.":
+            table(lambda s, C: -(-s // C) * C),
+        "Where s closes its chunk, the very next token hears it: count from s - 1, or round s / C up.":
+            table(lambda s, C: s // C * C + C + 1),
+        "At the boundary one hears of a token only in the next chunk, whenever that begins.": table(lambda s, C: s + 1),
+        "These are numbers of chunks: a token is counted from the beginning of the text.": table(lambda s, C: -(-s // C) + 1),
+        "Before and after are exchanged.": table(next_chunk, before=0, after=1),
+        "Before its own write a token cannot know what it tells itself.": table(next_chunk, before=0),
     }  # fmt: skip
-    return compare(torch.tensor([float(answer) for answer in answers]), right, mistakes)
+    return compare(torch.tensor([float(answer) for answer in answers]), table(next_chunk), mistakes)
 
 
 def _one_key(values: Sequence[float], eta: float, chunk: int, erases: bool) -> Answers:

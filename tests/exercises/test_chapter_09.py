@@ -3,25 +3,52 @@
 import pytest
 import torch
 
-from nlcore.exercises.chapter_09 import SUSPECTS, check_hostile, check_index, check_modify, check_suspects, growth
+from nlcore.exercises.chapter_09 import SUSPECTS, check_chunk, check_hears, check_hostile, check_suspects, growth
 from nlcore.exercises.checking import RIGHT, UNKNOWN
 
 
-def modify(M_k, M_v, M, x, eta, value=lambda W, v: W @ v, erase=2, key=lambda k, v: k):
-    k, v = M_k @ x, M_v @ x
-    return tuple(W - eta * torch.outer(erase * W @ key(k, v) - value(W, v), key(k, v)) for W in (M_k, M_v, M))
-
-
-def late(M_k, M_v, M, x, eta):
-    k, v = M_k @ x, M_v @ x
+def write_chunk(M_k, M_v, M, xs, eta, error=lambda W, start, k, v: start @ k - start @ v, erase=lambda W, start, k: W @ k, key=lambda k, v: k):
     new = []
-    for W in (M_k, M_v, M):
-        new.append(W - eta * torch.outer(2 * W @ k - (new or [W])[-1] @ v, k))
+    for start in (M_k, M_v, M):
+        W = start
+        for x in xs:
+            k, v = key(M_k @ x, M_v @ x), M_v @ x
+            W = W - eta * torch.outer(erase(W, start, k) + error(W, start, k, v), k)
+        new.append(W)
+    return tuple(new)
+
+
+def token_by_token(M_k, M_v, M, xs, eta):
+    for x in xs:
+        M_k, M_v, M = write_chunk(M_k, M_v, M, x[None], eta)
+    return M_k, M_v, M
+
+
+def keys_of_now(M_k, M_v, M, xs, eta):
+    starts = now = (M_k, M_v, M)
+    for x in xs:
+        k, v = now[0] @ x, now[1] @ x
+        now = [W - eta * torch.outer(W @ k + start @ k - start @ v, k) for W, start in zip(now, starts)]
+    return now
+
+
+def transposed(M_k, M_v, M, xs, eta):
+    new = []
+    for start in (M_k, M_v, M):
+        W = start
+        for x in xs:
+            k, v = M_k @ x, M_v @ x
+            W = W - eta * torch.outer(k, W @ k + start @ k - start @ v)
+        new.append(W)
     return new
 
 
-def index(t, C, reads):
-    return {"boundary": C * ((t - 1) // C), "before": t - 1, "after": t}[reads]
+def hears(s, C, reads):
+    return {"boundary": C * -(-s // C) + 1, "before": s + 1, "after": s}[reads]
+
+
+def at_the_boundary(number):
+    return lambda s, C, reads: number(s, C) if reads == "boundary" else hears(s, C, reads)
 
 
 def turning():
@@ -33,39 +60,45 @@ NAMED = {"A": "gradient descent", "B": "Delta GD", "C": "token by token"}
 
 
 def test_the_solutions_are_right():
-    assert [check_modify(modify), check_index(index), check_suspects(NAMED), check_hostile(turning)] == [RIGHT] * 4
+    assert [check_chunk(write_chunk), check_hears(hears), check_suspects(NAMED), check_hostile(turning)] == [RIGHT] * 4
 
 
 @pytest.mark.parametrize("wrong, says", [
     (lambda *given: None, "nothing yet"),
-    (lambda *given: modify(*given, value=lambda W, v: v), "told the same value"),
-    (late, "written already"),
-    (lambda *given: modify(*given, erase=1), "taken out once"),
-    (lambda *given: modify(*given, erase=3), "three times"),
-    (lambda *given: modify(*given, erase=0), "Nothing of the old answer"),
-    (lambda *given: modify(*given, key=lambda k, v: v), "the key is k"),
-    (lambda *given: [W - given[4] * torch.outer(given[0] @ given[3], 2 * W @ (given[0] @ given[3]) - W @ (given[1] @ given[3]))
-                     for W in given[:3]], UNKNOWN),
+    (token_by_token, "token by token"),
+    (keys_of_now, "made anew"),
+    (lambda *given: write_chunk(*given, error=lambda W, start, k, v: W @ k - start @ v), "errors ask the matrix"),
+    (lambda *given: write_chunk(*given, error=lambda W, start, k, v: W @ k - W @ v), "Own answers and errors"),
+    (lambda *given: write_chunk(*given, error=lambda W, start, k, v: start @ k - W @ v), "Own answers are those of now"),
+    (lambda *given: write_chunk(*given, erase=lambda W, start, k: start @ k), "erasures are old"),
+    (lambda *given: write_chunk(*given, erase=lambda W, start, k: 0 * k), "Nothing is erased"),
+    (lambda *given: write_chunk(*given, error=lambda W, start, k, v: start @ k - v), "told the same value"),
+    (lambda *given: write_chunk(*given, key=lambda k, v: v), "the key is k"),
+    (lambda *given: write_chunk(*given[:3], given[3][-1:], given[4]), "Only the last token"),
     (lambda *given: given[:3], "as they were"),
-    (lambda *given: [W.mT for W in modify(*(W for W in given))], "transposed"),
-    (lambda *given: modify(*given)[:2], "Return three matrices"),
-    (lambda *given: [W[:2] for W in modify(*given)], "sizes"),
+    (transposed, "transposed"),
+    (lambda *given: [2 * W for W in write_chunk(*given)], UNKNOWN),
+    (lambda *given: write_chunk(*given)[:2], "Return three matrices"),
+    (lambda *given: [W[:2] for W in write_chunk(*given)], "sizes"),
     (lambda *given: 1 / 0, "ZeroDivisionError"),
 ])  # fmt: skip
-def test_a_wrong_token_is_named(wrong, says):
-    assert says in check_modify(wrong)
+def test_a_wrong_chunk_is_named(wrong, says):
+    assert says in check_chunk(wrong)
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda t, C, reads: None, "nothing yet"),
-    (lambda t, C, reads: -(-t // C) * C if reads == "boundary" else index(t, C, reads), "90 as printed"),
-    (lambda t, C, reads: t // C * C if reads == "boundary" else index(t, C, reads), "Token C reads"),
-    (lambda t, C, reads: (t - 1) // C if reads == "boundary" else index(t, C, reads), "numbers of chunks"),
-    (lambda t, C, reads: index(t, C, {"before": "after", "after": "before"}.get(reads, reads)), "exchanged"),
-    (lambda t, C, reads: 0, UNKNOWN),
+    (lambda s, C, reads: None, "nothing yet"),
+    (lambda s, C, reads: {"boundary": C * ((s - 1) // C), "before": s - 1, "after": s}[reads], "the state that token s reads"),
+    (at_the_boundary(lambda s, C: C * -(-s // C)), "last token of the chunk"),
+    (at_the_boundary(lambda s, C: C * (s // C + 1) + 1), "closes its chunk"),
+    (at_the_boundary(lambda s, C: s + 1), "only in the next chunk"),
+    (at_the_boundary(lambda s, C: -(-s // C) + 1), "numbers of chunks"),
+    (lambda s, C, reads: hears(s, C, {"before": "after", "after": "before"}.get(reads, reads)), "exchanged"),
+    (lambda s, C, reads: s if reads == "before" else hears(s, C, reads), "cannot know"),
+    (lambda s, C, reads: 0, UNKNOWN),
 ])  # fmt: skip
-def test_a_wrong_state_is_named(wrong, says):
-    assert says in check_index(wrong)
+def test_a_wrong_listener_is_named(wrong, says):
+    assert says in check_hears(wrong)
 
 
 @pytest.mark.parametrize("wrong, says", [

@@ -151,7 +151,7 @@ def nicknames() -> Explorer[Found]:
         },
         chart,
         alt="The share of four people found, against the rate. Those whose place was told by name are found at any rate from about "
-        "0.6 on; of those whose place was told by nickname none is found at any rate.",
+        "0.6 on, all or nearly all of them; of those whose place was told by nickname none is found, but for one of 48 at the largest rate.",
         try_this="Let keys and values learn too. Then let each memory learn its own value: which of the two lines gains? Add people: "
         "what runs out? And how long may a chunk be, before a nickname is known too late?",
         name="nicknames",
