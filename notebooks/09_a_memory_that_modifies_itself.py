@@ -1064,57 +1064,32 @@ Explorer(
 #
 # What do a layer's five memories do with a text? Here `tiny-hope` reads one with chunks of a single token, so that every
 # byte is a write. (It was trained with chunks of 64, and pays for that what the curve above says.) Each row is a memory,
-# and dark is a large change of its weights, measured in each row's own largest. Put your own sentence in its place, and
-# run the cell.
+# and bright is a large change of its weights, measured in each row's own largest. Type a sentence of your own.
 
 # %%
-YOURS = "Bo is Ben. Bo is in Oslo. " * 2
+from nlcore.viz.explorers.five_memories import MEMORIES, compute, five_memories
 
-
-def writes(sentence, block="block-0"):
-    """How much each memory changes at each byte: name -> (T,)."""
-    for layer in layers:
-        layer.chunks = (1, 1)
-    given = torch.from_numpy(tokenizer.encode(sentence).astype(np.int64))[None]
-    with probe.listen(), torch.no_grad():
-        report = model(given).reports[block]
-    return {name: report[f"update/{name}"].numpy() for name in ("memory", "k", "v", "eta", "alpha")}
-
-
-# %%
-def drawn(sentence):
-    made = writes(sentence)
-    figure, axes = plt.subplots(figsize=(11, 2.2), layout="constrained")
-    axes.imshow(np.stack([row / row.max() for row in made.values()]), aspect="auto", cmap="Blues", vmin=0, vmax=1)
-    axes.set_yticks(range(5), [f"{name}, up to {row.max():.2g}" for name, row in made.items()])
-    axes.set_xticks(range(len(sentence.encode())), list(sentence.encode().decode("latin-1")), family="monospace", fontsize=8)
-    axes.set_title("Change of each memory at each byte, first block", loc="left", fontsize=11)
-    axes.tick_params(length=0)
-    return figure, made
-
-
-figure, made = drawn(YOURS)
-show(figure, name="five_memories", alt="A row for each of the memories memory, k, v, eta and alpha, a column for each byte of a sentence that says "
-     "twice that Bo is Ben and in Oslo; darker cells are larger changes.")
+five_memories()
 
 # %% [markdown]
-# *The same two facts come twice.* The main memory's changes are about ten times those of the others, because those are
-# written with a tenth of the rate: what makes the next key is moved with care. In the upper row the right half is lighter
-# than the left. Is it because what is known already surprises less? Or only because, by then, the memory has left its
-# start? The control tells something new in the second half, once for each of four other sentences.
+# *The same fact comes twice.* The main memory's changes are several times those of the others, because those are written
+# with a tenth of the rate: what makes the next key is moved with care. In the upper row the right half is darker than the
+# left. Is it because what is known already surprises less? Or only because, by then, the memory has left its start? The
+# control tells something new in the second half, once for each of four other sentences.
 
 # %%
-NEW = ("Kay ate figs by the lake. ", "We met Tom on a red boat. ", "Max drew maps of a tower. ", "Sue sang, but Ann had it. ")
-half = len(made["memory"]) // 2
-others = [writes(YOURS[:half] + (new * half)[:half]) for new in NEW]
-for name, row in made.items():
-    other = np.mean([one[name][half:].mean() for one in others])
-    print(f"{name:7} first half {row[:half].mean():.3f}, then the same {row[half:].mean():.3f}, or something new {other:.3f}")
+TOLD, NEW = "Bo is in Oslo. ", ("Kay eats figs. ", "Tom met a cow. ", "Max drew maps. ", "Sue sang well. ")
+again = compute(TOLD * 2, "first").change
+other = np.mean([compute(TOLD + new, "first").change for new in NEW], axis=0)
+for name, row, new in zip(MEMORIES, again, other):
+    first, second = row[: len(TOLD)].mean(), row[len(TOLD) :].mean()
+    print(f"{name:7} first half {first:.3f}, then the same {second:.3f}, or something new {new[len(TOLD):].mean():.3f}")
 
 # %% [markdown]
-# Told again, the text changes the main memory by a third less than the first time. But something new changes it by a
-# fifth less, too, so that more than half of the effect is only that the memory has left its start. What remains is
-# that the known is written a little less than the new, in the main memory and, less so, in the key's.
+# Told again, the text changes the main memory by three tenths less than the first time. But something new changes it by
+# a fifth less, too, so that most of the effect is only that the memory has left its start. What remains is that the main
+# memory writes the known a little less than the new; in the other four the two can hardly be told apart. It shows best
+# where a text has nothing new at all: offer the explorer one letter many times over, and then another.
 
 # %% [markdown]
 # ## What can be left out?
