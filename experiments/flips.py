@@ -12,8 +12,9 @@ answer, so that no value depends on what the context wrote. `positive`: writes a
 negative. And pairs of strings that differ in one early bit say where the parity stands: the state of one is put, matrix
 by matrix, into the state of the other, and the answers that come after follow the donor's parity or do not.
 
-Controls: the same memories with eta up to 1, whose transitions cannot be negative; values given, so that no memory can
-teach itself; and L2 in chunks, whose gradients stand still, so that no stable memory can turn with every 1.
+Controls: the same memories with eta up to 1, with which a transition is as far below zero only where alpha is small, so
+that whatever else was held is lost; values given, so that no memory can teach itself; and L2 in chunks, whose gradients
+stand still, so that no stable memory can turn with every 1.
 """
 
 import math
@@ -264,7 +265,7 @@ EXPERIMENT = Experiment(
     name="flips",
     question="By which mechanism does a trained parity learner flip, and with which chunks can it?",
     arms=tuple(Arm(name, settings, minutes) for name, (settings, minutes) in ARMS.items()),
-    rates=(3e-3, 6e-3, 1.2e-2),
+    rates=(6e-3, 1.2e-2, 2.4e-2),
     seeds=(0, 1, 2),
     run=run,
     score="nats",
