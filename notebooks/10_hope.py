@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 10 · Hope: the whole
 #
-# **After this notebook** you can write Hope in forty lines of your own, equal to `nlcore` to the last digits; say what
-# each of its levels holds after a text was read; answer the four questions that everybody asks of such a model; and read
-# the paper's tables about it beside what came of them here.
+# **After this notebook** you can write Hope in forty lines of your own, equal to `nlcore` to the last digits; answer,
+# each by a run, the four questions that everybody asks of such a model; say what each of its levels holds after a text
+# was read; and read the paper's tables about it beside what came of them here.
 #
-# **You need** chapters 06, 08 and 09. **Time:** 50 minutes, exercises apart; all cells together take about a minute on a
+# **You need** chapters 06 to 09. **Time:** 55 minutes, exercises apart; all cells together take about a minute on a
 # laptop.
 
 # %% [markdown]
@@ -20,11 +20,11 @@ hope_map(10)
 # %% [markdown]
 # ## What do you get from all of it?
 #
-# The map is full. Nine chapters have built its boxes and its lines, and the paper needs one more line to join them: Hope
-# is the memory of chapter 09, followed by the chain of chapter 08. Why these two? Because each has what the other lacks,
-# says section 8.3. The chain has "larger capacity" and a "simple learning rule"; the self-modifying memory has "a small
-# capacity" and a "complex and expressive" one, so that they "seem to be complementary". How large are both, and how often
-# do they learn?
+# The map is full. Nine chapters have built its boxes and its lines, and the paper needs one more equation to join them:
+# Hope is the memory of chapter 09, followed by the chain of chapter 08. Why these two? Because each has what the other
+# lacks, says section 8.3. The chain has "larger capacity" and a "simple learning rule"; the self-modifying memory has "a
+# small capacity" and a "complex and expressive" one, so that they "seem to be complementary". How large are both in
+# `tiny`, the smallest Hope here, and how often do they learn?
 
 # %%
 from nlcore.models import PRESETS, build, state_bytes
@@ -41,19 +41,24 @@ for level in tiny.levels():
     print(f"{level.name:12} changes every {level.period:>2} {level.unit}")
 
 # %% [markdown]
-# So what is a text's own is an eighth of the chain in size. While 256 bytes are read it is written four times, the chain's
-# fastest link once, and the slowest once in sixteen such steps. The chapter takes this thing apart in three ways: it is
-# written anew in forty lines, its levels are exchanged one by one, and its parts are left out, as in the paper's Table 6.
+# What belongs to one text is an eighth of the chain in size. It is written every 64 tokens, which is four times in a
+# training step, since `tiny` trains on texts of 256 bytes. The chain's fastest link is written once in such a step, and its
+# slowest once in sixteen. (On the map the main memory keeps a shorter time than the projections; `tiny` lets both wait
+# for 64 tokens, which was best for its time in chapter 09's table.)
+
+# %% [markdown]
+# The chapter takes Hope apart in three ways. It is written anew, in forty lines; then a trained one is cut open, and the
+# state of one level exchanged for another; and last, parts are left out before training, as in the paper's Table 6.
 #
 # First a question about time. Chapter 09 said that the main memory can be read as its chunk began, before a token's own
-# write, or after it. So who hears whom?
+# write, or after it. What does a token then know of the others?
 
 # %% [markdown]
 # ## Who hears whom?
 #
-# Below, an untrained layer reads 24 tokens. Then one token is changed, and we look which outputs change with it: a column
-# is a changed token, a row an output. The short convolution is left out, since it shows a token the three before it in
-# any case.
+# Say that an output *hears* a token if it changes with it. Below, an untrained layer reads 24 tokens; then one of them is
+# changed, and we look which outputs change. A column is a changed token, a row an output. The short convolution is left
+# out, since it shows a token the three before it in any case.
 
 # %%
 from nlcore.viz.explorers.who_hears import who_hears
@@ -63,30 +68,33 @@ who_hears().predict("10-hears")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Chunks of 8, read as the chunk began.* A token is heard by itself, because it makes its own query, and from then on by
-# nobody before its chunk is written: outputs 9 to 16 hear tokens 1 to 8, and none of their own chunk. On the right, that
-# is a staircase. Read inside the chunk, the staircase becomes a slope, and every output hears all tokens before it.
-# Nothing above the diagonal is ever bright, because no reading shows the future.
+# *Chunks of 8, read as the chunk began.* A token is heard by its own output, because it makes its own query, and from then
+# on by nobody before its chunk is written: outputs 9 to 16 hear tokens 1 to 8, and no other token of their own chunk. On
+# the right, that is a staircase. Read inside the chunk, the staircase becomes a slope, and every output hears all tokens
+# before it. Nothing above the diagonal is ever bright, because no reading shows the future.
 #
 # </details>
 
 # %% [markdown]
-# How loud is it? A token that is heard through the memory moves an output by a tenth or a hundredth of what it does to its
-# own. And a chunk that is longer than the text writes nothing at all, which will be one of the four questions.
+# How loud is it? Through the untrained memory a token moves a later output by a few hundredths, at most a sixth, of what
+# it does to its own.
 #
-# | letter | here | elsewhere in the paper |
+# | letter | here | elsewhere |
 # |---|---|---|
 # | $o_t$ | what the main memory answers | |
 # | $y_t$ | the block's output | in 78 to 90 what the memory answers |
 # | $\square$ | any one of the memories | |
 # | $k_t$ | a key | in 97, $f_k$, how many links the chain has; we write $K$ |
 # | $\sigma$ | silu, the memories' non-linearity | left open |
-# | $S$ | the weights a memory starts with | $\mathcal{M}_0$ |
+# | $S$ | the weights a memory starts with | $\mathcal{M}_0$; in chapter 09 how far it is from there |
+# | $W, x, \delta$ | a layer's weights, its input, and the gradient at its output | in 94, $x_t$ is the token |
+# | $C_0, C_1$ | the chunk of the main memory, and of the projections | one $C$ |
 
 # %% [markdown]
 # ## Hope in forty lines
 #
-# For one token the paper prints (94 to 96, the long version; 96 for each $\square \in \{k, v, q, \eta, \alpha, \text{memory}\}$):
+# So far Hope was something that a package computes. One knows a model when one has written it, and this one is short.
+# For one token the paper prints (94 to 96 of the long version; 96 for each $\square \in \{k, v, q, \eta, \alpha, \text{memory}\}$):
 #
 # $$o_t = \mathcal{M}_{\text{memory},t-1}(q_t), \quad k_t = \mathcal{M}_{k,t-1}(x_t), \quad v_t = \mathcal{M}_{v,t-1}(x_t), \quad \eta_t = \mathcal{M}_{\eta,t-1}(x_t), \quad \alpha_t = \mathcal{M}_{\alpha,t-1}(x_t)$$
 #
@@ -95,7 +103,7 @@ who_hears().predict("10-hears")
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t k_t k_t^\top \right) - \eta_t \nabla \mathcal{L}_{\mathcal{M}_{\square,t-1}} \left( \mathcal{M}_{\square,t-1}; k_t, \hat v_{\square,t} \right)$$
 
 # %% [markdown]
-# They are the equations of chapter 09, and new is only what becomes of $o_t$ (97, with $K$ for the number of links):
+# These are the equations of chapter 09. New is only what becomes of $o_t$ (97, with $K$ for the number of links):
 #
 # $$y_t = \mathrm{MLP}^{(f_K)}(\mathrm{MLP}^{(f_{K-1})}(\cdots \mathrm{MLP}^{(f_1)}(o_t)))$$
 #
@@ -104,22 +112,31 @@ who_hears().predict("10-hears")
 
 # %% [markdown]
 # **What the print leaves to decide.** Line 94 makes no $q_t$, and yet 96 writes a memory for it. In 8.1 the query is
-# $x_t W_q$, "the only non-adaptive projection"; Table 6 has a row without its inner learning. So both exist, and our
-# default is the matrix. Section 8.3 says that the memory generates "its own keys"; the equations, here and in 8.1, let it
-# generate its own values. And 97 lets $f_1$ read first, the slowest by section 7.1; chapter 08 ran both orders, and we
-# let the fastest read first. None of this is an error of the mathematics, but whoever implements Hope has to choose.
+# $x_t W_q$, "the only non-adaptive projection", while Table 6 has a row without its inner learning. So both exist, and our
+# default is the matrix. Section 8.3 says that the memory generates "its own keys"; the equations let it generate its own
+# values. And 97 lets $f_1$ read first, the slowest by section 7.1; chapter 08 ran both orders, and we let the fastest read
+# first. None of this is an error of the mathematics, but whoever implements Hope has to choose.
 
 # %% [markdown]
-# Three more choices are chapter 09's: all states are those of the chunk's start (90); values have length one too; and the
-# tokens of a chunk share a budget, because beyond it a memory may run away: one half, and for the inner layer $1 / (1 + c)$
-# where that is less, $c$ being how strongly the answer depends on it. Retention pulls towards the start $S$.
+# Four more choices are chapter 09's. All states are those of the chunk's start (90). Values have length one too. Retention
+# pulls towards the start $S$, and not towards zero. And the tokens of a chunk share a budget, because beyond it a memory
+# may run away.
 
 # %% [markdown]
-# So a layer with input $x$ and gradient $\delta$ is written, token after token, as
+# How large is that budget? Delta GD takes out twice what a layer answers, once by the rule and once by the error, so that a
+# rate of $\tfrac12$ takes out all of it: this is the outer layer's budget. The inner layer's error comes back through the
+# outer one, which makes it up to $c$ times as large, where $c$ is the square of the outer matrix's largest singular value,
+# times that of silu's steepest slope, 1.1. So $1 + c$ takes the place of 2, and the budget is $1 / (1 + c)$ where that is
+# less.
+
+# %% [markdown]
+# For one layer, 96 then reads
 #
 # $$W \leftarrow S + \alpha\,(W - S) - \eta\,(W x + \delta)\, x^\top$$
 #
-# That is 96 with its two terms in $x^\top$ joined. In code it is the line marked so.
+# The last term joins two of 96: $W x\,x^\top$ is what the rule takes out, and $\delta\, x^\top$ is the gradient. Only the
+# gradient is as old as the chunk, while $W$ is what the token before has left. Below, the line marked `eq. 96` says this,
+# and the line of `c` bounds the singular value from above by a norm, which is cheaper than to find it.
 
 # %%
 import torch.nn.functional as F
@@ -148,23 +165,29 @@ def write(W, S, k, v, eta, alpha, share, budget=0.5, value=unit):
 # %% [markdown]
 # Try the budget by hand, before anything is built on it. Four equal tokens come in a row, all with $\eta = \tfrac12$, and
 # keys of length one. Each key overlaps with all four keys by 1, so the load is $4 \cdot \tfrac12$ over a budget of
-# $\tfrac12$, that is 4; each token may write with an eighth, and all four together with one half.
+# $\tfrac12$, that is 4; each token may write with an eighth, and all four together with one half. And four orthogonal
+# keys? Each overlaps with itself alone, so that the load is 1, and nothing is taken off.
 
 # %%
 def rates(x, eta, budget=0.5):
     return eta / ((x @ x.mT).abs() @ eta / budget).clamp(min=1)
 
 
-same, apart = torch.tensor([[1.0, 0.0]]).repeat(4, 1), torch.eye(4)
-for words, x in {"four equal keys": same, "four orthogonal keys": apart}.items():
-    found = rates(x, torch.full((4, 1), 0.5))
-    strongest = torch.linalg.eigvalsh(x.T @ (found * x)).max()
+four = {"four equal keys": torch.tensor([[1.0, 0.0]]).repeat(4, 1), "four orthogonal keys": torch.eye(4)}
+for words, keys in four.items():
+    found = rates(keys, torch.full((4, 1), 0.5))
+    strongest = torch.linalg.eigvalsh(keys.T @ (found * keys)).max()
     print(f"{words:21} each writes with {found[0, 0].item():.3f}; strongest direction {strongest:.3f}")
 
 # %% [markdown]
-# A token is a row now, so that a chunk of them is a matrix, and all memories and heads are leading dimensions of it. Next
-# comes the layer: the convolution, the tokens that the projections make, and two clocks. The projections are written once
-# per $C_1$ tokens, with a tenth of the budget, and the main memory once per $C_0$, where $C_0$ divides $C_1$.
+# Either way no direction of the memory is written with more than a half. Remember the first line: had each token asked for
+# $\tfrac14$, the load would be 2, and each would still get its eighth.
+
+# %% [markdown]
+# A token is a row in this code, so that a chunk of them is a matrix, and all memories and heads are leading dimensions of
+# it. Next comes the layer: the convolution, the keys, values and rates that the projections make, and two clocks. The
+# projections are written once per $C_1$ tokens, with a tenth of the rate, because they make the key of their own next
+# write; the main memory is written once per $C_0$, where $C_0$ divides $C_1$.
 
 # %%
 def titans(w, at, x, heads, C):
@@ -185,19 +208,20 @@ def titans(w, at, x, heads, C):
 
 
 # %% [markdown]
-# The rates are vectors at first, like all that a memory answers, and a slow vector a head reads a number from each. The
-# last line of `titans` joins the heads. What remains is what every language model has: an embedding, blocks with a
-# residual around each half, and the embedding again as the head. The link of the chain is the gated one of chapter 08.
+# The rates are vectors at first, like all that a memory answers, and one slow vector per head reads a number from each.
+# The last line of `titans` joins the heads. What remains is what every language model has: an embedding, blocks with a
+# residual around each half, and the embedding once more, for the logits. A link of the chain is the usual gated MLP, in
+# which silu of one product multiplies another.
 
 # %%
 def norm(x, gain):
     return F.rms_norm(x, gain.shape, gain, 1e-6)
 
 
-def hope(w, tokens, heads, C):
+def hope(w, tokens, heads, C, mixer=titans):
     x = w["embedding.weight"][tokens]
     for block in sorted({name.split(".")[1] for name in w if name.startswith("blocks.")}):
-        x = x + titans(w, f"blocks.{block}.mixer.", norm(x, w[f"blocks.{block}.norm.weight"]), heads, C)
+        x = x + mixer(w, f"blocks.{block}.mixer.", norm(x, w[f"blocks.{block}.norm.weight"]), heads, C)
         for link in [f"blocks.{block}.channel.levels.cms-{level}." for level in (3, 2, 1)]:  # eq. 97
             gate, up = (norm(x, w[link + "norm.weight"]) @ w[link + "w_in.weight"].T).chunk(2, -1)
             x = x + (F.silu(gate) * up) @ w[link + "w_out.weight"].T
@@ -209,6 +233,9 @@ def hope(w, tokens, heads, C):
 # tokens, by solving a triangular system per chunk (chapter 09). So take a model of it, knock all its weights about, give
 # both the same weights and tokens, and compare everything that training would ever see: all outputs, and the gradient of
 # each weight, through every write. The lengths are awkward on purpose.
+#
+# One thing of `tiny` is not in the forty lines. To save numbers, its memories of $\eta$ and $\alpha$ answer one number
+# per head, not a vector. `narrow_rates=False` takes that back.
 
 # %%
 import inspect
@@ -232,8 +259,8 @@ def gradients(logits, model):
 
 model = knocked(build("hope", small, 64))
 weights = dict(model.named_parameters())
-mine = [inspect.getsource(part).splitlines() for part in (unit, answer, write, titans, norm, hope)]
-print(sum(bool(line) for part in mine for line in part), "lines")
+sources = [inspect.getsource(part).splitlines() for part in (unit, answer, write, titans, norm, hope)]
+print(sum(bool(line) for part in sources for line in part), "lines")
 
 # %%
 for length in (1, 3, 4, 5, 15, 16, 17, 53):
@@ -245,9 +272,12 @@ for length in (1, 3, 4, 5, 15, 16, 17, 53):
     assert off < 1e-10 and worst < 1e-9
 
 # %% [markdown]
-# Equal to the last digits, in outputs and in gradients. From here on `nlcore` may be used without a doubt about what it
-# computes, because you have written it yourself. With chunks of one token the same lines are the equations token by
-# token. And what does `nlcore` do better? Time: at the size and the chunks of `tiny`, with gradients, it needs no loop.
+# Equal to the last digits, in outputs and in gradients; and for up to four tokens bit by bit, since nothing is read yet
+# that was written. So you know what `nlcore` computes, because you have written it yourself, narrow rates apart, for which
+# its tests have a loop of their own.
+#
+# With chunks of one token the same lines are the equations token by token. What, then, does `nlcore` have that they lack?
+# Speed. The second half of the cell is a race at the size and the chunks of `tiny`, forward and backward.
 
 # %%
 token_by_token = knocked(build("hope", replace(small, chunks=(1, 1)), 64))
@@ -259,17 +289,20 @@ assert torch.allclose(ours, token_by_token(tokens).logits, atol=1e-10)
 larger = build("hope", replace(PRESETS["tiny"], narrow_rates=False), 256)
 text, spent = torch.randint(256, (4, 128), generator=torch.Generator().manual_seed(0)), []
 for read in (lambda: hope(dict(larger.named_parameters()), text, 2, (64, 64)), lambda: larger(text).logits):
-    began = time.perf_counter()
-    gradients(read(), larger)
-    spent.append(time.perf_counter() - began)
-print(f"4 texts of 128 bytes, forward and backward: nlcore is {spent[0] / spent[1]:.1f} times as fast")
+    took = []
+    for _ in range(2):
+        began = time.perf_counter()
+        gradients(read(), larger)
+        took.append(time.perf_counter() - began)
+    spent.append(min(took))
+print(f"4 texts of 128 bytes, forward and backward, the better of two runs: nlcore is {spent[0] / spent[1]:.1f} times as fast")
 
 # %% [markdown]
 # ### Hope-Attention
 #
 # "We also use another variant of Hope, in which we simply replace the self-modifying Titans with softmax global
-# attention" (8.3). So one line of `hope` changes. Attention is chapter 06's, with rotary positions, which turn a pair of
-# numbers by an angle that grows with the token's place.
+# attention" (8.3). So all it takes is another `mixer`. Attention is chapter 06's, with rotary positions, which turn a
+# pair of numbers by an angle that grows with the token's place.
 
 # %%
 def rotate(x):
@@ -288,27 +321,29 @@ def attention(w, at, x, heads, C):  # in the place of `titans`
 
 # %%
 hope_attention = knocked(build("hope-attention", small, 64))
-itself, titans = titans, attention  # `hope` now finds attention by that name
-ours = hope(dict(hope_attention.named_parameters()), tokens, small.heads, small.chunks)
-titans = itself
+ours = hope(dict(hope_attention.named_parameters()), tokens, small.heads, small.chunks, mixer=attention)
 assert torch.allclose(ours, hope_attention(tokens).logits, atol=1e-10)
 
 one_link = knocked(build("hope-attention", replace(small, periods=(1,)), 64))
 transformer = build("transformer", small, 64).double()
 transformer.load_state_dict({name.replace("levels.cms-1.", ""): p for name, p in one_link.state_dict().items()})
 assert torch.equal(one_link(tokens).logits, transformer(tokens).logits)
-print("Hope-Attention, by its own lines; and with one link of period 1 it is Transformer++, bit by bit")
+print("Hope-Attention, by its own lines; and with one link of period 1 it is the Transformer, bit by bit")
 
 # %% [markdown]
-# The second half is worth a thought. Hope-Attention differs from a Transformer in nothing that can be seen in one forward
-# pass: three links stand where one stood, and that is all. Its continuum is *when* they are updated. So a comparison of the
-# two, such as the paper's Table 1, tests frequencies and nothing else, if both have equal size.
+# The second half is worth a thought. In a forward pass, Hope-Attention is a Transformer with three thinner MLP blocks in a
+# row where one stood; its continuum is only in *when* they are updated. So a comparison of the two, such as the paper's
+# Table 1, tests two things at once even at equal size, the longer chain and the periods. For the periods alone one needs the
+# same chain with all periods 1, which was chapter 08's control.
 
 # %% [markdown]
 # ## Does anything learn at test time?
 #
-# The first of the four questions. The course brings a trained model, `tiny-hope`, and the test is chapter 06's: scale the
-# inner rate down to 0, and leave all else as it is.
+# Four questions come back wherever somebody builds such a model. Does anything learn at test time? What is read before the
+# write, and what after? What if a text is shorter than a chunk? And why NaN? Each gets a run.
+#
+# The course brings a trained model, `tiny-hope`, and for the first question the test is chapter 06's: scale the inner rate
+# down to 0, and leave all else as it is.
 
 # %%
 import math
@@ -326,17 +361,20 @@ for scale in (0.0, 0.25, 0.5, 1.0):
     print(f"eta times {scale:4}: {bits(trained, texts).mean():.3f} bits per byte of text it has not seen")
 
 # %% [markdown]
-# So yes, and most of it comes with the first quarter of the rate. The weights are the same in all four lines; what the
-# last has over the first was learnt from the text itself, while it was read.
-#
+# So yes. The weights are the same in all four lines; what the last has over the first, 0.18 bits per byte, was learnt from
+# the text itself, while it was read. Why does nearly all of it come with the first quarter of the rate? Think of the four
+# equal keys: where the tokens of a chunk ask for much more than the budget has, a quarter of the rate leaves each its share.
+
+# %% [markdown]
 # One caution. The model was trained with its memories writing, so that $\eta = 0$ is a state it never met. The gap says
 # what writing is worth *to this model*, and not what a model without memories would have reached.
 
 # %% [markdown]
 # ## What is read before the write, and what after?
 #
-# The explorer answered for an untrained layer. Here is the trained model, of two blocks, with chunks of 64 bytes read at
-# their start. Byte 70 of a text is changed. Which outputs change at all?
+# The explorer answered for an untrained layer. Here is the trained model, of two blocks, with chunks of 64 bytes. Byte 70
+# of a text is changed, counted from 0, so that it stands in the second chunk, 64 to 127. Which outputs change at all? And
+# which do if the same weights are read inside the chunk, before a token's own write or after it?
 
 # %%
 import matplotlib.pyplot as plt
@@ -346,12 +384,14 @@ from nlcore.viz.theme import COLOURS, GREY, tidy
 text = texts[:1, :256]
 changed = text.clone()
 changed[0, 70] = ord("Q")
-with torch.no_grad():
-    moved = (trained(text).logits - trained(changed).logits)[0].abs().amax(-1)
-heard = moved.nonzero()[:, 0].tolist()
-first = next(t for t in heard if t >= 128)
-assert [t for t in heard if t < 128] == list(range(70, 77)) and first == 128
-print(f"changed: outputs 70 to 76, none from 77 to 127, and again from {first} on")
+for reads in ("after", "before", "boundary"):  # the last is how it was trained
+    for block in trained.blocks:
+        block.mixer.reads = reads
+    with torch.no_grad():
+        moved = (trained(text).logits - trained(changed).logits)[0].abs().amax(-1)
+    deaf = [t for t in range(70, 256) if not moved[t]]
+    assert not moved[:70].any() and deaf == (list(range(77, 128)) if reads == "boundary" else [])
+    print(f"{reads:9} outputs 70 to 255 change", f"but for {deaf[0]} to {deaf[-1]}" if deaf else "")
 
 # %%
 figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
@@ -360,22 +400,23 @@ for boundary in (64, 128, 192):
     axes.axvline(boundary, color=GREY, linewidth=1, linestyle="dotted")
 tidy(axes, "Byte 70 is changed; dotted: where a chunk is written", "byte read", "largest change of a logit")
 show(figure, alt="Bars over 256 bytes. Seven stand at 70 to 76; then nothing until byte 128, where a chunk is written; from "
-     "there on nearly every output has changed a little.")
+     "there on every output has changed a little.")
 
 # %% [markdown]
 # *Seven outputs at once, then a silence, then all.* The convolution shows a byte to the three after it, and two blocks
-# make six. The memory hears it only when its chunk is written, at byte 128. What stands in between is blind to the byte: not
-# nearly, but exactly, since the difference is zero.
-#
-# Reads inside the chunk have no such silence, and cost one more product per chunk. At size `tiny` they are better by 0.04
-# bits per byte after as many steps, and worse by 0.10 after as many minutes (`python -m experiments.reads`), so that `tiny`
-# lives with the silence.
+# make six. The memory hears it only when its chunk is written, after byte 127. The outputs in between are blind to the
+# byte: not nearly, but exactly, since the difference is zero.
+
+# %% [markdown]
+# Reads inside the chunk have no such silence, as the first two lines say, and cost one more product per chunk. Trained so,
+# models of size `tiny` are better by 0.04 bits per byte after as many steps, and worse by 0.10 after as many minutes
+# (`python -m experiments.reads`), so that `tiny` lives with the silence.
 
 # %% [markdown]
 # ## What if a text is shorter than a chunk?
 #
-# People who try such a model with a short prompt often report that "the memory does nothing". What do you expect of a
-# text of 40 bytes?
+# The third question comes from whoever tries such a model on a short prompt. The memories of `tiny-hope` are written once
+# in 64 bytes. What do you expect of a text of 40?
 
 # %%
 from nlcore.viz.predictions import predict
@@ -396,18 +437,19 @@ print(f"40 bytes and then 40 more, against 80 at once: {(on - whole).abs().max()
 assert torch.equal(written.logits, silent) and torch.allclose(on, whole, atol=1e-3)
 
 # %% [markdown]
-# They are right: nothing was written, so that nothing could be read. But nothing is lost either. The tokens of an open
-# chunk wait in the state, and two calls give what one gives, wherever the cut. A model that generates byte by byte relies on that.
+# Nothing was written, so that nothing could be read: on a prompt of 40 bytes this memory does nothing at all. But nothing is
+# lost either. The tokens of an open chunk wait in the state, and two calls give what one gives, up to rounding, wherever
+# the cut. A model that generates byte by byte relies on that.
 #
-# Two wrong ways are found in the wild, and both are quiet. Who writes at the end of each *call* makes the result depend on
-# how a text was cut; and who drops the open chunk forgets up to $C - 1$ tokens per call.
+# Two wrong ways lie near, and neither raises an error. Who writes at the end of each *call* makes the result depend on how
+# a text was cut; and who drops the open chunk forgets up to $C - 1$ tokens per call.
 
 # %% [markdown]
 # ## Why NaN?
 #
-# The question that is asked most often of every such model. An inner step is an optimizer's step, and it can diverge for
-# the reasons for which optimizers do, only that it happens inside one forward pass. Here a single memory of eq. 91 reads
-# random tokens with chunks of 16, all guards in place; and then with one of them taken out.
+# The fourth question. An inner step is an optimizer's step, and it can diverge for the reasons for which optimizers do, only that it happens
+# inside one forward pass. Here three memories as in eq. 91, for keys, for values and the main one, read random tokens, and
+# are written after each: with all guards in place, and then with one of them taken out. A column is a draw.
 
 # %%
 def survives(value=unit, budget=0.5, seed=0, T=1024, d=32, hidden=16):
@@ -428,32 +470,27 @@ for words, guards in cases.items():
     print(f"{words:28} " + ", ".join(f"{survives(seed=seed, **guards):15}" for seed in range(3)))
 
 # %% [markdown]
-# So it takes less than two hundred tokens. Without a budget, a **step is too long for its key**: the outer layer's key,
-# $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. (The inner layer has kept its
-# $1 / (1 + c)$ here.) And where nothing bounds a value, a memory that learns what it made itself makes a longer value of a
-# longer one.
+# Without either guard it takes less than two hundred tokens. Without a budget, a **step is too long for its key**: the
+# outer layer's key, $\sigma(W_2 k)$, may be longer than one, and a rate of a half then overshoots, as in chapter 05. (The
+# inner layer has kept its $1 / (1 + c)$ here.) And where nothing bounds a value, a memory that learns what it made itself
+# makes a longer value of a longer one.
 
 # %% [markdown]
-# Three causes more, from the study in chapter 09 (`python bench/stability.py causes`), in the order in which they bite:
-#
-# - **Momentum.** Its echoes add up to $1 / (1 - \theta)$ times a step. So rates *and* budget are scaled by $1 - \theta$.
-# - **Weights that have grown.** The inner layer's error comes back through the outer matrix; where training has made that
-#   longer than one, a half is too much, and the budget $1 / (1 + c)$ is the guard.
-# - **Retention as printed** is the opposite death: it pulls towards zero and not towards the start, until there is nothing
-#   left that could be NaN.
+# Chapter 09 lists three more ways, each with its guard: momentum, whose echoes add up; outer weights that training has made
+# long, for which there is the $1 / (1 + c)$; and retention as printed, the opposite death, which pulls towards zero until
+# there is nothing left that could be NaN (`python bench/stability.py causes`).
 
 # %% [markdown]
 # ## What does each level hold after a text was read?
 #
-# Now to the heart of it. A text has been read; what of it is where? The question can be put to each level by surgery.
-# Let the model read, and then exchange one level's state, alone: for what it was before the first byte, or for what the
-# same level held after *another* text. What follows is then read with the exchanged state. If the bits go up, something
-# was held there.
+# Now to the heart of it. A text has been read; what of it is where? The question can be put to each level by surgery. Let
+# the model read, and then exchange one level's state, alone, for what it was before the first byte. What follows is then
+# read with the exchanged state, and if it costs more bits, something was held there.
 
 # %% [markdown]
 # The texts are files of the four languages of the built-in corpus, none of which the model has seen. It reads 1,024 bytes
-# from the middle of a file; then the next 256 are predicted, of which the first 64 have a column of their own: until then
-# nothing new has been written.
+# from a random place of a file; then the next 256 are predicted. The first 64 of these have a column of their own, because
+# while they are read nothing new is written yet.
 
 # %%
 import numpy as np
@@ -515,10 +552,14 @@ for name, parts in PARTS.items():
     print(f"{name:26}{lost[0]:18}{lost[1]}")
 
 # %% [markdown]
-# The main memory holds the text, and hardly anybody else does. Without what it has read, the next 64 bytes cost 0.28 bits
-# more each; over 256 it is less, because the memory is written anew meanwhile. The projections act only through
-# what they write, so that their zero in the first column had to be; that in the second says that in this model they have
-# learnt nothing from the text that would be missed. The convolution holds three bytes, which matter to the next few.
+# It is the main memory that holds the text. Without what it has read, each of the next 64 bytes costs 0.28 bits more; over
+# 256 it is less, because the memory is written anew meanwhile. The projections' zero in the first column had to be, since
+# they act only through what the main memory is given to write, and it writes nothing there. Their zero in the second says
+# that in this model they have learnt nothing from the text that would be missed.
+
+# %% [markdown]
+# And the convolution holds the last three bytes. To lose them costs 0.121 bits as a mean over 63 bytes, and 0.030 over 255.
+# That is 7.6 bits in both cases, so that all of the loss falls on the first 64.
 
 # %% [markdown]
 # So look at the main memory alone. Its state after one text is put into the reading of another, and compared with a
@@ -528,42 +569,52 @@ for name, parts in PARTS.items():
 predict("10-swap")
 
 # %%
-saved = np.zeros((4, 5))
+saved = torch.zeros(4, 5, N)  # by language, by whose memory it is, by text
 for row, language in enumerate(LANGUAGES):
-    nothing = cost(exchanged(after[language], fresh, "memory"), language)
+    nothing = cost(exchanged(after[language], fresh, "memory"), language).mean(1)
     donors = [after[language], shifted(after[language]), *(after[other] for other in LANGUAGES if other != language)]
     for place, donor in enumerate(donors):
-        saved[row, place] = (nothing - cost(exchanged(after[language], donor, "memory"), language)).mean()
+        saved[row, place] = nothing - cost(exchanged(after[language], donor, "memory"), language).mean(1)
+
+
+def within(saved):
+    """Two standard errors over the texts."""
+    return 2 * saved.std(-1) / saved.shape[-1] ** 0.5
+
+
+columns = torch.cat([saved[:, :2], saved[:, :1] - saved[:, 1:2], saved[:, 2:]], 1)
 print("bits per byte saved over a memory that has read nothing, next 64 bytes; the memory had read")
-print(f"{'':12}{'this file':>12}{'another one':>15}   files of the other three languages")
-for language, row in zip(LANGUAGES, saved):
-    print(f"{language:12}{row[0]:>+12.2f}{row[1]:>+15.2f}   " + "  ".join(f"{x:+.2f}" for x in row[2:]))
+print(f"{'':12}{'this text':15}{'another file':15}{'difference':15}texts of the other three languages")
+for language, means, halves in zip(LANGUAGES, columns.mean(2).tolist(), within(columns).tolist()):
+    print(f"{language:12}" + "".join(f"{value:+.2f} ± {half:.2f}   " for value, half in zip(means, halves)))
 
 # %%
-DONORS = {"this very file": ([0], COLOURS[0]), "another file of its language": ([1], COLOURS[5]),
-          "another language": ([2, 3, 4], GREY)}
+DONORS = {"this text": ([0], COLOURS[0]), "another file of its language": ([1], COLOURS[5]),
+          "other languages": ([2, 3, 4], GREY)}
 figure, axes = plt.subplots(figsize=(8.5, 3.6), layout="constrained")
 for place, (words, (columns, colour)) in enumerate(DONORS.items()):
-    axes.barh(np.arange(4) + 0.28 * (place - 1), saved[:, columns].mean(1), 0.26, color=colour, label=words)
+    bars, look = saved[:, columns].mean(1), dict(color=colour, ecolor="black", error_kw={"elinewidth": 1})
+    axes.barh(np.arange(4) + 0.28 * (place - 1), bars.mean(1), 0.26, xerr=within(bars), label=words, **look)
 axes.axvline(0, color="black", linewidth=0.8)
 axes.set_yticks(range(4), LANGUAGES)
 axes.invert_yaxis()
 tidy(axes, "What the main memory is worth, by what it had read", "bits per byte saved over a memory that has read nothing", "")
 axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 show(figure, name="whose_memory",
-     alt="For each of four languages three bars. A memory that had read this very file saves a quarter to a third of a bit per "
-     "byte; one that had read another file of its language less, and in JavaScript it harms; one of another language costs "
-     "0.1 to 0.35 bits.")
+     alt="For each of four languages three bars with intervals. A memory that had read this text saves a quarter to a third of a "
+     "bit per byte. One that had read another file saves nearly as much in English and half in Python; in C++ and JavaScript its "
+     "interval includes 0. One that had read another language costs 0.12 to 0.34 bits.")
 
 # %% [markdown]
-# A memory of another language is worse than none, in all twelve pairs: it costs about as much as the right one saves.
-# Another file of the *same* language is worth less than this file: in English nearly as much, in Python and C++ less than
-# half, and in JavaScript it does harm. So the memory does not only hold "this is Python"; it holds this very file. In which
-# bytes does it show?
+# *Bars are means, lines two standard errors over 24 texts.* A memory of another language is worse than one that has read
+# nothing, by the mean of each of the twelve pairs. Another file of the *same* language is worth less than the text itself,
+# as the differences say: in English a little less, in Python half, and in C++ and JavaScript nothing that could be told
+# from zero. So the memory does not hold "this is Python" alone; it holds something of the text that it has just read. In
+# which bytes does it show?
 
 # %%
 kinds = {"letters": lambda byte: chr(byte).isalpha(), "digits": lambda byte: chr(byte).isdigit(),
-         "spaces, line ends": lambda byte: byte in b" \n", "signs": lambda byte: not chr(byte).isalnum() and byte not in b" \n"}
+         "spaces, line ends": lambda byte: byte in b" \n", "punctuation": lambda byte: not chr(byte).isalnum() and byte not in b" \n"}
 gain = torch.stack([cost(exchanged(after[language], fresh, "memory"), language) - cost(after[language], language)
                     for language in LANGUAGES])
 following = torch.stack([pieces[language][:, READ + 1 : READ + 64] for language in LANGUAGES])
@@ -573,14 +624,17 @@ for kind, belongs in kinds.items():
         print(f"{kind:18} {there.float().mean():4.0%} of the bytes, saved {gain[there].mean():+.2f} bits each")
 
 # %% [markdown]
-# In the signs, above all: a bracket or a comma becomes cheaper by almost a whole bit, a letter or a space by a fifth of one.
-# They are what a file's way of writing shows in, and there are few of them.
-#
+# Byte for byte, in the punctuation above all: a bracket or a comma becomes cheaper by almost a whole bit, a letter or a
+# space by a fifth of one. Only one byte in eight is punctuation, so that in sum it brings about as much as all letters do.
+
+# %% [markdown]
 # ### Does it hold names?
 #
-# A file also has names of its own. So here is a direct test. An invented name
-# of eight letters is put three times into a Python text; 64 bytes later it is due again. The control is the same text
-# with another name told before.
+# A file has names of its own, too. So here is a direct test. An invented name of eight letters is put three times into a
+# Python text; 64 bytes later it is due again. The control is the same text with another name told before.
+
+# %%
+predict("10-names")
 
 # %%
 import random
@@ -609,16 +663,15 @@ gain = theirs - ours
 print(f"what hearing the name was worth: {gain.mean():.3f} ± {2 * gain.std() / len(gain) ** 0.5:.3f} bits per letter")
 
 # %% [markdown]
-# Nothing. A letter of a name costs seven bits, told or not. So "this very file" is not its names: what the memory of this
-# small model has of a file is which signs it uses and how its lines are built. Models that hold names in
-# context exist, and chapter 06 trained some on nothing else; `tiny-hope` read a million lines of text in which such a
-# memory was seldom worth its price.
+# Nothing. A letter of the name costs seven bits, whether it was told or another one was. Whatever this memory holds of a
+# text, such names are not in it. Models that hold names in context exist, and chapter 06 trained some on nothing else;
+# `tiny-hope` was trained on text, and has not learnt it there.
 
 # %% [markdown]
 # ### And the chain?
 #
-# It changes in training alone, so that a text leaves nothing in it. What it holds is what texts have in common, and the
-# way to see that is to leave a link out.
+# It is written in training alone, so that a text leaves nothing in it. What it holds is what texts have in common, and the
+# plainest way to see how much that is worth is to leave a link out.
 
 # %%
 from nlcore.train.worth import worth
@@ -628,15 +681,18 @@ for level, lost in worth(trained, sample).items():
     print(f"{level:12} without it: {lost.mean():+.2f} bits per byte")
 
 # %% [markdown]
-# Three to ten times what the memory is worth, link by link. But be careful with the word *hold* here. A chain is run
-# through in order, and whoever leaves a link out hands the next one an input that it never met. Chapter 08 put levels back
-# to where they had been before a change of domain, which is the fairer question.
+# Three to ten times what the memory is worth, link by link. (The memory's 0.17 is less than the 0.28 above, because these
+# texts begin afresh, and their first 64 bytes have nothing to read.) But be careful with the word *hold* here. A chain is
+# run through in order, and whoever leaves a link out hands the next one an input that it never met. Chapter 08 put levels
+# back to where they had been before a change of domain, which is the fairer question.
 
 # %% [markdown]
 # ## Which part is worth what?
 #
-# Section 9.6 removes or changes one part of Hope at a time, and Table 6 has what came of it, at a size that the text does
-# not state. By arithmetic it is 1.3B: the mean of that model's two perplexities in Table 2, 14.39 and 10.08, is 12.235.
+# Surgery says what a trained model has put where. It cannot say what the model would have become without a part, because
+# the others might have taken its place. To learn that one has to train without it, as section 9.6 does, which removes or
+# changes one part of Hope at a time. The text does not state the size. By arithmetic it is 1.3B: the mean of that model's two
+# perplexities in Table 2, 14.39 and 10.08, is 12.235.
 
 # %%
 from experiments.paper import TABLES
@@ -644,9 +700,9 @@ from experiments.paper import TABLES
 TABLES["6"]
 
 # %% [markdown]
-# Momentum has a row there, though no equation of Hope contains any. So the ablated model is the one of 96 with Titans'
-# momentum, and with all six memories. Each of its rows is an argument of `SelfModifyingTitans`, and each is checked
-# against a plain loop over tokens before anything is said of what it is worth.
+# Momentum has a row there, though no equation of Hope contains any. So we read the ablated model as that of 96 with
+# Titans' momentum, and with a memory for the query, which has a row too. Each row but the chain's is an argument of
+# `SelfModifyingTitans`, and is checked against a plain loop over tokens before anything is said of what it is worth.
 
 # %%
 from nlcore.layers import SelfModifyingTitans
@@ -674,20 +730,24 @@ for row, change in ROWS.items():
 
 # %% [markdown]
 # What is no memory any more is a plain matrix of the slowest level, as the paper words it: "from higher-frequency level to
-# the lowest-frequency level". The eighth row, without the chain, is a chain of one link. Before you see ours, read theirs
-# again.
-
-# %%
-predict("10-table")
+# the lowest-frequency level". Without weight decay nothing is forgotten, so that no memory has to make an $\alpha$. And
+# without CMS, the chain is one link, as large as the three.
 
 # %% [markdown]
-# The caption says "All components of Hope are positively contributing". Without an inner query the perplexity is better,
-# 12.19 against 12.24, and the accuracy worse, 57.4 against 58.1. The text has it more carefully: each removal "can damage
-# the model's perplexity in language modeling and/or accuracy". No row of the table has seeds or an interval.
+# Before you see ours, read theirs again. "All components of Hope are positively contributing", says the caption; but
+# without an inner query the perplexity is better, and only the accuracy worse. The text has it more carefully: each removal
+# "can damage the model's perplexity in language modeling and/or accuracy". No row has seeds or an interval.
 
 # %% [markdown]
-# Now ours: size `tiny`, three thousand times smaller, trained on the built-in text for 380 steps. Every arm has its own
-# rate, three seeds, and about the same number of parameters. `python -m experiments.ablation` makes it again.
+# Now ours: size `tiny`, three thousand times smaller, trained on the built-in text for 380 steps, three seeds, about the
+# same number of parameters for all, and for each arm its own rate. A ninth arm lacks momentum *and* the query's memory,
+# and is the Hope of this course. `python -m experiments.ablation` makes it again.
+
+# %% [markdown]
+# What would an outcome mean? Each arm's bits per byte are set against Hope's, seed by seed. If all three are larger, the
+# part was worth something here; if they lie on both sides of Hope's, three seeds do not tell. The control is the column
+# `eta 0`: the same trained model while nothing is written. Its distance from the score is what all memories together are
+# worth to it, and a row about one of them should hardly show more than that.
 
 # %%
 from experiments.experiment import ExperimentError, load
@@ -714,13 +774,15 @@ def against_hope(results, title, figure_name):
     if not arms:
         return
     figure, axes = plt.subplots(figsize=(8, 0.36 * len(arms) + 1.1), layout="constrained")
+    means = []
     for place, arm in enumerate(arms):
         gaps = [value - found["Hope"][seed] for seed, value in found[arm].items() if seed in found["Hope"]]
+        means.append(f"{arm} {np.mean(gaps):+.3f}")
         axes.plot(gaps, [-place] * len(gaps), "o", color="black", markersize=5, clip_on=False)
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks([-place for place in range(len(arms))], arms)
     tidy(axes, title, f"{score.replace('_', ' ')} minus that of Hope; right of 0 is worse", "")
-    show(figure, name=figure_name, alt=f"{title}: a mark per seed for each of {len(arms)} arms, left and right of the line at 0.")
+    show(figure, name=figure_name, alt=f"{title}: for each arm a mark per seed; the line at 0 is Hope. Means: {', '.join(means)}.")
 
 
 if ablation:
@@ -728,12 +790,18 @@ if ablation:
 
 # %% [markdown]
 # <!-- RESULT: ablation -->
-# A mark right of 0 is a seed in which the part was worth something. Look at the column `eta 0` too: what all memories
-# together are worth at this size is the distance between it and the score, and no part of them can be worth much more.
+# *A mark is a seed; right of 0 the model without the part is worse.*
 
 # %% [markdown]
-# Text is one task, and the memories are worth little on it at this size. So here are the same rows on a task that nothing
-# but a memory can do: pairs are told, then asked in another order (chapter 06). `python -m experiments.ablation_recall`.
+# On text a memory is only one way to know the next byte. So here are the same rows on a task that nothing but a memory can
+# do (chapter 06): pairs of a key and a value are told, and after a gap as long as a chunk the keys are asked in another
+# order. The pairs are drawn anew for each text, so that weights alone get one answer in 32. That is the control: if the
+# column `2 pairs, nothing written` is far above 0.03, something else than a memory knew.
+
+# %% [markdown]
+# The error is the share of wrong answers, a mean over texts of 2, 4 and 8 pairs. A part that is worth something here, and
+# nothing on text, is a part for holding; one for which it is the other way round helps by some other means.
+# `python -m experiments.ablation_recall` makes it again.
 
 # %%
 recall = stored("ablation_recall")
@@ -742,21 +810,38 @@ if recall:
 
 # %% [markdown]
 # <!-- RESULT: ablation_recall -->
-# Chance is one in 32, and `2 pairs, nothing written` says that without writing no arm is better than chance.
+# *As above: a mark is a seed, and right of 0 is worse than Hope.*
 
 # %% [markdown]
 # ## Does it recall, copy, compress?
 #
-# Table 4 has MAD, six small synthetic tasks made to tell layers apart before anybody trains a large model (Poli et al.,
-# 2024). The paper shows five of them and says that Hope "outperforms all the baselines, including Transformers".
+# MAD is a set of six small synthetic tasks, made to tell layers apart before anybody trains a large model (Poli et al.,
+# 2024). Table 4 has five of them, all but noisy recall, and the paper says that Hope "outperforms all the baselines,
+# including Transformers".
+#
+# | task | what a text is, and what is asked |
+# |---|---|
+# | in-context recall | keys and values in turn; at a key that comes again, its value |
+# | noisy recall | the same, with noise in between |
+# | fuzzy recall | the same, with keys and values of several tokens |
+# | selective copying | tokens among blanks; afterwards the tokens, in order |
+# | compression | random tokens; all of them, from the model's last output alone |
+# | memorization | keys of one table that never changes: nothing is told, the weights have to know |
 
 # %%
 TABLES["4"]
 
 # %% [markdown]
 # A score in MAD depends on how long one trains, so that numbers of two harnesses cannot stand in one table. What can be
-# compared is the *order*, and only beside a Transformer from the same harness. Ours is smaller than MAD's protocol; `python -m experiments.mad`
-# makes it again, and `--protocol` runs MAD's own sizes on a larger machine.
+# compared is the *order* of models that one harness has trained. Ours takes the first setting of each task, models of two
+# blocks, width 64, and 100 to 400 steps (`python -m experiments.mad`); `--protocol` runs MAD's own sizes on a larger
+# machine. The claim counts as reproduced if no model is above Hope at any task, by its whole range over the seeds, and
+# Hope is above all at one or more.
+
+# %% [markdown]
+# Two controls stand beside it. Hope begins with a convolution, which shows a value its key, and a Transformer has none; so
+# attention behind the same convolution is an arm of its own. And `nothing written` is what is right while no memory writes:
+# where that is well above `chance`, the weights knew it, as in memorization they should.
 
 # %%
 mad = stored("mad")
@@ -768,23 +853,33 @@ mad = stored("mad")
 # %% [markdown]
 # ## Can it count?
 #
-# Table 5: which strings belong to a language? A parity cannot be told by averaging, and a Transformer fails at it at
-# lengths that it was trained on; Hope has 100 in every cell. A string counts only if every prefix is judged right. Bin 0
-# has the lengths of training, bin 1 longer ones.
+# Recall asks a state to hold; Table 5 asks it to *change*, letter by letter. A model reads a string and gives a label after
+# each letter, and the string counts only if all its labels are right. Bin 0 has the lengths of training, bin 1 longer ones.
+#
+# | language | what the label says |
+# |---|---|
+# | parity | is the number of ones so far even? |
+# | $(aa)^*$, $(abab)^*$ | is the length so far a multiple of two, of four? |
+# | $a^n b^n$, $a^n b^n c^n$ | which letter may come next? |
+# | shuffle-2 | which of two kinds of brackets are still open? |
+#
+# In print Hope has 100 in every cell, and a Transformer gets under half of the parities at lengths that it was trained on,
+# and none at longer ones.
 
 # %%
 TABLES["5"]
 
 # %% [markdown]
 # Three traps stand around this table. Languages such as $(aa)^*$ have one string per length, so that bin 0 tests what was
-# learnt by heart. Bin 1 chose the best epoch in the benchmark that the table follows, and is no test; ours has a third bin for that.
-# And the labels of $(aa)^*$ and $(abab)^*$ are functions of the position alone: a model whose chunk is a multiple of four
-# can read them off its own clock.
+# learnt by heart. Bin 1 chose the best epoch in the benchmark that the table follows, and is no test. And the labels of
+# $(aa)^*$ and $(abab)^*$ are functions of the position alone: a model whose chunk is a multiple of four can read them off
+# its own clock.
 
 # %% [markdown]
 # The last trap has a reverse side, which fits in three lines. Read 90 literally: keys, values and answers of a chunk are
-# made at the chunk's first state. Then all $a$ of one chunk look the same to the layer, whatever was written before. So
-# without a convolution, with $C > 1$, and read as the chunk began, $(aa)^*$ is not hard but *impossible*.
+# made at the chunk's first state. Then all $a$ of one chunk look the same to the layer, whatever was written before, and
+# to the next layer, which gets equal inputs, too. So without a convolution, with $C > 1$, and read as the chunk began,
+# $(aa)^*$ is not hard but *impossible*.
 
 # %%
 layer = SelfModifyingTitans(16, 2, 5, (4, 4), reads="boundary").double()
@@ -792,27 +887,41 @@ layer.convolution.data.copy_(torch.eye(4)[3].expand_as(layer.convolution))  # no
 a = torch.randn(16, generator=torch.Generator().manual_seed(0), dtype=torch.float64).expand(1, 12, 16)
 with torch.no_grad():
     out = layer(a)[0][0]
-same = [torch.equal(out[t], out[t - 1]) for t in range(1, 12)]
-print("output t equals output t - 1:", "".join("=" if equal else "x" for equal in same))
-assert same == [t % 4 != 0 for t in range(1, 12)]
+equal = [torch.allclose(out[t], out[t - 1], rtol=0, atol=1e-12) for t in range(1, 12)]  # but for rounding
+print("output t equals output t - 1:", "".join("=" if one else "x" for one in equal))
+assert equal == [t % 4 != 0 for t in range(1, 12)]
 
 # %% [markdown]
 # An `x` is where a chunk begins. Inside a chunk neighbours get the same output, and every label has to differ from its
-# neighbour's. So a 100 in that column needs chunks of one token, a read inside the chunk, or a convolution and the clock. The paper
-# does not say which it has. Ours says it, arm by arm: `python -m experiments.formal`.
+# neighbour's. So a 100 in that column needs chunks of one token, a read inside the chunk, or a convolution and the clock.
+# The paper does not say which it has.
+
+# %% [markdown]
+# Ours says it, arm by arm (`python -m experiments.formal`). *Hope, linear* has matrices, the dot product and reads after the
+# token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
+# chapter 09). Beside them stand an LSTM, a Transformer with positions and one without, Titans, and of chapter 06 linear
+# attention and DeltaNet, plain and with negative eigenvalues. Where a clock might help, chunks of 5 stand beside chunks of
+# 4: who passes $(aa)^*$ with 4 and not with 5 has read the clock.
+
+# %% [markdown]
+# Two columns are controls: `nothing written` is bin 0 while no memory writes, and `chance` is the most that can be had by
+# looking at one letter at a time. Rates and the best step were chosen by bins 0 and 1; so there is a third window, bin 2,
+# of strings that are longer still, looked at once.
 
 # %%
 formal = stored("formal")
 
 # %% [markdown]
 # <!-- RESULT: formal -->
-# Bin 2 is the one to read, since nothing was chosen by it. `frozen` is what weights alone know.
+# Bin 2 is the one to read, since nothing was chosen by it.
 
 # %% [markdown]
 # ## Does it find a needle?
 #
-# Table 1 hides a sentence in up to 16,000 tokens of text and asks for it at the end. Here is what it has on Hope and on
-# the two that belong beside it.
+# Table 1 hides needles, such as "One of the special magic numbers for this key is: 1234567", in up to 16,000 tokens of text,
+# and asks for them at the end. In S-NIAH there is one needle: a number in idle sentences (1), a number in essays (2), a long
+# code in essays (3). In RULER, from which all come, MK hides four keys and asks for one, MQ asks for all four, and MV gives
+# one key four values. Here is what the table has on Hope and on the three that belong beside it.
 
 # %%
 from IPython.display import Markdown
@@ -820,24 +929,31 @@ from IPython.display import Markdown
 Markdown(TABLES["1"].markdown(["Transformer", "Hope-Attention", "Titans", "Hope"]))
 
 # %% [markdown]
-# What is claimed and what the numbers say differ in places. "Hope achieves the best performance across all tasks and
-# levels of difficulties", among attention-free models: Titans has more in S-NIAH-2 and in S-NIAH-3 at 4K. "Hope-Attention
-# achieves a better performance compared to Transformers": in six of the eighteen cells it has less. What the table does say
-# is that Hope is level with Titans or above it in sixteen of eighteen cells.
+# Hope is level with Titans or above it in sixteen of the eighteen cells, and Hope-Attention above the Transformer in eleven.
+# The text claims more than that, as the list of claims below says.
+
+# %% [markdown]
+# Ours is S-NIAH-2 in RULER's own words, but of bytes and short: models of 0.1 million parameters learn to answer in texts of
+# 448 bytes, and then get texts of once, twice and four times that length (`python -m experiments.needles`). So the question is
+# what a memory makes of a length that it has never met. The control is a sliding window, which cannot know what lies farther
+# back than its blocks together reach; and `nothing written`, as before. Since it is not the paper's test, no number of ours
+# stands in a row with theirs.
 
 # %%
 needles = stored("needles")
 
 # %% [markdown]
 # <!-- RESULT: needles -->
-# Ours are byte models trained on short texts. The tasks have the paper's names and RULER's form, and are not the same
-# test, so that no number of ours stands in a row with theirs.
+# A sample is found if all seven digits of its number are right.
 
 # %% [markdown]
 # ## What became of each claim?
 #
-# Every claim on these tables, what the paper's own numbers say of it, what we ran, and what came of it. A status is
-# computed from stored results when the cell runs, and never typed: *open* is what has not run to its end.
+# Every claim on these tables, what the paper's own numbers say of it, what we ran, and what came of it. The status is
+# computed when the cell runs, and never typed. A claim is *wrong in print* where the paper's own numbers say something
+# else, and *untestable at this scale* where no command of ours bears on it. It is *open* while its command has not run to
+# its end, and then *reproduced* or *not reproduced*; one model is better than another only if its whole range over the
+# seeds is.
 
 # %%
 from experiments.paper import claims
@@ -872,11 +988,11 @@ def record(level, step, writes, update, norm, period, unit):
 for step in range(1, 9):
     batch = torch.randint(64, (4, 33), generator=torch.Generator().manual_seed(step))
     with probe.listen():
-        heard = learner(batch)
-        F.cross_entropy(heard.logits[:, :-1].mT, batch[:, 1:]).backward()
+        output = learner(batch)
+        F.cross_entropy(output.logits[:, :-1].mT, batch[:, 1:]).backward()
         reports = by_level.step(step)[1]
     for name, (period, memories) in MEMORIES.items():
-        its = heard.reports["block-0"]
+        its = output.reports["block-0"]
         moved, size = (torch.stack([its[f"{what}/{m}"] for m in memories]).mean(0) for what in ("update", "norm"))
         record(name, step, len(moved), moved.mean().item(), size.mean().item(), period, "tokens")
     for name, period in STEPS.items():
@@ -892,23 +1008,24 @@ show(
 )  # fmt: skip
 
 # %% [markdown]
-# *A notch is an update, brightness its size.* Who writes? Above, the memories themselves, by Delta Gradient Descent on
-# values of their own making; below, AdamW. Into what? Above, into the state that a text carries; below, into weights. How
-# often? Four times and twice in a text of 33 tokens; every step, every second, every fourth. From which context? The text
-# so far; and batches.
+# *A notch is an update; brightness is its size, as a share of what it changes.* Who writes? Above, the memories themselves,
+# by Delta Gradient Descent on values of their own making; below, AdamW. Into what? Above, into the state that a text
+# carries; below, into weights. How often? Four times and twice in a text of 33 tokens; every step, every second, every
+# fourth. From which context? The text so far; and batches.
 
 # %% [markdown]
-# And to whom is knowledge handed? The slow part hands the fast one its starts and its projections' matrices; the
-# projections hand the main memory its keys, values and rates; and back down goes nothing but the gradient, through every
-# write. What the upper rows knew is gone when the text ends.
+# And to whom is knowledge handed? The slow part hands the fast one its starts, which chapter 07 called initialisation. The
+# projections hand the main memory its keys, values and rates, which is generation. And back down goes nothing but the
+# gradient, through every write. What the upper rows knew is gone when the text ends.
 
 # %% [markdown]
 # ## Summary
 #
 # 1. Hope is a memory that modifies itself, then a chain of links with periods; forty lines equal `nlcore`.
-# 2. Read as the chunk began, a token is heard at once by the convolution, and by the memory after its chunk.
-# 3. In the trained model the main memory holds a text: this very file, but no names. A wrong one is worse than none.
-# 4. NaN comes from inner steps that are too long for their keys; each guard stands against one way to get there.
+# 2. Read as the chunk began, a token is shown at once by the convolution, and by the memory after its chunk.
+# 3. In the trained model the main memory holds something of the text just read, but no names; that of another language is
+#    worse than none.
+# 4. NaN comes from steps too long for their keys, and from values that grow; each guard stands against one such way.
 # 5. Each row of Table 6 is an argument, and each claim on the tables has its status above.
 
 # %% [markdown]
@@ -964,7 +1081,7 @@ print(check_heard(heard_by))
 #
 # *Diagnose.* `SUSPECTS[name](x)` takes texts `x` of the size (texts, tokens, 8) and returns as much. Chunks are 4 tokens. One
 # layer `"leaks"` the future, one is `"deaf"` to all but the present token, one `"mixes"` the texts of a batch, and one is
-# `"sound"`. All three faults have been published as Hope. Name them.
+# `"sound"`. Each of the faults is easily made, and none raises an error. Name them.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -982,9 +1099,9 @@ print(check_heard(heard_by))
 # </details>
 
 # %%
-x = torch.randn(2, 12, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-for name, layer in SUSPECTS.items():
-    print(name, "gives outputs of size", tuple(layer(x).shape))
+two_texts = torch.randn(2, 12, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+for name, suspect in SUSPECTS.items():
+    print(name, "gives outputs of size", tuple(suspect(two_texts).shape))
 print(check_suspects({"A": "", "B": "", "C": "", "D": ""}))
 
 # %% [markdown]
@@ -998,22 +1115,22 @@ print(check_suspects({"A": "", "B": "", "C": "", "D": ""}))
 # <details><summary>Hint</summary>
 #
 # Repeat something short, so that the memory is written with it again and again. Python has words, spaces at the
-# beginning of lines, and few signs in a row.
+# beginning of lines, and little punctuation in a row.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
 # For example `"|---|---|" * 120`, the rule of a table: 0.4 bits. But much of what looks hostile even helps: 512 times `0,`
-# does, and so does a row of spaces. Being written at all is worth something to this model, because it was never trained
-# with silent memories.
+# does, and so does a row of spaces. Being written at all seems to be worth something to this model, which was never
+# trained with silent memories.
 #
 # </details>
 
 # %%
-mine = "The quick brown fox jumps over the lazy dog. " * 23
-print(harm(mine))
-print(check_harm(mine))
+yours = "The quick brown fox jumps over the lazy dog. " * 23
+print("bits per byte of harm:", harm(yours))
+print(check_harm(yours))
 
 # %% [markdown]
 # ## Exercise 4: outgrown (easy, 8 minutes)

@@ -118,7 +118,7 @@ def _model() -> LanguageModel:
 
 @torch.no_grad()
 def harm(text: str) -> float | str:
-    """Bits per byte that PASSAGE costs more after this text than when nothing was written meanwhile; below 0, it helps.
+    """Bits per byte, to four digits, that PASSAGE costs more after this text than if nothing were written; below 0, it helps.
 
     The last whole chunks of at most MOST bytes are read; of anything that is no text of one chunk, a sentence.
     """
@@ -138,7 +138,7 @@ def harm(text: str) -> float | str:
 
     written = cost()
     with frozen_memories(model):
-        return written - cost()
+        return round(written - cost(), 4)
 
 
 @never_raises

@@ -2,7 +2,6 @@
 
 import torch
 
-from experiments.paper import TABLES
 from nlcore import train
 from nlcore.exercises.chapter_10 import PASSAGE
 from nlcore.models import frozen_memories
@@ -54,7 +53,15 @@ def test_10_swap():
     assert own < nothing < swapped and right("10-swap") == "more"
 
 
-def test_10_table():
-    column = TABLES["6"].column("perplexity")
-    better = [row for row, value in column.items() if value < column["Hope"]]
-    assert better == ["w/o inner-projection q"] and right("10-table") == "the inner projection of q"
+def test_10_names():
+    model, _ = train.load("tiny-hope")
+    names = [one + two for one in ("kazo", "meti", "bupa", "lorin") for two in ("dofe", "ruvi", "gosa", "nepu")]
+
+    def cost(told, asked):
+        """Bits of each letter of the asked name: told three times, and due 64 bytes later."""
+        said = b"".join(f"    {told} = self.{told}\n".encode() for _ in range(3))
+        text = PASSAGE[:128] + said + PASSAGE[-64:] + f"    x = self.{asked}".encode()
+        return bits(model, torch.tensor([list(text)]))[0, -len(asked) :].mean().item()
+
+    gains = [cost(other, name) - cost(name, name) for name, other in zip(names, names[5:] + names[:5])]
+    assert abs(sum(gains) / len(gains)) < 0.2 and right("10-names") == "by nothing that could be measured"
