@@ -1068,14 +1068,16 @@ for row in flipped.rows:
 
 # %% [markdown]
 # As printed, with $C = 1$, all three seeds count 256 bits, and not in the same way. The third loses count when no factor
-# may be negative, and hardly when its own values are closed; with the second it is the other way round; and the first
-# needs both. In chunks of 16 the squared error gets nowhere. Under the dot product whatever counts does it by the
-# factor, in every form and every seed.
+# may be negative, and hardly when its own values are closed. The second leans on its own values most, and the first
+# needs both. Where values are given instead, so that this way is closed from the start, one seed of three finds the
+# factor. In chunks of 16 the squared error gets nowhere. And under the dot product whatever counts does it by the factor,
+# in every form and every seed.
 
 # %% [markdown]
 # Two results are not what we expected. With $\eta \le 1$ two of three seeds did find a way to flip, at a larger rate than
-# the cell above: by forgetting all, since only there $\alpha - \eta$ comes near $-1$. And the chunk costs something after
-# all: of those that never met a border of chunks in training, as with $C = 64$, none is sure at 256 bits.
+# the cell above has: by forgetting all, since only there $\alpha - \eta$ comes near $-1$. And chunks cost something after
+# all. With $C = 64$ no string of training reached a border, and no seed is sure at 256 bits; with $C = 16$ two are, and the
+# third learnt nothing at the rate that the first one liked best.
 
 # %% [markdown]
 # ## Five memories read your sentence
@@ -1214,7 +1216,7 @@ hope_map(9)
 # 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
 # 3. Anchoring makes chunks parallel and errors old; the index that 90 prints leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
-# 5. Parity in chunks needs a factor that alternates: the dot product at rates near 2 gave it, the squared error did not.
+# 5. Parity in chunks needs a factor near $-1$: the dot product has it in chunks of any length, the squared error has not.
 
 # %% [markdown]
 # ## Sources
