@@ -5,11 +5,11 @@ from functools import cache, lru_cache
 
 import numpy as np
 import torch
+from torch import nn
 
-from nlcore import probe
 from nlcore.layers import SelfModifyingTitans
-from nlcore.models import LanguageModel
 from nlcore.train import load
+from nlcore.train.evaluate import written
 from nlcore.viz.chart import Chart, Explorer, Heat, Plot
 from nlcore.viz.controls import choice, text
 from nlcore.viz.prompt import shown
@@ -32,7 +32,7 @@ class Written:
 
 
 @cache
-def reader() -> LanguageModel:
+def reader() -> nn.Module:
     """The trained model, which writes all its memories at every byte."""
     model, _ = load(MODEL)
     for layer in model.modules():
@@ -50,8 +50,7 @@ def compute(sentence: str, block: str) -> Written:
     tokens = sentence.encode()
     if not 0 < len(tokens) <= LONGEST:
         raise ValueError(f"the sentence has {len(tokens)} bytes: type 1 to {LONGEST}")
-    with probe.listen(), torch.no_grad():
-        report = reader()(torch.tensor([list(tokens)])).reports[BLOCKS[block]]
+    report = written(reader(), torch.tensor([list(tokens)]))[BLOCKS[block]]
     change = np.stack([report[f"update/{name}"].numpy() for name in MEMORIES])
     return Written(tuple(shown(bytes([token])) for token in tokens), change)
 
