@@ -55,11 +55,11 @@ def compute(sentence: str, block: str) -> Written:
     return Written(tuple(shown(bytes([token])) for token in tokens), change)
 
 
-def chart(written: Written) -> Chart:
+def chart(found: Written) -> Chart:
     """A row for each memory, in shades of the row's own largest change."""
-    most = written.change.max(1)
-    rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(written.letters))
-    heat = Heat(written.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
+    most = found.change.max(1)
+    rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(found.letters))
+    heat = Heat(found.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
     ticks = {row: f"{name}, up to {most[row]:.2g}" for row, name in rows.items()}
     return (Plot("How much each byte changes a memory: bright is the row's largest change", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
 
