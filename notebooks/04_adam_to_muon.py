@@ -392,17 +392,17 @@ figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 looks = {"diagonal": like("AdaGrad", "dashed"), "full matrix": like("AdaGrad", "solid", "o")}
 for (name, look), kind in zip(looks.items(), (optim.AdaGrad, optim.FullAdaGrad)):
     left = {angle: [after(kind, angle, lr) for lr in rates] for angle in angles}
-    axes.semilogy(angles, [max(min(losses), 1e-30) for losses in left.values()], **look.line(), label=name)
+    axes.semilogy(angles, [max(min(losses), 1e-12) for losses in left.values()], **look.line(), label=name)
     print(f"{name:12} best rate at 45 degrees {rates[left[45].index(min(left[45]))]}, loss {min(left[45]):.1e}")
-tidy(axes, "Loss after 60 steps in a turned valley (below 1e-30: drawn there)", "angle of the valley (degrees)", "loss")
+tidy(axes, "Loss after 60 steps in a turned valley (what is below 1e-12 is drawn there)", "angle of the valley (degrees)", "loss")
 axes.legend(frameon=False)
-show(figure, alt="Loss after 60 steps against the angle of the valley, from 1e-30 up: a flat line at the bottom for the full matrix; "
-     "for the diagonal a plateau near 3e-3 at all angles but 0 and 90 degrees, where it is at the bottom too.")
+show(figure, alt="Loss after 60 steps against the angle of the valley: a flat line at the bottom, 1e-12, for the full matrix; for the "
+     "diagonal an arch, from the bottom at 0 and 90 degrees over 1e-7 at 15 degrees to 3e-3 at 45.")
 
 # %% [markdown]
-# *Loss that is left, each at its best rate.* The full matrix does not notice the angle. The diagonal arrives only where
-# the valley lies along the axes; turned by 15 degrees it is already lost, whatever its rate. So the matrix does buy what
-# it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers, and its root costs $n^3$ operations,
+# *Loss that is left, each at its best rate.* The full matrix does not notice the angle. The diagonal arrives where the
+# valley lies along the axes, and the further it is turned the more is left, whatever the rate: at 45 degrees $10^{-3}$
+# and more. So the matrix does buy what it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers, and its root costs $n^3$ operations,
 # which no large model can pay.
 
 # %% [markdown]
@@ -483,7 +483,7 @@ print("fastest first:", [[part.name for part in level] for level in levels])
 from nlcore.exercises.chapter_04 import FOUR, check_four, check_full_adagrad, check_uphill
 
 for name, box in FOUR.items():
-    print(name, "steps by", box(torch.tensor([2.0, -2.0])).tolist())  # not the stream that tells
+    print(name, "steps by", box(torch.tensor([2.0, -2.0])).tolist())  # does this tell?
 named = {"A": "", "B": "", "C": "", "D": ""}
 print(check_four(named))
 
@@ -495,16 +495,15 @@ print(check_four(named))
 #
 # <details><summary>Hint</summary>
 #
-# Adam listens to agreement, not to size. Let nearly all gradients agree, on the wrong thing. How long does the root
-# remember the one that matters?
+# Adam listens to agreement, not to size. How long does its root remember the one gradient that matters?
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
 # One of 1100, then 999 of -1: `return torch.cat([torch.tensor([1100.0]), -torch.ones(999)])`. Its step is no longer than
-# others, and after some hundred steps the root has forgotten it. Reddi et al. (2018) therefore built AMSGrad, which
-# never forgets the largest root.
+# others, and some hundred steps later the root has forgotten it. Hence AMSGrad (Reddi et al., 2018), whose root never
+# shrinks.
 #
 # </details>
 
@@ -698,7 +697,7 @@ print(f"torch's differs by {(theirs - exact).norm() / exact.norm():.1%} from the
 #
 # $$W \leftarrow W - \eta\, \frac{\mathrm{NS}(M^{(1)}) + \alpha\, \mathrm{NS}(M^{(2)})}{\sqrt{V + \varepsilon}}$$
 #
-# "The combination of Adam, Muon, and our Continuum Memory System", in its words. Below, $G$ comes twice, with a period
+# It is "the combination of Adam, Muon, and our Continuum Memory System", in the paper's words. Below, $G$ comes twice, with a period
 # of 2.
 
 # %%
@@ -811,7 +810,7 @@ draw = torch.Generator().manual_seed(0)
 way = torch.randn(6, 6, generator=draw, dtype=double)
 noisy = [(1 if t < 50 else -1) * way + 0.5 * torch.randn(6, 6, generator=draw, dtype=double) for t in range(150)]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-for name, decay, look in (("running means", "ema", LOOKS["M3"]), ("sums, as printed", "none", LOOKS["as printed"])):
+for name, decay, look in (("running means", "ema", like("M3", "solid")), ("sums, as printed", "none", LOOKS["as printed"])):
     W = torch.zeros(6, 6, dtype=double, requires_grad=True)
     m3, cosines, sizes = MultiscaleMomentumMuon([W], lr=1.0, decay=decay), [], []
     for gradient in noisy:
@@ -832,9 +831,9 @@ show(figure, alt="Left, the step's cosine with the first direction: with running
      "near step 100. Right, the norm of the step: level for means, with a dip after the turn, and falling for sums.")
 
 # %% [markdown]
-# *The same M3, read in two ways.* With running means (green) it turns within a few steps, and keeps its size; as printed
-# (black) it follows the old direction until as many new gradients have come as there were old ones, with ever smaller
-# steps. A momentum that cannot forget is hardly what the name says, so we read means, and keep both.
+# *The same M3, read in two ways.* With running means (green) it turns eight steps after the gradients, and is short for a
+# while, since the slow memory still points the old way. As printed (black) it follows the old direction until as many
+# new gradients have come as there were old ones, with ever smaller steps. A momentum that cannot forget is hardly what the name says, so we read means, and keep both.
 
 # %% [markdown]
 # ### What if the loss is multiplied by 10?
@@ -881,8 +880,8 @@ predict("04-order")
 
 # %% [markdown]
 # Each line has the best of five learning rates, chosen by training loss on three other seeds, and none is at the end of its
-# grid; all else is at its default, but AdamW also gets a second $\beta_1$. `python -m bench.vit_digits` measured it, in
-# about ten minutes. The next cell reads its log, figures/vit_digits.json: five seeds per line, means with 95% intervals.
+# grid. AdamW and Muon have a weight decay of 0.01, M3 has none, like Alg. 1; all else is at its default, but AdamW also
+# gets a second $\beta_1$. `python -m bench.vit_digits` measured it, in about ten minutes. The next cell reads its log, figures/vit_digits.json: five seeds per line, means with 95% intervals.
 
 # %%
 import json
@@ -950,13 +949,14 @@ for one, other in pairs:
         print(f"{one:20} against {other}: not in this log yet, python -m bench.vit_digits measures it")
 
 # %% [markdown]
-# M3 is below Muon in four seeds of five, and below it there is still M3 *without* its slow memory, in all five. So
-# whatever M3 wins here, its second time scale does not win it.
-#
+# M3 is below Muon in four seeds of five, and M3 *without* its slow memory is below both in all five (its gap to M3 is
+# so small that the interval reaches 0). So whatever M3 wins here, its second time scale does not win it.
+
+# %% [markdown]
 # Is it the second moment, then? Four things differ between Muon and "fast only": $V$ is one; the others are the momentum
-# (0.95 against 0.9), Nesterov's look ahead, and weight decay. So there must be one more control, Muon with M3's
-# settings. What it changes against Muon is due to the settings; what "fast only" changes against *it*, to $V$ (and to a
-# factor in Muon's rate by a matrix's size).
+# (0.95 against 0.9), Nesterov's look ahead, and weight decay. Hence one more control, Muon with M3's settings. What it
+# changes against Muon is due to the settings; what "fast only" changes against *it* is due to $V$ (and to a factor in
+# Muon's rate that depends on a matrix's size).
 
 # %% [markdown]
 # What about learning rates that are too small? Does the slow memory still hurt there?
@@ -968,8 +968,8 @@ for lr in log["tuning"]["M3"]:
     print(f"{lr:>8}{slow:>10.4f}{fast:>12.4f}")
 
 # %% [markdown]
-# At small rates it helps, and at large ones it hurts: the slow memory acts like a longer step, which the learning rate
-# gives for free. So two time scales are not what helped on these digits, where nothing has to be remembered for long. A
+# At small rates it helps, and at large ones it hurts, as a longer step would, which the learning rate gives for free. So
+# two time scales are not what helped on these digits, where nothing has to be remembered for long. A
 # stream with more to forget may say otherwise; chapter 12 is to look at one.
 
 # %% [markdown]
@@ -986,9 +986,9 @@ data, steps = digits(), 10 if os.environ.get("NL_FAST") else 100
 for name, lr in {"AdamW": 3e-3, "Muon": 1e-2, "M3": 1e-4}.items():
     torch.manual_seed(0)
     model = VisionTransformer()
-    inner = {"AdamW": lambda p: Adam(p, lr), "M3": lambda p: MultiscaleMomentumMuon(p, lr),
-             "Muon": lambda p: optim.Muon(p, lr, rate="match_rms_adamw", dtype=None)}[name](model.matrices())
-    losses, others, began = [], Adam(model.others(), 3e-3), time.perf_counter()
+    inner = {"AdamW": lambda p: Adam(p, lr, weight_decay=0.01), "M3": lambda p: MultiscaleMomentumMuon(p, lr),
+             "Muon": lambda p: optim.Muon(p, lr, weight_decay=0.01, rate="match_rms_adamw", dtype=None)}[name](model.matrices())
+    losses, others, began = [], Adam(model.others(), 3e-3, weight_decay=0.01), time.perf_counter()
     for _ in range(steps):
         chosen = torch.randint(len(data.train_labels), (64,))
         loss = cross_entropy(model(data.train_images[chosen]), data.train_labels[chosen])
@@ -1037,18 +1037,20 @@ figure, axes = plt.subplots(figsize=(10, 2.4), layout="constrained")
 roll(axes, score, np.arange(ticks), np.arange(ticks) + 1, change, (change > 0).astype(int))
 axes.set(xlim=(0, ticks), xlabel="step")
 show(figure, name="level_score_of_m3",
-     alt="A level score of four rows over 40 steps. M1 and V change at every step, brightest at the first and then less; W changes "
-     "at every step, by less than they do; M2 changes at every eighth step only, brightly.")
+     alt="A level score of four rows over 40 steps. M1 and V change at every step, most at the first, and V less and less; W changes "
+     "at every step, by about as much each time; M2 changes at every eighth step only, and brightly.")
 
 # %% [markdown]
-# *A level score: brightness is the size of a change.* Who writes? Two running means, every step, into $M^{(1)}$ and $V$,
+# *A level score: brightness is the size of a change.* $V$ grows dark, because it averages ever more squares; $M^{(2)}$ is
+# dark seven steps of eight. Who writes? Two running means, every step, into $M^{(1)}$ and $V$,
 # from one batch's gradient; M3's step into $W$, every step, from what the two hand over; and a third running mean into
-# $M^{(2)}$, every eighth step, from eight batches at once. To whom does it hand what it knows? Back up to $W$, as an
+# $M^{(2)}$, every eighth step, from eight batches at once. To whom does it hand what it knows? To $W$ too, as an
 # answer that serves for the next eight steps.
 
 # %% [markdown]
 # So there are three levels, and the slow memory is the slowest of all: slower than the weights whose gradients it
-# remembers, although it is a part of their optimizer. Chapter 08 makes a whole chain of such levels out of MLPs. On the map, the second companion is Adam's:
+# remembers, although it is a part of their optimizer. Chapter 08 makes a whole chain of such levels out of MLPs. On the
+# map of Hope, this chapter fills the second box beside each set of weights:
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -1067,8 +1069,8 @@ hope_map(4)
 #    extra term keeps it from arriving.
 # 2. Muon is momentum read through it, roughly and fast.
 # 3. M3 needs a plus where (75) has a minus, means where Alg. 1 has sums, and a rate in units of the gradient.
-# 4. Its slow memory holds what drifts through what swings; on the digits M3 is better without it in five seeds of five,
-#    and M3 and Muon overlap.
+# 4. Its slow memory holds what drifts through what swings; on the digits nothing that M3 wins over Muon needs it: without
+#    it the loss is lower in five seeds of five.
 # 5. That slow memory is a level slower than the weights.
 
 # %% [markdown]
@@ -1116,7 +1118,7 @@ hope_map(4)
 from nlcore.exercises.chapter_04 import THREE, check_cubic, check_three
 
 for name, box in THREE.items():
-    print(name, "steps by", box(torch.eye(2, dtype=double)[None])[0].round(decimals=2).tolist())  # this does not tell
+    print(name, "steps by", box(torch.eye(2, dtype=double)[None])[0].round(decimals=2).tolist())  # does this tell?
 named = {"A": "", "B": "", "C": ""}
 print(check_three(named))
 
@@ -1134,8 +1136,7 @@ print(check_three(named))
 #
 # <details><summary>Solution</summary>
 #
-# $b = 1 - a$, so that 1 stays. The slope $3 - 2a$ lies inside $(-1, 1)$ for $a$ between 1 and 2: for example `return 1.9,
-# -0.9`. At 1.5 it is 0, which is why Newton-Schulz's cubic ends so fast.
+# $b = 1 - a$, so that 1 stays. The slope $3 - 2a$ is inside $(-1, 1)$ for $1 < a < 2$: for example `return 1.9, -0.9`.
 #
 # </details>
 

@@ -96,7 +96,7 @@ def chart(found: Regression) -> Chart:
             f"The regression: slope {found.slope:.2f}", "gradient", "target, and the memory's answer",
             (Line("past gradients, larger if they count more", found.gradients, found.targets, GRADIENT, "points", size=size),
              Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=12),
-             Line("best memory, through 0", ends, found.slope * ends, STEP)),
+             Line("best memory", ends, found.slope * ends, STEP)),
             x_range=(-REACH, REACH), y_range=(-TARGETS / 2, TARGETS), references={0.0: ""},
         ),
     )
