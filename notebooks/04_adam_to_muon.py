@@ -311,8 +311,8 @@ print("Adam's second step:", best.round(decimals=4).tolist())
 #
 # $$P m^{*} = H^{1/2} H^{-1} \sum_i g_i = H^{-1/2} \sum_i g_i$$
 #
-# which is (111). *Print and we differ in one point:* (106) asks a vector, $m\, g_i$, to equal this matrix. We read it as
-# above, because that leads to the paper's own result.
+# which is (111). *Print and we differ in one point:* there $m$ is a matrix, so that (106) asks the vector $m\, g_i$ to equal
+# the matrix $P$. We read it as above, because that leads to the paper's own result.
 
 # %% [markdown]
 # Now look at what is divided. A regression that weighs all gradients alike must have their *sum* on top. AdaGrad has the
@@ -362,9 +362,9 @@ for name, beta, direction in (("AdaGrad", 0.0, newest), ("eq. 109, beta_1 = 1", 
     print(f"{name:20} length {direction.norm():.4f}")
 
 # %% [markdown]
-# After $t$ independent gradients the printed direction has length $\sqrt{t}$, and AdaGrad's has 1. Let the old sum decay, and
-# it is "AdaGrad with momentum", as the paper rightly calls the family; let it decay to nothing, and it is AdaGrad. So
-# the family is right, and only the member is misnamed.
+# After $t$ independent gradients the printed direction has length $\sqrt{t}$, and AdaGrad's has 1. Let the old sum
+# decay, and it is "AdaGrad with momentum", as the paper rightly calls the family; let it decay to nothing, and it is
+# AdaGrad. So the family is right, and only the member is misnamed.
 
 # %% [markdown]
 # ### What does the matrix buy?
@@ -402,14 +402,14 @@ show(figure, alt="Loss after 60 steps against the angle of the valley: a flat li
 # %% [markdown]
 # *Loss that is left, each at its best rate.* The full matrix does not notice the angle. The diagonal arrives where the
 # valley lies along the axes, and the further it is turned the more is left, whatever the rate: at 45 degrees $10^{-3}$
-# and more. So the matrix does buy what it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers, and its root costs $n^3$ operations,
-# which no large model can pay.
+# and more. So the matrix does buy what it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers,
+# and its root costs $n^3$ operations, which no large model can pay.
 
 # %% [markdown]
 # Two optimizers get most of it for less, by using that a weight is a matrix. **Shampoo** keeps one small matrix for its
-# rows, $\sum g g^\top$, and one for its columns, $\sum g^\top g$, and multiplies the gradient from both sides by their roots,
-# to the power $-1/4$. **SOAP** runs Adam in the coordinates that the two find. Something remarkable happens to Shampoo's
-# step if it has seen a single gradient:
+# rows, $\sum g g^\top$, and one for its columns, $\sum g^\top g$, and multiplies the gradient from both sides by their
+# powers of $-1/4$. **SOAP** runs Adam in the coordinates that the two find. Something remarkable happens to
+# Shampoo's step if it has seen a single gradient:
 
 # %%
 def power(A, exponent):
@@ -522,8 +522,8 @@ print(check_uphill(stream))
 #
 # <details><summary>Hint</summary>
 #
-# `torch.linalg.eigh(G.T @ G)` gives eigenvalues and eigenvectors. A power of $H$ has the same eigenvectors, and the same power of
-# each eigenvalue. Which gradient is $g_t$?
+# `torch.linalg.eigh(G.T @ G)` gives eigenvalues and eigenvectors. A power of $H$ has the same eigenvectors, and the
+# same power of each eigenvalue. Which gradient is $g_t$?
 #
 # </details>
 #
@@ -549,8 +549,8 @@ print(check_full_adagrad(full_direction))
 # step of it and of M3 by hand; tell Adam, Muon and M3 apart by their steps; and say what M3's slow memory did, and did
 # not do, on a small vision transformer.
 #
-# **You need** part one, at least its section *What does the matrix buy?*, which ends where this one begins. **Time:** 30 minutes, exercises
-# apart; its cells take about twenty seconds on a laptop.
+# **You need** part one, at least its section *What does the matrix buy?*, which ends where this one begins. **Time:**
+# 30 minutes, exercises apart; its cells take about twenty seconds on a laptop.
 
 # %% [markdown]
 # ### Newton-Schulz: orthogonal by descent
@@ -691,14 +691,14 @@ print(f"torch's differs by {(theirs - exact).norm() / exact.norm():.1%} from the
 # %% [markdown]
 # ### M3: two time scales
 #
-# Muon forgets: at a momentum of 0.95, the newest 14 gradients carry half of it. The paper's M3 (75 and Alg. 1) wants both, the
-# recent and the long past. So it keeps a second, slow momentum $M^{(2)}$, which takes up the gradients of a whole period
-# of $f$ steps at once. It makes both orthogonal, and divides by Adam's root:
+# Muon forgets: at a momentum of 0.95, the newest 14 gradients carry half of it. The paper's M3 (75 and Alg. 1) wants
+# both, the recent and the long past. So it keeps a second, slow momentum $M^{(2)}$, which takes up the gradients of a
+# whole period of $f$ steps at once. It makes both orthogonal, and divides by Adam's root:
 #
 # $$W \leftarrow W - \eta\, \frac{\mathrm{NS}(M^{(1)}) + \alpha\, \mathrm{NS}(M^{(2)})}{\sqrt{V + \varepsilon}}$$
 #
-# It is "the combination of Adam, Muon, and our Continuum Memory System", in the paper's words. Below, $G$ comes twice, with a period
-# of 2.
+# It is "the combination of Adam, Muon, and our Continuum Memory System", in the paper's words. Below, $G$ comes twice,
+# with a period of 2.
 
 # %%
 from nlcore.optim import MultiscaleMomentumMuon
@@ -833,7 +833,8 @@ show(figure, alt="Left, the step's cosine with the first direction: with running
 # %% [markdown]
 # *The same M3, read in two ways.* With running means (green) it turns eight steps after the gradients, and is short for a
 # while, since the slow memory still points the old way. As printed (black) it follows the old direction until as many
-# new gradients have come as there were old ones, with ever smaller steps. A momentum that cannot forget is hardly what the name says, so we read means, and keep both.
+# new gradients have come as there were old ones, with ever smaller steps. A momentum that cannot forget is hardly what
+# the name says, so we read means, and keep both.
 
 # %% [markdown]
 # ### What if the loss is multiplied by 10?
@@ -881,7 +882,8 @@ predict("04-order")
 # %% [markdown]
 # Each line has the best of five learning rates, chosen by training loss on three other seeds, and none is at the end of its
 # grid. AdamW and Muon have a weight decay of 0.01, M3 has none, like Alg. 1; all else is at its default, but AdamW also
-# gets a second $\beta_1$. `python -m bench.vit_digits` measured it, in about ten minutes. The next cell reads its log, figures/vit_digits.json: five seeds per line, means with 95% intervals.
+# gets a second $\beta_1$. `python -m bench.vit_digits` measured it, in about ten minutes. The next cell reads its log,
+# figures/vit_digits.json: five seeds per line, means with 95% intervals.
 
 # %%
 import json
