@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Adam, AdaGrad, Muon, M3
 #
-# Momentum is one memory of gradients. This chapter asks which memory would be the best one, and finds most of the
+# Momentum is one memory of gradients. This chapter asks which memory would be the best one, and finds many of the
 # optimizers in use among the answers. It has two parts, and each is one sitting, with a summary and exercises of its
 # own: **part one**, *Adam and AdaGrad are regressions*, and **part two**, *Muon and M3*.
 #
@@ -81,7 +81,7 @@ G = torch.tensor([[[3, 6], [-5, 0]], [[4, 8], [5, 2]]], dtype=double)  # (steps,
 total, squares = G.sum(0), G.square().sum(0)
 print("sum of gradients", total.tolist())
 print("sum of squares  ", squares.tolist())
-print("its root        ", squares.sqrt().tolist())
+print("its root        ", squares.sqrt().round(decimals=4).tolist())
 
 # %% [markdown]
 # Momentum moves the upper right by 14 and the upper left by 7, although both saw the same thing, two gradients that
@@ -108,7 +108,7 @@ plain = (z - eta * z.grad).detach() / root.sqrt()  # plain descent in z, back in
 
 step = W - eta * G[1] / root  # eq. 38
 assert torch.allclose(plain, step, atol=1e-15)
-print("P^-1 g =", (G[1] / root).tolist())
+print("P^-1 g =", (G[1] / root).round(decimals=4).tolist())
 
 # %% [markdown]
 # The two upper entries get the same step, 0.8, though one saw twice the gradient: in $z$ they look alike. What remains
@@ -175,10 +175,11 @@ print("eq. 104", momentum.tolist())
 print("eq. 105", adam.round(decimals=12).tolist())
 
 # %% [markdown]
-# The paper reads this as a prediction: Adam's memory "aims to predict the variance of gradients". Its variance is this
-# root; strictly, the root of a sum of squares, from which no mean is taken away. In its words, then, the memory looks
-# at a gradient and must say how large gradients are here. One number can do that only if they agree in sign: to -5 and
-# 5 it should answer the same 7.07, so the best it can do is to answer nothing. *That* is what makes Adam careful.
+# The paper reads this as a prediction: Adam solves an objective "that aims to predict the variance of gradients". Its
+# variance is this root; strictly, the root of a sum of squares, from which no mean is taken away. In its words, then,
+# the memory looks at a gradient and must say how large gradients are here. One number can do that only if they agree in
+# sign: to -5 and 5 it should answer the same 7.07, so the best it can do is to answer nothing. *That* is what makes
+# Adam careful.
 
 # %% [markdown]
 # And now the letter. With $P^2 = \sum g^2$ the best memory is $m^{*} = P \sum g / P^2 = P^{-1} \sum g$. So the target of
@@ -445,7 +446,8 @@ print("fastest first:", [[part.name for part in level] for level in levels])
 # So they share a level, and Appendix B takes the trouble to say so: "it is one of the few examples that two components
 # without any internal gradient flow, are placed in the same frequency and so level". Who writes? Two running means.
 # Into what: $m$ and $h$. How often: every step. From which context: the gradients, which the weights produce by being
-# where they are. To whom do they hand what they know? To the weights: one says where to go, the other how sure to be.
+# where they are. To whom do they hand what they know? To the weights: one says which way to go, the other how large a
+# gradient usually is.
 
 # %% [markdown]
 # ### Summary of part one
@@ -483,7 +485,7 @@ print("fastest first:", [[part.name for part in level] for level in levels])
 from nlcore.exercises.chapter_04 import FOUR, check_four, check_full_adagrad, check_uphill
 
 for name, box in FOUR.items():
-    print(name, "steps by", box(torch.tensor([2.0, -2.0])).tolist())  # does this tell?
+    print(name, "steps by", box(torch.tensor([2.0, -2.0])).round(decimals=3).tolist())  # does this tell?
 named = {"A": "", "B": "", "C": "", "D": ""}
 print(check_four(named))
 
@@ -546,8 +548,8 @@ print(check_full_adagrad(full_direction))
 # ## Part two: Muon and M3
 #
 # **After this part** you can say why Newton-Schulz makes a matrix orthogonal, and why *this* orthogonal matrix; compute a
-# step of it and of M3 by hand; tell Adam, Muon and M3 apart by their steps; and say what M3's slow memory did, and did
-# not do, on a small vision transformer.
+# step of it by hand; tell Adam, Muon and M3 apart by their steps; say what (44), (75) and Alg. 1 do when they are run as
+# printed, and what M3's slow memory did, and did not do, on a small vision transformer.
 #
 # **You need** part one, at least its section *What does the matrix buy?*, which ends where this one begins. **Time:**
 # 30 minutes, exercises apart; its cells take about twenty seconds on a laptop.
@@ -577,7 +579,7 @@ print(check_full_adagrad(full_direction))
 #
 # $$s \leftarrow 1.5\, s - 0.5\, s^3,$$
 #
-# and they go to 1. That is why the descent from $g$ ends at $U R^\top$ and nowhere else; it is also the orthogonal matrix
+# and they go to 1, all that are not 0. That is why the descent from $g$ ends at $U R^\top$ and nowhere else; it is also the orthogonal matrix
 # nearest to $g$. **By hand:** 0.6 becomes $0.9 - 0.108 = 0.792$.
 
 # %%
@@ -971,8 +973,8 @@ for lr in log["tuning"]["M3"]:
 
 # %% [markdown]
 # At small rates it helps, and at large ones it hurts, as a longer step would, which the learning rate gives for free. So
-# two time scales are not what helped on these digits, where nothing has to be remembered for long. A
-# stream with more to forget may say otherwise; chapter 12 is to look at one.
+# two time scales are not what helped on these digits, where nothing has to be remembered for long. A stream with more
+# to forget may say otherwise; chapter 12 is to look at one.
 
 # %% [markdown]
 # Now live, on this machine: the same model and rates, one seed, a shorter run at a constant rate. Loss and time here are
@@ -1044,10 +1046,10 @@ show(figure, name="level_score_of_m3",
 
 # %% [markdown]
 # *A level score: brightness is the size of a change.* $V$ grows dark, because it averages ever more squares; $M^{(2)}$ is
-# dark seven steps of eight. Who writes? Two running means, every step, into $M^{(1)}$ and $V$,
-# from one batch's gradient; M3's step into $W$, every step, from what the two hand over; and a third running mean into
-# $M^{(2)}$, every eighth step, from eight batches at once. To whom does it hand what it knows? To $W$ too, as an
-# answer that serves for the next eight steps.
+# dark seven steps of eight. Who writes? Two running means, every step, into $M^{(1)}$ and $V$, from one batch's gradient;
+# M3's step into $W$, every step, from what its memories hand over; and a third running mean into $M^{(2)}$, every eighth
+# step, from eight batches at once. To whom does it hand what it knows? To $W$ too, as an answer that serves for the next
+# eight steps.
 
 # %% [markdown]
 # So there are three levels, and the slow memory is the slowest of all: slower than the weights whose gradients it
