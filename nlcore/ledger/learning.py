@@ -160,7 +160,7 @@ LEARNING: tuple[Row, ...] = (
     Row(
         4, "44, erratum", "a pull back to g that eq. 43 lacks: iterates do not become orthogonal",
         "nlcore.ops.newton_schulz.printed_newton_schulz", _SCHULZ + "test_as_printed_it_stops_elsewhere",
-        "## The term too many in eq. 44",
+        "## One term too many in eq. 44",
     ),
     Row(
         4, "42, 52", "Muon: momentum read through Newton-Schulz",
