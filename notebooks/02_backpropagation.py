@@ -178,9 +178,9 @@ assert (W_argmin - W_new).abs().max() < 1e-12
 # %%
 import matplotlib.pyplot as plt
 from nlcore.viz.show import show
-from nlcore.viz.theme import GREY, level_looks, tidy
+from nlcore.viz.theme import COLOURS, GREY, tidy
 
-PINK, GREEN = level_looks(["weights"])["weights"].colour, "#009E73"  # the gradient step; the exact step
+GREEN, PINK = COLOURS[2:4]  # the exact step; the gradient step, in the colour of the weights on the map
 walked = torch.linspace(0, 0.2, 81, dtype=double)
 square = delta.square().sum() * x.square().sum()  # squared norm of the gradient: 25
 loss = ((W - walked[:, None, None] * torch.outer(delta, x)) @ x - v).square().sum(-1) / 2
@@ -370,12 +370,12 @@ from matplotlib.colors import LogNorm
 
 surprise = np.linalg.norm(run().layers[2].surprises, axis=-1).T  # (points, steps)
 figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-image = axes.imshow(surprise, aspect="auto", cmap="cividis", norm=LogNorm(0.02, 2), interpolation="nearest")
-bar = figure.colorbar(image, label="norm of the surprise", extend="min", ticks=[0.02, 0.05, 0.1, 0.2, 0.5, 1, 2])
-bar.ax.set_yticklabels(["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
+image = axes.imshow(surprise, aspect="auto", cmap="cividis", norm=LogNorm(0.05, 1), interpolation="nearest")
+bar = figure.colorbar(image, label="norm of the surprise", extend="both", ticks=[0.05, 0.1, 0.2, 0.5, 1])
+bar.ax.set_yticklabels(["0.05", "0.1", "0.2", "0.5", "1"])
 bar.ax.minorticks_off()
 axes.axhline(15.5, color="white", linewidth=2)
-axes.set_yticks([0, 7.5, 15, 16, 23.5, 31], ["centre", "arm 1", "end", "centre", "arm 2", "end"])
+axes.set_yticks([0.5, 7.5, 14, 17, 23.5, 30.5], ["centre", "arm 1", "end", "centre", "arm 2", "end"])
 axes.tick_params(axis="y", length=0)
 tidy(axes, "Surprise of each point at the output (layer 3)", f"step (of {STEPS})", "")
 axes.grid(False)
