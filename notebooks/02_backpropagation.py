@@ -35,8 +35,8 @@ backward_as_writes().predict("02-small")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Layer 2 at step 10, laid out as a matrix product: surprises, turned on their side, times keys make the write.* The
-# write (pink) falls much further than the surprises of single points (amber). Why? Many rows of surprises are red for
+# *Layer 2 at step 10, laid out as a matrix product: surprises, turned on their side, times keys make the write (with the
+# factor $-\eta/32$).* The write (pink) falls much further than the surprises of single points (amber). Why? Many rows of surprises are red for
 # one arm and blue for the other, which means that different points want opposite changes; and in the sum that is
 # written, these cancel.
 #
@@ -80,7 +80,8 @@ print(f"of what the points want, {share[0]:.0%} is written at first and {share[S
 # | $\delta$ | the gradient of the loss at a layer's output, its surprise | $u$ in 9 |
 # | $u$ | the value that is written, $u = -\delta$ | $u$ too in 56, but $v$ in 58; in 9 it has the other sign |
 # | $v$ | what a layer should have answered | |
-# | $W_\ell$ | layer $\ell$, counted from the input | in 89, and in the MLP memories of 01 and 09, $W_1$ is the outer one |
+# | $W_\ell$ | layer $\ell$, counted from the input | in 89, $W_1$ is the outer one |
+# | $\sigma$ | the bend between two layers, relu or tanh | $\phi$ in 29; elsewhere $\phi$ acts on keys |
 # | $W$ under an arg min | the matrix that is looked for | $\Phi$ in 19, 20, 98, 99 |
 # | $\theta$ | not used here: in this course it is the decay of a momentum | in 19, 20, 98, 99 the parameters of a box |
 
@@ -142,8 +143,8 @@ for asked in ([1.0, 2.0], [2.0, 4.0], [2.0, -1.0]):
 # %% [markdown]
 # ## Which problem does the step solve?
 #
-# The paper calls a memory whatever solves a problem of the form "make the answers fit the values". So if a step is a
-# write into a memory, there must be a problem that it solves. There is: agree with $-\delta$ as much as you can, without
+# In the paper an associative memory is what solves a problem: make the answers at the keys fit the values (eq. 6). So if
+# a step is a write into a memory, there must be a problem that it solves. There is: agree with $-\delta$ as much as you can, without
 # going far (eq. 9, 31):
 #
 # $$W_{t+1} = \arg\min_W\; \langle W x_t, \delta_t \rangle + \frac{1}{2\eta} \lVert W - W_t \rVert^2$$
@@ -158,7 +159,7 @@ for asked in ([1.0, 2.0], [2.0, 4.0], [2.0, -1.0]):
 #
 # $$\delta_t x_t^\top + \frac{W - W_t}{\eta} = 0 \quad\Longleftrightarrow\quad W = W_t - \eta\, \delta_t x_t^\top$$
 #
-# So the step is an associative memory whose objective is the dot product, as linear attention's is.
+# So the step is an associative memory whose objective is the dot product, which chapter 06 finds again in linear attention.
 
 # %% [markdown]
 # `proximal_step` solves such problems by Newton's method. It is given the problem, and not the answer.
@@ -203,13 +204,13 @@ show(figure, alt="Three curves over the distance walked. The loss falls from 2.5
 # %% [markdown]
 # *The tangent alone (grey) would send you to infinity, since it falls for ever. With the price (pink) the lowest point
 # lies at exactly $\eta$.* The step knows nothing of the black curve but its height and slope at the start, and so it
-# cannot know that the true loss would let it walk twice as far. Keep this in mind for the end of the chapter.
+# cannot know that the true loss flattens on the way. Keep this in mind for the end of the chapter.
 
 # %% [markdown]
 # ## Three faces of gradient descent
 #
 # That one step is the answer to a problem is good to know. Can the same be said of a whole training? With
-# $g_s = \nabla \mathcal{L}(W_s)$, the same course of weights is a rule, a chain of problems, or one problem over the
+# $g_s = \nabla \mathcal{L}(W_s)$, the same path of weights is a rule, a chain of problems, or one problem over the
 # whole past (eq. 1, 2, 3):
 #
 # $$W_{t+1} = W_t - \eta\, g_t \qquad
@@ -251,7 +252,7 @@ for t in range(3):
 # The third form says what training *is*: a sum of everything written since the start, held near the start.
 #
 # The paper gives it "with a constant learning rate", and that is needed, because the one $\eta$ under the norm weighs
-# every gradient alike. Nobody trains at a constant rate, though. What if the rate is halved before the last step? Then
+# every gradient alike. Large models, however, are not trained at a constant rate. What if the rate is halved before the last step? Then
 # each rate must go where its gradient is, into the sum:
 #
 # $$W_{t+1} = \arg\min_W \sum_{s = 1}^{t} \eta_s \langle g_s, W\rangle + \tfrac{1}{2} \lVert W - W_1\rVert^2$$
@@ -273,10 +274,10 @@ assert torch.allclose(printed - path[-1], eta / 2 * (past[0] + past[1])) and (re
 # ## How does a hidden layer get its surprise?
 #
 # A layer in the middle has no target, so nobody can tell it how wrong it is. Backpropagation is the way in which it is
-# told. Let $z_\ell = W_\ell\, \hat x_{\ell-1}$ be what layer $\ell$ gives, and $\hat x_\ell = \phi(z_\ell)$ what the
-# bend $\phi$ makes of it, the key of the next layer. Then (eq. 29)
+# told. Let $z_\ell = W_\ell\, \hat x_{\ell-1}$ be what layer $\ell$ gives, and $\hat x_\ell = \sigma(z_\ell)$ what the
+# bend $\sigma$ makes of it, the key of the next layer. Then (eq. 29)
 #
-# $$\delta_\ell = \phi'(z_\ell) \odot \left( W_{\ell+1}^\top\, \delta_{\ell+1} \right)$$
+# $$\delta_\ell = \sigma'(z_\ell) \odot \left( W_{\ell+1}^\top\, \delta_{\ell+1} \right)$$
 #
 # where $\odot$ multiplies entry by entry: the surprise above comes down through the same weights by which the answer
 # went up, and through the slope of the bend.
@@ -493,10 +494,10 @@ print(f"never: at write 4 rate 0.02 has parted {near / nearer:.2f} times as far 
 
 # %% [markdown]
 # Along each row, asking more often is better, until the end of the row, where *never* surprises. At rate 0.01 it is the
-# worst; at 0.05, though, every 32 writes is lost, and never is not. What decides is the **product** of rate and writes,
-# because $n$ writes from one state are one step of rate $n \eta$. Up to 0.64 all is well; from 0.8 on the steps are too
-# long, so that each overshoots and the next must mend it, and overshoots further. Never takes one such step only, and
-# has nothing to mend: it walks straight on.
+# worst; at 0.05, though, every 32 writes is lost, and never is not. In this table the **product** of rate and writes
+# decides: up to 0.64 all is well, and from 0.8 on all is lost or nearly so. For $n$ writes from one state are one step of
+# rate $n \eta$, and a step can be too long, so that it overshoots, and the next must mend that and overshoots further.
+# *Never* takes one such step only, and has nothing to mend: it walks straight on.
 
 # %% [markdown]
 # And the last line? The first write is the same in both. From the second on the values differ, by about $\eta$, and are
@@ -509,7 +510,8 @@ print(f"never: at write 4 rate 0.02 has parted {near / nearer:.2f} times as far 
 # ## Is training in-context learning?
 #
 # A language model learns in context when it uses what stands in the text before it. Its weights do not change, so it
-# seems the opposite of training. Take FTRL and read it at a query $q$, and the two look less different:
+# seems the opposite of training. But FTRL says that weights are $W_1 - \sum_s \eta_s g_s$, where $g_s = -u_s x_s^\top$.
+# Ask that for its answer at a query $q$:
 #
 # $$W_{t+1}\, q = W_1\, q + \sum_{s = 1}^{t} \eta_s\, u_s\, (x_s^\top q)$$
 #
@@ -552,8 +554,9 @@ for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": 
 # it shows who is talking: the pairs of arm 1 call loudly for arm 1, $(1, 0)$, those of arm 2 nearly as loudly for arm 2,
 # and the answer is what is left when they have shouted each other down.
 #
-# So the paper says: **pre-training is in-context learning with an ultra-large context**, the whole training set. 104
-# weights hold what 6,400 pairs per layer said, which is why it calls learning a compression of a context.
+# What a memory learns from the paper calls its *context flow*, and to learn is to compress it: here 104 weights have taken
+# in three flows of 6,400 pairs. So it says that **pre-training is in-context learning with an ultra-large context**, the
+# whole training set.
 
 # %% [markdown]
 # Does that not contradict the section before? No, because it holds only in hindsight. To write the log down one has to
@@ -561,8 +564,8 @@ for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": 
 # once.
 
 # %% [markdown]
-# What then is the difference between training and use? In the paper's words, that knowledge is no longer handed from the
-# fast level to the slow one. When training ends, nothing more is written: the frequency becomes 0, the context is
+# What then is the difference between training and use? The paper's answer: in use, knowledge is no longer handed from the
+# fast levels to the slow one. When training ends, nothing more is written: the frequency becomes 0, the context is
 # closed, and what the model reads from then on reaches only the memories above. The paper compares this with people who
 # cannot form new long-term memories.
 
@@ -570,10 +573,11 @@ for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": 
 # ## Who makes an optimizer's context?
 #
 # If the context of the weights is the pairs $(x, \delta)$, then somebody must have made these pairs. It was the network
-# itself: other layers, another bend, and from the same data come other keys and other surprises. "Architecture generates
-# the context for optimizers", says the paper, and concludes that each architecture needs an optimizer that suits it.
-#
-# Let us try the weakest form of that. Data, starts and rule stay the same; only the bend differs. Each network takes 200
+# itself: other layers, another bend, and from the same data come other keys and other surprises. The paper says that
+
+
+# %% [markdown]
+# Let us try the weakest form of that. try the weakest form of that. Data, starts and rule stay the same; only the bend differs. Each network takes 200
 # steps at each of seven rates. Do they differ in what layer 2 is told, and in the rate that suits them?
 
 # %%
@@ -600,8 +604,10 @@ for name, bend in BENDS.items():
 # %% [markdown]
 # Half of the numbers that relu tells layer 2 are exactly 0, since a closed relu lets no surprise through; tanh and silu
 # tell no zeros. And one rate does not suit all: 1.2, the best of the seven for silu, loses tanh from most starts, while
-# at tanh's best silu ends at 0.052 instead of 0.040. (For relu the rates from 0.2 to 0.5 are much alike.)
-#
+# at tanh's best silu ends at 0.052 instead of 0.040. (The best itself is not sharp: for relu the rates from 0.2 to 0.5
+# are much alike, and for silu those from 0.8 to 1.8.)
+
+# %% [markdown]
 # That is one small task, and plain gradient descent, which has nothing but a rate to set. An optimizer that *remembers*
 # these surprises has more to suit, and so the point grows in chapters 03 and 04.
 
@@ -614,9 +620,10 @@ for name, bend in BENDS.items():
 # same instant. Parts of which neither is faster share a **level**.
 
 # %% [markdown]
-# **Definition 3**: a *nested system* has $K$ ordered levels, the slowest being the highest. Level $k$ is a set of
-# problems $\{(\mathcal{L}_i, \mathcal{C}_i, \Theta_i)\}_{i = 1}^{N_k}$, each with an objective, a context, which is the
-# data that it learns from, and a set of allowed parameters.
+# **Definition 3**: a *nested system* has $K$ levels, in this order. Each level is a set of problems
+# $\{(\mathcal{L}_i, \mathcal{C}_i, \Theta_i)\}_{i = 1}^{N}$, and each problem has an objective, a context, which is the
+# data that it learns from, and a set of allowed parameters. (The paper calls the slowest level the highest; our maps draw
+# it at the bottom.)
 
 # %% [markdown]
 # Each problem is solved by gradient descent, which definition 3 prints as (eq. 19; the level's index left out)
@@ -644,7 +651,8 @@ assert torch.isclose(errors[0], delta.norm() * 1.5**4) and torch.isclose(errors[
 
 # %% [markdown]
 # As printed, the step climbs: the error grows by half each time. With $+\nabla$ it is 9, 31 and 112, and gradient descent,
-# which is what both definitions say in words. So the minus is a slip, and nothing that is built on them changes.
+# which is what both definitions say in words. So the minus is a slip, and the forms on which the paper goes on to build
+# have the plus.
 #
 # Corrected, the definition does what it says. Give every layer of the three its own problem, with its own pair as
 # context; solve each alone, and together they make one step of the whole network:
@@ -692,33 +700,32 @@ for name, needs in {"backpropagation": [], "sweep": [("layer 2", "layer 3"), ("l
 
 # %% [markdown]
 # A sweep is another algorithm, and has three levels where backpropagation has one. So depth is not nesting: a hundred
-# layers trained together are one level of a hundred problems, $K = 1$. It becomes $K = 2$ when something inside the step
+# layers trained together are one level of a hundred problems, $K = 1$. (The paper too calls 31 "a simple 1-level
+# associative memory".) It becomes $K = 2$ when something inside the step
 # has to be computed first, as momentum has (chapter 03), or when something ticks at another rate, as the memory of
 # chapter 01 does.
 
 # %% [markdown]
 # ## Why settle for the tangent?
 #
-# Every problem so far had the loss replaced by its tangent. The picture of the one step showed what that means: the step
-# does not know where it will arrive. Appendix A gives a general form, in which the problem keeps the loss itself
-# (definitions 6 and 7, eq. 98, 99):
+# Every problem so far had the loss replaced by its tangent, so that the step does not know where it will arrive. Appendix
+# A gives a general form, in which the problem keeps the loss itself (definitions 6 and 7, eq. 98, 99):
 #
 # $$W_{t+1} = \arg\min_W\; \mathcal{L}(W; x_{t+1}) + \frac{1}{2\eta} \lVert W - W_t \rVert^2$$
-#
+
+# %% [markdown]
 # The paper introduces it with "using gradient descent, or equivalently". Is it equivalent? Set the gradient to 0, and you
-# find $W_{t+1} = W_t - \eta\, \nabla \mathcal{L}(W_{t+1})$: a step that uses the gradient where it *arrives*.
+# find $W_{t+1} = W_t - \eta\, \nabla \mathcal{L}(W_{t+1})$: a step that uses the gradient where it *arrives*. It is called
+# the **implicit** or **exact** step, and the unknown stands on both sides.
 
 # %% [markdown]
-# That is called the **implicit** or **exact** step, and the unknown stands on both sides. For our layer it can be solved
-# by hand.
-
-# %% [markdown]
-# With the error $e = W_t x - v$ before the step and $e'$ after it, the gradient where it arrives is
+# For our layer it can be solved by hand. With the error $e = W_t x - v$ before the step and $e'$ after it, the gradient where it arrives is
 # $e' x^\top$, so that $W_{t+1} = W_t - \eta\, e' x^\top$. Multiply by $x$ and subtract $v$:
 #
 # $$e' = e - \eta \lVert x \rVert^2 e' \quad\Longrightarrow\quad e' = \frac{e}{1 + \eta \lVert x \rVert^2} \qquad
 # W_{t+1} = W_t - \frac{\eta}{1 + \eta \lVert x \rVert^2}\; e\, x^\top$$
-#
+
+# %% [markdown]
 # So it is the gradient step at another rate, one that knows the key. Here $\eta \lVert x\rVert^2 = 0.5$, and the error
 # keeps $2/3$, where the gradient step leaves it $1/2$.
 
@@ -768,8 +775,8 @@ show(figure, alt="Left, two parabolas over the distance walked: tangent plus pri
 # beyond 0.4 makes it larger; the exact step shrinks it at every rate.* An infinite rate would bring it to 0, which is
 # the update of Kaczmarz (1937).
 #
-# This is also what lost the frozen network: $n$ values from one state are one long gradient step, and nobody looks where
-# it arrives.
+# The frozen network fell into the same trap, since $n$ values from one state are one long gradient step, and nobody looks
+# where it arrives.
 
 # %% [markdown]
 # So they are not equivalent, but equal to first order: the gradient step is the exact step with its loss made linear.
