@@ -574,10 +574,11 @@ for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": 
 #
 # If the context of the weights is the pairs $(x, \delta)$, then somebody must have made these pairs. It was the network
 # itself: other layers, another bend, and from the same data come other keys and other surprises. The paper says that
-
+# "architecture generates the context for optimizers (i.e., gradients)", and concludes that each architecture needs an
+# optimizer that suits it.
 
 # %% [markdown]
-# Let us try the weakest form of that. try the weakest form of that. Data, starts and rule stay the same; only the bend differs. Each network takes 200
+# Let us try the weakest form of that. Data, starts and rule stay the same; only the bend differs. Each network takes 200
 # steps at each of seven rates. Do they differ in what layer 2 is told, and in the rate that suits them?
 
 # %%
