@@ -381,7 +381,7 @@ axes.tick_params(axis="y", length=0)
 tidy(axes, "Surprise of each point at the output (layer 3)", f"step (of {STEPS})", "")
 axes.grid(False)
 show(figure, alt="A heat map, 32 points by 201 steps, brightness logarithmic. All points are bright at first. After some "
-     "twenty steps the middle of both arms is dark. Both ends of both arms stay bright for longer; at the last step the "
+     "twenty steps the middle of both arms is mostly dark. Both ends of both arms stay bright for longer; at the last step the "
      "two or three points at the centre of each arm are the brightest.")
 centre, ends = surprise[[0, 1, 16, 17], -1].mean(), surprise[[14, 15, 30, 31], -1].mean()
 print(f"at step {STEPS}, the two innermost points of each arm: {centre:.2f}; the two outermost: {ends:.2f}")
@@ -627,7 +627,8 @@ for name, bend in BENDS.items():
 # it at the bottom.)
 
 # %% [markdown]
-# Each problem is solved by gradient descent, which definition 3 prints as (eq. 19; the level's index left out)
+# Each problem is solved by gradient descent, which definition 3 prints in the long version as (eq. 19; the level's index
+# left out)
 #
 # $$W_{i,t+1} = \arg\min_{W \in \Theta_i}\; \langle W x_{t+1},\, -\nabla \mathcal{L}_i(W_{i,t}; x_{t+1}) \rangle
 #   + \frac{1}{2\eta} \lVert W - W_{i,t} \rVert^2 \qquad x_{t+1} \sim \mathcal{C}_i$$
