@@ -488,7 +488,7 @@ for rate in ETAS:
 ends = {(rate, n): compute(rate, n).frozen[-1] for rate in ETAS for n in REFRESH[:-1]}
 small, large = ([end for (rate, n), end in ends.items() if (rate * n < 0.7) == below] for below in (True, False))
 print(f"\nrate times writes up to 0.64: loss {min(small):.2f} to {max(small):.2f}")
-print("from 0.8 on:", ", ".join(word(end) for end in sorted(large)))
+print(f"from 0.8 on: {sum(map(np.isnan, large))} of {len(large)} lost; the other ends at {word(np.nanmax(large))}")
 near, nearer = (compute(rate, NEVER).distance[4] for rate in (0.02, 0.01))
 print(f"never: at write 4 rate 0.02 has parted {near / nearer:.2f} times as far as rate 0.01")
 
@@ -543,9 +543,9 @@ for number, (start, log) in enumerate(zip(reversed(begun.memory), run().layers),
     first, added = attends(start, log, h if number == 1 else torch.tanh(h))
     h = first + added.sum((0, 1))
     print(f"layer {number}: {start.numel()} weights, or a start and {added[..., 0].numel():,} pairs")
-trained_answer = through(theirs, q).detach()
-print("trained weights answer", trained_answer.tolist(), f"\nstart and pairs differ by {(h - trained_answer).abs().max():.0e}")
-assert torch.allclose(h, trained_answer, atol=1e-12)
+by_weights = through(theirs, q).detach()
+assert torch.allclose(h, by_weights, atol=1e-12)
+print(f"trained weights answer ({by_weights[0]:.4f}, {by_weights[1]:.4f}); start and pairs differ by {(h - by_weights).abs().max():.0e}")
 for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": added[:, 16:].sum((0, 1))}.items():
     print(f"of this, from {name}: ({part[0]:.2f}, {part[1]:.2f})")
 
@@ -584,8 +584,9 @@ for name, part in {"start": first, "arm 1": added[:, :16].sum((0, 1)), "arm 2": 
 # %%
 BENDS = {"tanh": torch.tanh, "relu": torch.relu, "silu": torch.nn.functional.silu}
 etas = torch.tensor([0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 1.8], dtype=double)[:, None, None, None]
-print("bend   entries 0   mean norm   best rate   median loss over 40 starts, at rate")
-print(" " * 40, *(f"{eta.item():>6}" for eta in etas))
+print("       layer 2 is told         |")
+print("bend       zeros   mean norm   | best rate   median loss over 40 starts, at rate")
+print(" " * 43, *(f"{eta.item():>6}" for eta in etas))
 for name, bend in BENDS.items():
     bent, draw = DeepMLP(WIDTHS, bend), torch.Generator().manual_seed(0)
     layers = [torch.randn(40, *s, generator=draw, dtype=double) * 1.5 / s[1] ** 0.5 for s in bent.shapes()]
@@ -599,7 +600,7 @@ for name, bend in BENDS.items():
     medians = final.nan_to_num(torch.inf).median(1).values.tolist()
     best = medians.index(min(medians))
     assert 0 < best < len(etas) - 1  # a best at the edge of the grid is no best
-    print(f"{name:6}{(told == 0).double().mean():>10.0%}{told.norm(dim=-1).mean():>12.2f}{etas[best].item():>12}",
+    print(f"{name:6}{(told == 0).double().mean():>10.0%}{told.norm(dim=-1).mean():>12.2f}   |{etas[best].item():>10}  ",
           *(f"{m:6.3f}" if m < 1e3 else f"{'lost':>6}" for m in medians))
 
 # %% [markdown]
