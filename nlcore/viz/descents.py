@@ -1,16 +1,16 @@
 """The looks of chapter 05's rules: a rule has one colour, dash and marker in every picture of the chapter."""
 
-from nlcore.viz.theme import COLOURS, DASHES, MARKERS, Look
+from nlcore.viz.theme import COLOURS, MARKERS, Look
 
-_ORDER = {  # objectives stand beside the rule that they make
-    "gradient descent": 0, "dot product": 0, "SGD": 0,
-    "Delta GD, exact": 1, "L2": 1, "Delta GD": 1,
-    "exact step, value given": 2,
-    "Delta GD as printed": 3,
-    "Huber": 4,
-    "Lp, p = 1.5": 5,
-    "Delta GD, loss × 100": 7,
+_PARTS = {  # colour and marker by their place, dash; objectives stand beside the rule that they make
+    "gradient descent": (0, "solid"), "dot product": (0, "solid"), "SGD": (0, "solid"),
+    "Delta GD, exact": (1, "dashed"), "L2": (1, "dashed"), "Delta GD": (1, "dashed"),
+    "exact step, value given": (2, "dotted"),
+    "Delta GD as printed": (3, "dashdot"),
+    "Huber": (4, "dotted"),
+    "Lp, p = 1.5": (5, "dashdot"),
+    "Delta GD, loss × 100": (7, "dotted"),
 }  # fmt: skip
 
-LOOKS = {name: Look(COLOURS[at], DASHES[at % len(DASHES)], MARKERS[at]) for name, at in _ORDER.items()}
+LOOKS = {name: Look(COLOURS[at], dash, MARKERS[at]) for name, (at, dash) in _PARTS.items()}
 """Name of a rule, or of an objective -> its look."""

@@ -13,7 +13,7 @@ WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
 CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
 RULES = ("gradient descent", "Delta GD, exact", "exact step, value given")
 MEASURES = ("the stream's next input", "a fresh input")
-SHOWN = (3e-3, 10.0)
+SHOWN = (3e-3, 100.0)
 """Errors that are drawn."""
 REFERENCES = {0.25: "half of the target", 1.0: "no better than answering 0"}
 
@@ -26,7 +26,7 @@ class Tracking:
     step: np.ndarray
     """(T,) from 1."""
     error: dict[str, np.ndarray]
-    """Rule -> (3, T): mean over seeds, its lowest and highest decile; each a mean over `SMOOTH` steps."""
+    """Rule -> (3, T): median over seeds, lowest and highest decile; each a mean over `SMOOTH` steps."""
     late: dict[str, np.ndarray]
     """Rule -> (3, correlations): mean over the second half of the stream, and its 95% interval over seeds."""
     seeds: dict[str, np.ndarray]
@@ -51,7 +51,7 @@ def compute(rho: float, eta: float, drift: float, measure: str) -> Tracking:
         return Tracking(
             rho,
             np.arange(SMOOTH, STEPS + 1),
-            {name: np.stack([s.mean(0), *np.quantile(s, (0.1, 0.9), axis=0)]) for name, s in zip(RULES, smooth)},
+            {name: np.quantile(s, (0.5, 0.1, 0.9), axis=0) for name, s in zip(RULES, smooth)},
             {name: np.stack([m.mean(-1), m.mean(-1) - h, m.mean(-1) + h]) for name, m, h in zip(RULES, late, half)},
             dict(zip(RULES, late)),
         )
@@ -103,15 +103,15 @@ def chart(found: Tracking) -> Chart:
     )
     axes = {"y_range": SHOWN, "y_log": True, "references": REFERENCES}
     return (
-        Plot(f"Error over time at correlation {found.rho:g}", "step", "squared error", time, **axes),
+        Plot(f"Median error over time at correlation {found.rho:g}", "step", "squared error", time, **axes),
         Plot("Mean over steps 101 to 200; large marks: as left", "correlation of an input with the next", "squared error",
              late + here, x_range=(-0.02, 1.01), **axes),
     )  # fmt: skip
 
 
 def _band(curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An interval's two ends as a logarithmic axis can show them."""
-    low, high = np.clip(curve[1:], SHOWN[0] / 10, SHOWN[1] * 10)
+    """An interval's two ends as a logarithmic axis can show them; none where the curve itself is above the frame."""
+    low, high = np.where(curve[0] > SHOWN[1], SHOWN[1] * 10, np.clip(curve[1:], SHOWN[0] / 10, SHOWN[1] * 10))
     return low, high
 
 

@@ -61,12 +61,12 @@ def _directions(rho: float) -> np.ndarray:
 def chart(found: Stability) -> Chart:
     def label(rule: str) -> str:
         limit = found.limit[rule]
-        return f"{rule}: stable at any η" if np.isinf(limit) else f"{rule}: stable below η = {limit:.3g}"
+        return f"{rule}: any η" if np.isinf(limit) else f"{rule}: η < {limit:.3g}"
 
     gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
     left = tuple(Line(label(rule), ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
     return (
-        Plot("One write", "step size η", "left of the distance to its rest", gains, x_log=True, y_range=(-2.5, 2.2),
+        Plot("One write; in the legend, where a rule is stable", "step size η", "left of the distance to its rest", gains, x_log=True, y_range=(-2.5, 2.2),
              x_range=(0.01, 100), references={-1.0: "as far, on the other side", 0.0: "at rest", 1.0: "as far as before"}),
         Plot(f"After {STEPS} writes", "step size η", "left of the distance to its rest", left, x_log=True, y_log=True,
              x_range=(0.01, 100), y_range=SHOWN, references={1.0: "as far as at first"}),

@@ -74,5 +74,5 @@ def test_bad_arguments_are_one_sentence():
 
 def test_the_legend_says_how_large_a_step_may_be():
     assert [line.name.split(": ")[1] for line in explorer.chart(compute(1.0, 0.0))[0].lines] == [
-        "stable below η = 2", "stable at any η", "stable at any η", "stable at any η",
+        "η < 2", "any η", "any η", "any η",
     ]
