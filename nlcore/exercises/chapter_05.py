@@ -12,7 +12,7 @@ Step = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 @never_raises
 def check_scaled(rests: Callable[[float, float], float]) -> str:
-    """Checks `rests(v, c)`: where Delta GD's answer comes to rest if the squared error is multiplied by c."""
+    """Checks `rests(v, s)`: where Delta GD's answer comes to rest if the squared error is multiplied by s."""
     settings = [(6.0, 1.0), (6.0, 2.0), (-3.0, 100.0), (2.0, 0.5)]
     found = [rests(v, c) for v, c in settings]
     if any(answer is None for answer in found):
@@ -22,15 +22,13 @@ def check_scaled(rests: Callable[[float, float], float]) -> str:
         return torch.tensor([rule(v, c) for v, c in settings], dtype=torch.float64)
 
     mistakes = {
-        "This is the half of the plain loss: with c the correction is c times as large, and so is what is stored.":
+        "This is the half of the plain loss: with s the correction is s times as large, and so is what is stored.":
             table(lambda v, c: v / 2),
         "This is v itself: the layer still stores its correction, which would be 0 there.": table(lambda v, c: v),
-        "c stands on the wrong side: a larger loss has to pull more, so that the rest comes nearer to v.":
+        "s stands on the wrong side: a larger loss has to pull more, so that the rest comes nearer to v.":
             table(lambda v, c: v / (1 + c)),
-        "This grows without end with c, past v: but at v there is nothing left to correct.": table(lambda v, c: c * v / 2),
-        "This lets the erasing grow with c too: it is compared with the loss, and stays as it was.":
-            table(lambda v, c: c * v / (2 * c)),
-        "You erase twice here: at rest a = c (v - a) holds, with one a for the erasing on the left.":
+        "This grows without end with s, past v: but at v there is nothing left to correct.": table(lambda v, c: c * v / 2),
+        "You erase twice here: at rest a = s (v - a) holds, with one a for the erasing on the left.":
             table(lambda v, c: c * v / (2 + c)),
     }  # fmt: skip
     return compare(torch.tensor(found, dtype=torch.float64), table(lambda v, c: c * v / (1 + c)), mistakes)

@@ -11,7 +11,7 @@ from nlcore.viz.descents import LOOKS
 
 WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
 CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
-RULES = ("gradient descent", "Delta GD, exact", "exact step, value given")
+RULES = ("gradient descent", "Delta GD, exact", "exact step")
 MEASURES = ("the stream's next input", "a fresh input")
 SHOWN = (3e-3, 100.0)
 """Errors that are drawn."""
@@ -127,7 +127,7 @@ def correlated_streams() -> Explorer[Tracking]:
         },
         chart,
         alt="Squared error over time and against correlation, on logarithmic axes, at a step size of 2. Gradient descent "
-        "leaves the picture upwards at every correlation. The exact step with a given value falls to about 0.01; Delta "
+        "leaves the picture upwards at every correlation. The exact step falls to about 0.01; Delta "
         "Gradient Descent, which erases too, stays near one quarter at every correlation.",
         try_this="Move η down to 0.5: who is best now? Then set the drift to 0.3 and η to 1, and go through the "
         "correlations: where does Delta GD win?",

@@ -33,11 +33,14 @@ CHAPTER = Chapter(
         ),
         Tick(
             "05-outliers",
-            "Every tenth value is off by 10 times its usual size. Which objective ends farthest from the clean target?",
+            "The picture is of values of which every tenth is off by 10. If none were off, which objective would end nearest to the "
+            "target?",
             ("the dot product, which is gradient descent", "L2, which is Delta GD", "Huber, with a slope that is cut off"),
             right="the dot product, which is gradient descent",
-            because="It writes a wrong value in proportion to its size. Huber's slope is cut off, and hardly notices; the price is "
-            "that without outliers it stops at half of the target, as L2 does.",
+            because="It goes to the target itself, while all others ask the layer to answer its own correction and stop at half of "
+            "the way. With outliers it is the other way about, since it writes a wrong value in proportion to its size.",
+            at={"outlier": 0},
+            spoils=False,
         ),
     ),
 )
