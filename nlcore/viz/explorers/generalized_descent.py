@@ -22,7 +22,7 @@ RETENTIONS = {
 """Name -> states c and decay."""
 LOOKS = {rule: EVERY_LOOK[rule] for rule in RULES}
 SHOWN = (1e-4, 10.0)
-"""Distances that may be in the frame, which shows the powers of ten that are needed."""
+"""Distances that may be in the frame, which holds no more than it needs."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,12 @@ def _pairs() -> tuple[np.ndarray, ...]:
     return x, w, clean, sign
 
 
+def _frame(loss: np.ndarray) -> tuple[float, float]:
+    """The part of `SHOWN` that holds these distances; it ends at powers of ten, or at three times one."""
+    ends = [times * 10.0**power for power in range(-4, 1) for times in (1, 3)]
+    return max((e for e in ends if e <= loss.min()), default=SHOWN[0]), min((e for e in ends if e >= loss.max()), default=SHOWN[1])
+
+
 def chart(found: Descent) -> Chart:
     """Distance to the target by step, and what each rule wrote of its values, with a line for an input of length 1."""
     step = np.arange(1, STEPS + 1)
@@ -98,11 +104,10 @@ def chart(found: Descent) -> Chart:
         Line("", u[wrong], written[wrong], look, "points", size=5.0)
         for u, written, look in zip(found.value, found.written, LOOKS.values())
     )
-    low, high = 10 ** np.floor(np.log10(found.loss.min())), 10 ** np.ceil(np.log10(found.loss.max()))
     plain = tuple(Line(name, found.grid, written, look) for name, written, look in zip(names, found.plain, LOOKS.values()))
     return (
         Plot("Distance to the clean target", "step", "squared distance (share)", loss, y_log=True,
-             y_range=(max(SHOWN[0], low), min(SHOWN[1], high)),
+             y_range=_frame(found.loss),
              references={0.25: "half of the target", 1.0: "nothing learnt"}),
         Plot("What is written of a value; marks: the wrong ones", "self-made value u", "written, as a multiple of x", writes + plain,
              x_range=(found.grid[0], found.grid[-1]), y_range=(found.plain.min(), found.plain.max())),
