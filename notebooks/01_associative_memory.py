@@ -14,16 +14,15 @@
 # %% [markdown]
 # ## How many pairs can a memory hold?
 #
-# Chapter 00 drew a model as memories within memories, each written at its own pace, and layers, attention and optimizers
-# are all to be of this one kind. So before we nest them we take a single one, the box `memory` on top of the map, and
-# watch it being written.
+# Chapter 00 drew a model as memories within memories, each written at its own pace. Before we nest them we take a single
+# one, the box `memory` on top of the map, and watch it being written.
 #
-# Below, six memories get the same random pairs of a key and a value, and are then asked for every value again. All vectors
-# have length one, so that a memory that answers nothing is off by a squared error of 1: we call that *silence*. On the
-# right, a column is the answer to one key, and a row is how much of one value is in it.
+# Below, six memories get the same random pairs of a key and a value, and are then asked for all values. All vectors have
+# length one, so that a memory that answers nothing is off by a squared error of 1: we call that *silence*.
 
 # %% [markdown]
-# How many pairs can a matrix of 32 by 32 numbers hold without an error, and does it matter how they are written?
+# On the right, a column is the answer to one key, and a row is how much of one value is in it. How many pairs can a matrix
+# of 32 by 32 numbers hold without error, and does it matter how they are written?
 
 # %%
 from nlcore.viz.explorers.store_and_recall import store_and_recall
@@ -35,20 +34,17 @@ store_and_recall().predict("01-hold")
 #
 # *Recall error at width 32, random keys.* The best matrix there is (*ridge*, here without a penalty) is exact up to 32
 # pairs, as many as a key has numbers. None of the three rules that write each pair once gets there; later we meet one
-# that does, at a price. The MLP, a small network, holds more, but it has eight times as many numbers and sees each pair
-# 30 times.
+# that does, at a price. The MLP, a small network, holds more, with eight times the numbers and 30 passes.
 #
 # </details>
 
 # %% [markdown]
 # Colour off the diagonal is **crosstalk**: an answer contains the values of other pairs. The newest pairs, at the lower
-# right, are clean, whereas the oldest have almost drowned. The chapter says where crosstalk comes from, and which choice
-# fights it.
+# right, are clean, and the oldest have almost drowned.
 #
 # | letter | here | elsewhere |
 # |---|---|---|
 # | $W$ | a memory that is a matrix | a layer's weights; $\mathcal{M}$ is any memory |
-# | $K, V$ | all keys, all values, a pair per row | |
 # | $d$ | the width: how many numbers a key has | |
 # | $P$ | the second matrix of least squares | other matrices, in 03 and 04 |
 
@@ -59,7 +55,7 @@ store_and_recall().predict("01-hold")
 #
 # $$W_t = \mathrm{keep}(W_{t-1}, \alpha) - \eta\, \nabla_W\, \mathcal{L}(W_{t-1} k_t,\, v_t)$$
 #
-# Eq. 64 to 68 of the paper are this line, with four things chosen:
+# Eq. 64 to 68 are this line, with four things chosen:
 #
 # | choice | question | in this chapter |
 # |---|---|---|
@@ -74,8 +70,9 @@ store_and_recall().predict("01-hold")
 # useful. Here you do it, by choosing; in a model slower levels do it, which make the keys, the rates and the start.
 
 # %% [markdown]
-# Two pairs go with us through the chapter. Their keys have length one and are alike, since $k_1 \cdot k_2 = 0.6$. In the
-# code the four choices are arguments of `AssociativeMemory`, and `learn` writes pairs one after the other.
+# Two pairs go with us through the chapter. Their keys have length one and are alike, since $k_1 \cdot k_2 = 0.6$; the
+# values are $(1, 0)$ and $(0, 1)$. In the code the four choices are arguments of `AssociativeMemory`, and `learn` writes
+# pairs one after the other.
 
 # %%
 import torch
@@ -121,10 +118,11 @@ print(W_hebbian.numpy(), "\nanswers, one per row:\n", (k @ W_hebbian.T).numpy())
 # Schmidhuber (1992) let one network write them into another, a *fast-weight programmer* (eq. 5, with a feature map $\phi$
 # and queries $q$):
 #
-# $$M_t = \alpha M_{t-1} + v_t\, \phi(k_t)^\top \qquad\qquad y_t = M_t\, \phi(q_t)$$
+# $$W_t = \alpha W_{t-1} + v_t\, \phi(k_t)^\top \qquad\qquad y_t = W_t\, \phi(q_t)$$
 #
-# Write the sum out, and no matrix is left: $y_t = \sum_{s \le t} \alpha^{t-s}\, (\phi(k_s) \cdot \phi(q_t))\, v_s$. That
-# is linear attention with decay, and the cell computes it both ways.
+# Write the sum out, and no matrix is left: $y_t = \sum_{s \le t} \alpha^{t-s}\, (\phi(k_s) \cdot \phi(q_t))\, v_s$. So a
+# value is the louder the younger it is, and the more its key is like the query. That is linear attention with decay, and the
+# cell computes it both ways.
 
 # %%
 import torch.nn.functional as F
@@ -141,28 +139,9 @@ attention = weights @ values  # all tokens at once
 
 memory = AssociativeMemory(Linear(d, d), DotProduct(), GradientDescent(), Decay())
 for t in range(T):  # token by token
-    M = learn(memory, phi(keys[: t + 1]), values[: t + 1], alpha=fade)
-    assert torch.allclose(M @ phi(queries[t]), attention[t], atol=1e-10)
+    W = learn(memory, phi(keys[: t + 1]), values[: t + 1], alpha=fade)
+    assert torch.allclose(W @ phi(queries[t]), attention[t], atol=1e-10)
 print("the memory's answers are attention's, at each of", T, "tokens")
-
-# %%
-import matplotlib.pyplot as plt
-from nlcore.viz.show import show
-from nlcore.viz.theme import tidy
-
-figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True, layout="constrained")
-shares = weights / weights.sum(1, keepdim=True)
-for axes, table, title in zip(panels, (decay, shares), ("The decay alone", "Share of each pair in each answer")):
-    image = axes.imshow(table, cmap="cividis", vmin=0)
-    tidy(axes, title, "pair written (token s)", "query asked (token t)" if axes is panels[0] else "")
-    axes.grid(False)
-    figure.colorbar(image, shrink=0.85)
-show(figure, alt="Two lower triangles. Left, the decay: 1 on the diagonal, and less by a fifth with every step to the left. Right, "
-     "the shares, each row adding up to 1: again darker towards the left, but unevenly, as some keys are more like a query.")
-
-# %% [markdown]
-# *Linear attention with $\alpha = 0.8$; a row is an answer.* Nothing stands above the diagonal, because what is not written
-# yet has no weight. Age fades a pair (left), and the likeness of its key to the query makes it louder or softer (right).
 
 # %% [markdown]
 # ## What if we write only what is wrong?
@@ -172,19 +151,20 @@ show(figure, alt="Two lower triangles. Left, the decay: 1 on the diagonal, and l
 # $\alpha$ added):
 #
 # $$W_t = W_{t-1} (\alpha I - \eta\, k_t k_t^\top) + \eta\, v_t k_t^\top$$
-#
-# Its point is **overwriting**. Suppose $k_1$ came with the value $v_1$, and now comes with $v_2$: somebody has moved. The
-# memory still answers $v_1$, so what is wrong is $v_2 - v_1$, and this is what the write adds.
+
+# %% [markdown]
+# Its point is **overwriting**. Suppose $k_1$ came with the value $v_1$, and now comes with $v_2$, as when somebody moves. The
+# memory still answers $v_1$, so that what is wrong is $v_2 - v_1$, and this is what the write adds.
 
 # %%
 delta = AssociativeMemory(Linear(2, 2), L2(), GradientDescent(), Decay())
-moved = k[[0, 0]]  # the same key twice, with both values
+same = k[[0, 0]]  # one key twice, with both values
 for name, memory in {"Hebbian": hebbian, "delta": delta}.items():
-    print(f"{name:8} answers {(learn(memory, moved, v) @ k[0]).tolist()}")
+    print(f"{name:8} answers {(learn(memory, same, v) @ k[0]).tolist()}")
 
 # %% [markdown]
-# Adding answers $v_1 + v_2$, which nobody ever told it, and at no rate would it do otherwise, because it never looks at what
-# it already says. The delta rule answers $v_2$: one write takes the old value out and puts the new one in.
+# Adding answers $v_1 + v_2$, which nobody ever told it, and no rate parts the two, because it never looks at what it already
+# says. The delta rule answers $v_2$: one write takes the old value out and puts the new one in.
 
 # %% [markdown]
 # **Erratum, eq. 65.** The long version of the paper (arXiv 2512.24695) prints the factor on the left, and no $\alpha$:
@@ -192,7 +172,7 @@ for name, memory in {"Hebbian": hebbian, "delta": delta}.items():
 # $$\mathcal{M}_t = (I - \eta_t k_t k_t^\top)\, \mathcal{M}_{t-1} + \eta_t v_t k_t^\top$$
 #
 # The gradient under its brace, $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, puts it on the right, where keys come in. So it
-# is a slip of the pen, and all that the paper builds on the rule stands.
+# is a slip of the pen.
 #
 # Now our two pairs, with their two keys, are written once more with $\eta = 1$.
 
@@ -229,14 +209,16 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
     memory = AssociativeMemory(Linear(d, d), objective, GradientDescent(), Decay())
     for n in (d, d + 1):
         answers = torch.einsum("soi,tsi->tso", learn(memory, keys[:n], values[:n]), keys)
-        wrong = (answers - values).square().sum(-1).mean(1)
-        print(f"{name:10} {n} pairs: error of the first {d}, in all, {wrong[:d].sum():.2f}", f"; of the next {wrong[d]:.2f}" if n > d else "")
+        off = (answers - values).square().sum(-1).mean(1)
+        print(f"{name:10} {n} pairs: the first {d} are off by {off[:d].sum():.2f} in all", f"and the next by {off[d]:.2f}" if n > d else "")
 
 # %% [markdown]
-# On average the bill is the same; only who pays differs. The new key is a sum of the old ones, and each of those hears its
-# share of what is written. Adding writes a value of size 1 and leaves the new pair wrong by what it heard, about 1;
-# correcting writes both, hence 2. So for pairs that come once and never change the delta rule wins nothing here. It is made
-# for pairs that return, corrected or not.
+# In a full matrix the bill is the same, and only who pays differs. The new key is a sum of the old ones, and each of those
+# hears its share of what is written. Adding writes a value of size 1 and leaves the new pair wrong by what it heard, about
+# 1; correcting writes both, hence 2.
+#
+# Where there is room correcting is cheaper, since a pair hears only those that were written *after* it. This is why the
+# green line of the first picture runs at some six tenths of the blue one's height.
 
 # %% [markdown]
 # Why $\eta = 1$? After a write the answer to the same key is $(1 - \eta \lVert k \rVert^2)$ times the old answer plus
@@ -256,8 +238,11 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
 # below each matrix is asked both ways.
 
 # %%
+import matplotlib.pyplot as plt
 from nlcore.memory import Oja
 from nlcore.viz.explorers.store_and_recall import LOOKS
+from nlcore.viz.show import show
+from nlcore.viz.theme import GREYS, tidy
 
 draw = torch.Generator().manual_seed(0)
 keys, values = F.normalize(torch.randn(2, 8, 100, 16, generator=draw, dtype=double), dim=-1)  # 100 streams
@@ -303,8 +288,8 @@ show(figure, alt="Left, the Hebbian matrix grows in a straight line to 28, while
 # $$\mathcal{M}^{*} = \arg\min_{\mathcal{M}}\; \mathcal{L}(\mathcal{M}(K);\, V)$$
 #
 # For a matrix and L2 the answer is known. With a penalty $\lambda \lVert W \rVert^2 / 2$, which holds the matrix back, it
-# is **ridge regression**, $W^{*} = V^\top K (K^\top K + \lambda I)^{-1}$. For our two keys in two dimensions and $\lambda =
-# 0$ both answers must be exact.
+# is **ridge regression**, $W^{*} = V^\top K (K^\top K + \lambda I)^{-1}$, where a row of $K$ is a key and a row of $V$ its
+# value. For our two keys in two dimensions and $\lambda = 0$ both answers must be exact.
 
 # %%
 from nlcore.memory import ridge
@@ -344,7 +329,7 @@ def least_squares(k, v, penalty):
 draw = torch.Generator().manual_seed(0)
 keys, values = F.normalize(torch.randn(2, 64, 32, generator=draw, dtype=double), dim=-1)
 assert torch.allclose(least_squares(keys, values, 0.1), ridge(keys, values, 0.1), atol=1e-12)
-print("the key that moved, asked:", (least_squares(moved, v, 1e-8) @ k[0]).numpy().round(3))
+print("the key that came with two values:", (least_squares(same, v, 1e-8) @ k[0]).numpy().round(3))
 
 # %%
 def pair_by_pair(W, eta):
@@ -371,8 +356,6 @@ tuned = {step: min(rates, key=lambda eta: far(step, eta)[8]) for step in (pair_b
 print("shares left by a round at rate 1:", [round(far(step, 1.0)[8] / far(step, 1.0)[7], 2) for step in tuned])
 
 # %%
-from nlcore.viz.theme import GREYS
-
 curves = {
     f"descent on both pairs, its best rate, {tuned[all_pairs]:.2f}": (far(all_pairs, tuned[all_pairs]), dict(color=GREYS[0], marker="s")),
     "delta rule, rate 1": (far(pair_by_pair, 1.0), LOOKS["delta"].line()),
@@ -397,14 +380,14 @@ show(figure, alt="Distance to the best matrix on a logarithmic scale. Recursive 
 # RLS has its price: $P$, as large as the memory itself, is a memory too, which is written with every pair and remembers
 # which keys have been.
 #
-# And of the key that moved it answers the *mean* of both values, because that is best for both pairs. Best on all pairs and
+# And of a key that came with two values it answers the *mean*, because that is best for both pairs. Best on all pairs and
 # right about now are two aims; exercise 4 brings them together.
 
 # %% [markdown]
 # ## What if a write looks back a little?
 #
-# Between the delta rule, which looks at one pair, and ridge, which looks at all, stands **Omega** (eq. 68). Each write
-# lowers the loss of the last $c$ pairs, with weights $\gamma_i$, all errors being those of the same $W_{t-1}$:
+# The delta rule damages older pairs because it looks at the newest alone; ridge looks at all. Between them stands **Omega**
+# (eq. 68). Each write lowers the loss of the last $c$ pairs, with weights $\gamma_i$, all errors being those of the same $W_{t-1}$:
 #
 # $$W_t = \alpha W_{t-1} - \eta \sum_{i=t-c+1}^{t} \gamma_i\, (W_{t-1} k_i - v_i)\, k_i^\top$$
 #
@@ -440,11 +423,14 @@ def wrong(c, eta):
 
 
 errors = {(c, eta): wrong(c, eta) for c in windows for eta in rates}
-print("window   " + "".join(f"{f'last {n}':>9}" for n in (4, 8, 16)) + "   first 32   (each at its own best rate)")
+print("window   " + "".join(f"{f'last {n}':>16}" for n in (4, 8, 16)) + "   (each at its own best rate)")
 for c in windows:
-    parts = [[errors[c, eta][where].mean().nan_to_num(torch.inf).item() for eta in rates]
-             for where in (slice(-4, None), slice(-8, None), slice(-16, None), slice(32))]
-    print(f"{c:6}   " + "".join(f"{min(part):9.3f}" for part in parts[:3]) + f"{min(parts[3]):11.3f}")
+    print(f"{c:6}   ", end="")
+    for n in (4, 8, 16):
+        best_rate = min(rates, key=lambda eta: errors[c, eta][-n:].mean().nan_to_num(torch.inf))
+        per_stream = errors[c, best_rate][-n:].mean(0)
+        print(f"{per_stream.mean():8.3f} ± {1.96 * per_stream.std() / 20**0.5:.3f}", end="")
+    print()
 
 # %%
 OMEGA = {1: (LOOKS["delta"].colour, "dotted"), 4: ("#8833EE", "dashdot"), 8: ("#8833EE", "dashed"), 16: ("#8833EE", "solid")}
@@ -455,7 +441,7 @@ for c, (colour, dash) in OMEGA.items():
     axes.plot(mean, color=colour, linestyle=dash, label="delta (a window of 1)" if c == 1 else f"Omega, a window of {c}")
     axes.fill_between(range(64), mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
     axes.plot([c - 1], [mean[c - 1]], "o", color=colour)  # the oldest pair that the last write looked at
-axes.set(xlim=(-0.5, 40), ylim=(0, 1.9))
+axes.set(xlim=(-0.5, 63), ylim=(0, 2.1))
 tidy(axes, "What the last write could see is recalled best", "age (pairs that came after)", "recall error (1 is silence)")
 axes.legend(frameon=False, fontsize=9)
 show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each curve stays low up to the age where its window ends, marked "
@@ -463,9 +449,9 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each c
 
 # %% [markdown]
 # *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves the pairs in the
-# window. Hence the table: the last 4 pairs fare best with a window of 4, the last 8 with 8, the last 16 with 16, each at its
-# own best rate, and a longer one is worse for them. In a full matrix the room is taken from the older pairs, which at this
-# rate end worse than silence.
+# window, if not quite its newest, which have been seen but once. Hence the table: the last 4 pairs fare best with a window of
+# 4, the last 8 with 8, the last 16 with 16 (stream by stream, beyond chance), and a longer one is worse for them. The room is
+# taken from the older pairs, since the matrix is full: under Omega they end worse than silence at this rate.
 
 # %% [markdown]
 # ## Must the memory be a matrix?
@@ -473,7 +459,8 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each c
 # A matrix answers $-k$ with minus its answer to $k$. If both keys should get *the same* value, the best it can do is to be
 # silent. A network with a bend in between can do it: $\mathcal{M}(k) = W_\text{out}\, \mathrm{silu}(W_\text{in}\, k)$, with
 # $\mathrm{silu}(x) = x / (1 + e^{-x})$, written by the same gradient step in each layer (chapter 02).
-#
+
+# %% [markdown]
 # So an MLP knows other functions. Does it also *hold* more? In the first picture it does, with $8 d^2$ numbers against $d^2$.
 # Fair rivals have equally many: a narrower MLP against the matrix, and against the wide MLP a matrix that reads $8d$ random
 # features of the key, $\mathrm{silu}(R k)$ with an $R$ that stays as it was drawn. All see each pair 30 times, at the best
@@ -482,51 +469,47 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each c
 # %%
 from nlcore.memory import DeepMLP
 
-d, streams, counts = 16, 8, (8, 16, 32, 64)
-rates = torch.tensor([0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0])
-draw = torch.Generator().manual_seed(0)
-keys, values = F.normalize(torch.randn(2, max(counts), streams, d, generator=draw), dim=-1)
 
-
-def store(features, trained):
-    """(counts, streams) errors at each one's best rate: `features` of the key (none: the key), their weights trained or not."""
-    R = torch.randn(features, d, generator=torch.Generator().manual_seed(1))
+def store(features, trained, d=16, streams=8, counts=(8, 16, 32, 64)):
+    """(counts, streams) errors at the best rate: on `features` of the key (0: on the key), themselves trained or not."""
+    rates = torch.tensor([0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0])
+    draw, batch, errors = torch.Generator().manual_seed(0), (len(rates), streams), []
+    keys, values = F.normalize(torch.randn(2, max(counts), streams, d, generator=draw), dim=-1)
+    R = torch.randn(features, d, generator=draw)
     inside = F.silu(keys @ R.T) if features else keys
     x, architecture, start = inside, Linear(inside.shape[-1], d), None
     if trained:
         x, architecture, start = keys, DeepMLP((d, features, d)), (torch.zeros(d, features), R)
-    memory, batch, errors = AssociativeMemory(architecture, L2(), GradientDescent(), Decay()), (len(rates), streams), []
+    memory = AssociativeMemory(architecture, L2(), GradientDescent(), Decay())
     eta = (rates / inside.square().sum(-1).mean())[:, None].expand(batch)
     for n in counts:
         state = memory.start(batch, start)
         for t in range(30 * n):
             key, value = (part[t % n].expand(*batch, -1) for part in (x, values))
             state, report = memory.write(state, key, value, Rates(eta, torch.ones(batch)))
-        answers = architecture.read(state.memory, x[:n].transpose(0, 1))
-        off = (answers - values[:n].transpose(0, 1)).square().sum(-1).mean(-1).nan_to_num(torch.inf)
+        off = architecture.read(state.memory, x[:n].transpose(0, 1)) - values[:n].transpose(0, 1)
+        off = off.square().sum(-1).mean(-1).nan_to_num(torch.inf)
         errors.append(off[off.mean(1).argmin()])
     return torch.stack(errors)
 
 
 # %%
-arms = {
-    "matrix, d² numbers": (0, False), "MLP, d²": (d // 2, True),
-    "matrix on features, 8d²": (8 * d, False), "MLP, 8d²": (4 * d, True),
-}  # fmt: skip
-print("pairs stored, at width 16" + "".join(f"{n:>15}" for n in counts))
+arms = {"matrix, d² numbers": (0, False), "MLP, d²": (8, True), "matrix on features, 8d²": (128, False), "MLP, 8d²": (64, True)}
+print("pairs stored, at width 16" + "".join(f"{n:>15}" for n in (8, 16, 32, 64)))
 for name, (features, trained) in arms.items():
-    print(f"{name:25}" + "".join(f"{row.mean():7.3f} ± {1.96 * row.std() / streams**0.5:.3f}" for row in store(features, trained)))
+    print(f"{name:25}" + "".join(f"{row.mean():7.3f} ± {1.96 * row.std() / 8**0.5:.3f}" for row in store(features, trained)))
 
 # %% [markdown]
-# With equally many numbers the MLP holds no more, and where the two differ the matrix is ahead. No memory can hold more
-# numbers than it has, and $n$ random values are $n d$ of them. What an MLP buys is other *functions*, which pays where
-# values follow from keys in a way that bends.
+# With equally many numbers the MLP holds no more, and where the two clearly differ the matrix is ahead. Nor could it be
+# otherwise: $n$ random values are $n d$ numbers, and no memory is exact for more of them than it has itself. What an MLP
+# buys is other *functions*, which pays where values follow from keys in a way that bends.
 
 # %% [markdown]
 # ## What is kept of the old?
 #
-# The fourth choice. **Decay** multiplies the matrix by $\alpha$ and so fades everything, even what the memory knew from its
-# start. **Pull to start** fades only what has come since:
+# Who reads without end has to let go of something, and the fourth choice says of what. **Decay** multiplies the matrix by
+# $\alpha$ and so fades everything, even what the memory knew from its start. **Pull to start** fades only what has come
+# since:
 #
 # $$W \leftarrow \alpha W \qquad\qquad W \leftarrow W_0 + \alpha\, (W - W_0)$$
 #
@@ -541,8 +524,8 @@ forgetting_curve()
 # %% [markdown]
 # *Recall at $\alpha = 0.95$ and $\eta = 1$, mean of 50 streams; at the right of each plot stand the words of the start.* Under
 # decay little is left of the start, most in the Hebbian memory, which never erases. Pulled to their start, all know those
-# words again, with cosines of 0.74 and more. The price: recall of new words falls by a few hundredths, for the Hebbian
-# memory by a tenth, because the start now has a part in every answer.
+# words again, with cosines of 0.74 and more. The price is a lower recall of the new words, by some hundredths, and by a
+# tenth in the Hebbian memory, because the start now has a part in every answer.
 
 # %% [markdown]
 # ## Does exact recall carry over?
@@ -600,7 +583,7 @@ rows = [Row(name, "every pair", LOOKS[look].colour) for name, look in (("delta: 
 figure, axes = plt.subplots(figsize=(10, 2.2), layout="constrained")
 roll(axes, rows, np.arange(48), np.arange(48) + 1, np.array(change).T, np.ones((3, 48), dtype=int))
 axes.set(xlim=(0, 48), xticks=range(0, 49, 12), xlabel="pairs read (twelve are a round)")
-show(figure, name="one_memory_score", alt="A level score of three rows over 48 pairs. The delta rule's matrix changes with every pair, a little less "
+show(figure, alt="A level score of three rows over 48 pairs. The delta rule's matrix changes with every pair, a little less "
      "in each of the four rounds; both matrices of recursive least squares change strongly in the first round, and hardly after it.")
 
 # %% [markdown]
@@ -623,7 +606,7 @@ hope_map(1)
 # ## Summary
 #
 # 1. A memory is four choices: architecture, objective, rule, retention. Every named rule is one setting.
-# 2. Adding answers a key that moved with the sum of its values; correcting overwrites. Beyond $d$ pairs somebody pays.
+# 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix somebody pays for either.
 # 3. The best matrix (eq. 6) holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
 # 4. Windows and retention move the error between new pairs, old pairs and the start. An MLP with as many numbers holds no
 #    more.
@@ -642,7 +625,8 @@ hope_map(1)
 
 # %% [markdown]
 # - Correcting: Widrow and Hoff (1960), Adaptive switching circuits, IRE WESCON Convention Record 4, 96-104; Kaczmarz
-#   (1937), Angenäherte Auflösung von Systemen linearer Gleichungen; Schlag et al. (2021), [Linear Transformers are secretly
+#   (1937), Angenäherte Auflösung von Systemen linearer Gleichungen; normalised LMS: Nagumo and Noda (1967), A learning
+#   method for system identification, IEEE Transactions on Automatic Control 12, 282-287; Schlag et al. (2021), [Linear Transformers are secretly
 #   fast weight programmers](https://arxiv.org/abs/2102.11174), which brings overwriting to them.
 # - One pass: Plackett (1950), [Some theorems in least squares](https://doi.org/10.1093/biomet/37.1-2.149); as a layer, von
 #   Oswald et al. (2023), [Uncovering mesa-optimization](https://arxiv.org/abs/2309.05858).
@@ -712,10 +696,11 @@ print(check_rates(chosen))
 # %% [markdown]
 # ## Exercise 3: where adding wins (middle, 10 minutes)
 #
-# *Break.* Correcting looks better than adding throughout this chapter. Find two pairs of width 2, all vectors of length one,
+# *Break.* In the first picture correcting lies below adding throughout. Find two pairs of width 2, all vectors of length one,
 # each written once at $\eta = 1$, of which the Hebbian memory recalls more: its squared error over both is to be smaller by
 # a tenth or more. The keys must differ.
-#
+
+# %% [markdown]
 # <details><summary>Hint</summary>
 #
 # The first key hears what the *second write* is. Which second value makes that write as large as possible?
@@ -743,7 +728,8 @@ print(check_harm(pairs_for_adding))
 # *Build.* Teach recursive least squares to forget. With every write all older pairs, and the penalty, shall count for
 # $\alpha$ of what they did, so that $P_t^{-1} = \alpha P_{t-1}^{-1} + k_t k_t^\top$, and $W$ is best for pairs so weighted.
 # Return the new `W` and the new `P`.
-#
+
+# %% [markdown]
 # <details><summary>Hint</summary>
 #
 # Go through the derivation once more: $W_t P_t^{-1} = \alpha W_{t-1} P_{t-1}^{-1} + v_t k_t^\top$. What is still $W_{t-1}$

@@ -82,7 +82,7 @@ def compute(alpha: float, eta: float, width: int) -> Forgetting:
 
 def chart(found: Forgetting) -> Chart:
     """For each retention, recall of new words by age and, at the right, of the start's words."""
-    ticks = {0.0: "0", 10.0: "10", 20.0: "20", 30.0: "30", NEW + 4.0: "its start's"}
+    ticks = {0.0: "0", 10.0: "10", 20.0: "20", 30.0: "30", NEW + 4.0: "start"}
 
     def plot(retention: str) -> Plot:
         new = tuple(
