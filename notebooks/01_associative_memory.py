@@ -14,15 +14,15 @@
 # %% [markdown]
 # ## How many pairs can a memory hold?
 #
-# Chapter 00 drew a model as memories within memories, each written at its own pace. Before we nest them we take a single
-# one, the box `memory` on top of the map, and watch it being written.
+# Chapter 00 drew a model as memories within memories, each written at its own pace. Before we nest them we take one, the
+# box `memory` on top of the map, and watch it being written.
 #
 # Below, six memories get the same random pairs of a key and a value, and are then asked for all values. All vectors have
 # length one, so that a memory that answers nothing is off by a squared error of 1: we call that *silence*.
 
 # %% [markdown]
-# On the right, a column is the answer to one key, and a row is how much of one value is in it. How many pairs can a matrix
-# of 32 by 32 numbers hold without error, and does it matter how they are written?
+# On the right, a column is the answer to one key, and a row is how much of one value is in it, beyond what it shares with
+# the right one. How many pairs can a matrix of 32 by 32 numbers hold without error, and does it matter how they are written?
 
 # %%
 from nlcore.viz.explorers.store_and_recall import store_and_recall
@@ -40,7 +40,7 @@ store_and_recall().predict("01-hold")
 
 # %% [markdown]
 # Colour off the diagonal is **crosstalk**: an answer contains the values of other pairs. The newest pairs, at the lower
-# right, are clean, and the oldest have almost drowned.
+# right, are clean; the oldest have almost drowned.
 #
 # | letter | here | elsewhere |
 # |---|---|---|
@@ -67,7 +67,7 @@ store_and_recall().predict("01-hold")
 # %% [markdown]
 # The paper keeps two words apart, in a box: “Memory is a neural update caused by an input, and learning is the process for
 # acquiring effective and useful memory.” So every write is memory, useful or not, and learning is what makes writes
-# useful. Here you do it, by choosing; in a model slower levels do it, which make the keys, the rates and the start.
+# useful. Here you do it, by choosing; in a model slower levels do, which make the keys, the rates and the start.
 
 # %% [markdown]
 # Two pairs go with us through the chapter. Their keys have length one and are alike, since $k_1 \cdot k_2 = 0.6$; the
@@ -115,8 +115,8 @@ print(W_hebbian.numpy(), "\nanswers, one per row:\n", (k @ W_hebbian.T).numpy())
 
 # %% [markdown]
 # Such sums are among the oldest memories: Kohonen's (1972), and Hopfield's (1982), where keys are their own values.
-# Schmidhuber (1992) let one network write them into another, a *fast-weight programmer* (eq. 5, with a feature map $\phi$
-# and queries $q$):
+# Schmidhuber (1992) let one network write such products into the weights of another, a *fast-weight programmer* (eq. 5,
+# with a feature map $\phi$ and queries $q$):
 #
 # $$W_t = \alpha W_{t-1} + v_t\, \phi(k_t)^\top \qquad\qquad y_t = W_t\, \phi(q_t)$$
 #
@@ -174,7 +174,7 @@ for name, memory in {"Hebbian": hebbian, "delta": delta}.items():
 # The gradient under its brace, $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, puts it on the right, where keys come in. So it
 # is a slip of the pen.
 #
-# Now our two pairs, with their two keys, are written once more with $\eta = 1$.
+# Now our two pairs, each with its own key, are written with $\eta = 1$.
 
 # %%
 from nlcore.viz.predictions import predict
@@ -223,8 +223,8 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
 # %% [markdown]
 # Why $\eta = 1$? After a write the answer to the same key is $(1 - \eta \lVert k \rVert^2)$ times the old answer plus
 # $\eta \lVert k \rVert^2 v$: exact at $\eta = 1 / \lVert k \rVert^2$, and beyond $2 / \lVert k \rVert^2$ ever more wrong,
-# which is why layers bring their keys to length one. At the exact rate it is the projection of Kaczmarz (1937), the smallest
-# change that makes the newest pair right; engineers call it normalised LMS.
+# which is why layers bring their keys to length one. At the exact rate the write is Kaczmarz's projection (1937), the
+# smallest change that makes the newest pair right; engineers call it normalised LMS.
 
 # %% [markdown]
 # ## What keeps a matrix from growing?
@@ -353,7 +353,7 @@ def far(step, eta, rounds=13):
 
 rates = torch.linspace(0.5, 1.5, 41).tolist()
 tuned = {step: min(rates, key=lambda eta: far(step, eta)[8]) for step in (pair_by_pair, all_pairs)}
-print("shares left by a round at rate 1:", [round(far(step, 1.0)[8] / far(step, 1.0)[7], 2) for step in tuned])
+print("left by a round at rate 1:", {step.__name__: round(far(step, 1.0)[8] / far(step, 1.0)[7], 2) for step in tuned})
 
 # %%
 curves = {
@@ -444,8 +444,9 @@ for c, (colour, dash) in OMEGA.items():
 axes.set(xlim=(-0.5, 63), ylim=(0, 2.1))
 tidy(axes, "What the last write could see is recalled best", "age (pairs that came after)", "recall error (1 is silence)")
 axes.legend(frameon=False, fontsize=9)
-show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each curve stays low up to the age where its window ends, marked "
-     "by a dot, and climbs beyond it; the longer the window, the longer it stays low and the higher it ends.")
+show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Omega's curves fall at first, "
+     "stay low up to the age where the window ends, marked by a dot, and climb beyond it: the longer the window, the longer it stays "
+     "low and the higher it ends. The delta rule's climbs slowly from 0.3 to 0.8.")
 
 # %% [markdown]
 # *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves the pairs in the
@@ -464,7 +465,7 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Each c
 # So an MLP knows other functions. Does it also *hold* more? In the first picture it does, with $8 d^2$ numbers against $d^2$.
 # Fair rivals have equally many: a narrower MLP against the matrix, and against the wide MLP a matrix that reads $8d$ random
 # features of the key, $\mathrm{silu}(R k)$ with an $R$ that stays as it was drawn. All see each pair 30 times, at the best
-# of eight rates.
+# of eleven rates.
 
 # %%
 from nlcore.memory import DeepMLP
@@ -472,7 +473,7 @@ from nlcore.memory import DeepMLP
 
 def store(features, trained, d=16, streams=8, counts=(8, 16, 32, 64)):
     """(counts, streams) errors at the best rate: on `features` of the key (0: on the key), themselves trained or not."""
-    rates = torch.tensor([0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0])
+    rates = torch.tensor([0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.2, 1.4, 2.0, 2.8])
     draw, batch, errors = torch.Generator().manual_seed(0), (len(rates), streams), []
     keys, values = F.normalize(torch.randn(2, max(counts), streams, d, generator=draw), dim=-1)
     R = torch.randn(features, d, generator=draw)
@@ -589,9 +590,9 @@ show(figure, alt="A level score of three rows over 48 pairs. The delta rule's ma
 # %% [markdown]
 # *Brightness is how much a matrix changes with a pair.* Who writes? The rule, which nobody trains here. Into what? One matrix,
 # or two. How often? With every pair. From which context? These pairs alone. To whom is knowledge handed? $P$ hands its gain
-# to the $W$ of RLS; and since at equal frequency whoever is needed comes first, $P$ is a level of its own, above $W$: the
-# first nest. It is done after one round, while the delta rule still mends what it damages. Keys and values have no row,
-# because nothing makes them yet.
+# to the $W$ of RLS; and since at equal frequency whoever is needed comes first (Def. 2), $P$ is a level of its own, above $W$:
+# the first nest. RLS is done after one round, while the delta rule still mends what it damages. Keys and values have no
+# row, because nothing makes them yet.
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -609,7 +610,7 @@ hope_map(1)
 # 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix somebody pays for either.
 # 3. The best matrix (eq. 6) holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
 # 4. Windows and retention move the error between new pairs, old pairs and the start. An MLP with as many numbers holds no
-#    more.
+#    more random pairs than a matrix.
 # 5. Exact recall of noisy pairs carries over badly; a penalty, or few steps, mend it.
 
 # %% [markdown]
