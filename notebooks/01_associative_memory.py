@@ -441,12 +441,12 @@ for c, (colour, dash) in OMEGA.items():
     axes.plot(mean, color=colour, linestyle=dash, label="delta (a window of 1)" if c == 1 else f"Omega, a window of {c}")
     axes.fill_between(range(64), mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
     axes.plot([c - 1], [mean[c - 1]], "o", color=colour)  # the oldest pair that the last write looked at
-axes.set(xlim=(-0.5, 63), ylim=(0, 2.1))
+axes.set(xlim=(-0.5, 63), ylim=(0, 2.6))
 tidy(axes, "What the last write could see is recalled best", "age (pairs that came after)", "recall error (1 is silence)")
 axes.legend(frameon=False, fontsize=9)
 show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Omega's curves fall at first, "
      "stay low up to the age where the window ends, marked by a dot, and climb beyond it: the longer the window, the longer it stays "
-     "low and the higher it ends. The delta rule's climbs slowly from 0.3 to 0.8.")
+     "low and the higher it ends. The delta rule's climbs slowly from 0.3 to 0.9.")
 
 # %% [markdown]
 # *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves the pairs in the
