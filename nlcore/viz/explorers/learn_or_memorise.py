@@ -7,12 +7,13 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import looks
+from nlcore.viz.theme import GREYS, Look
 
 STREAMS = 32
 STRENGTHS = np.logspace(-4, 4, 41)
 STEPS = np.unique(np.logspace(0, 4, 41).round().astype(int))
-LOOKS = looks(("pairs stored", "unseen keys"))
+LOOKS = {"pairs stored": Look(GREYS[1], "solid", "o"), "unseen keys": Look("#000000", "dashed", "s")}
+"""In ink: colours belong to rules."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class LearnOrMemorise:
 
     ridge: Errors
     descent: Errors
+    silence: float
+    """What it costs to say nothing on the pairs stored, whose values carry the noise; on unseen keys it costs 1."""
 
 
 @cache
@@ -84,11 +87,15 @@ def compute(pairs: int, noise: float, width: int) -> LearnOrMemorise:
     ridge = square / (square + STRENGTHS[:, None, None])
     left = 1 - square / square[:, :1]
     descent = 1 - left ** STEPS[:, None, None]
-    return LearnOrMemorise(*(_errors(kept, pairs, width, noise) for kept in (ridge, descent)))
+    return LearnOrMemorise(*(_errors(kept, pairs, width, noise) for kept in (ridge, descent)), 1 + noise**2)
 
 
 def chart(found: LearnOrMemorise) -> Chart:
     """The two errors by ridge strength, and by number of inner steps."""
+
+    silence = {1.0: "silence, unseen keys", found.silence: "silence, pairs stored"}
+    if found.silence < 1.1:  # the two words would lie on each other
+        silence = {1.0: "silence"}
 
     def plot(errors: Errors, x: np.ndarray, title: str, label: str) -> Plot:
         best = errors.best
@@ -96,7 +103,7 @@ def chart(found: LearnOrMemorise) -> Chart:
         mark = Line("", x[[best]], errors.unseen[[best]], LOOKS["unseen keys"], "points", size=12)
         return Plot(
             f"{title}, error {errors.unseen[best]:.2f}", label, "squared error", (*lines, mark), x_log=True,
-            x_range=(x[0] / 1.4, x[-1] * 1.4), y_range=(0, 2), references={1.0: "silence"},
+            x_range=(x[0] / 1.4, x[-1] * 1.4), y_range=(0, 2), references=silence,
         )
 
     weak, few = found.ridge.best, found.descent.best
@@ -106,7 +113,7 @@ def chart(found: LearnOrMemorise) -> Chart:
     descent = f"Descent: best {edges.get(few, f'after {STEPS[few]} steps')}"
     return (
         plot(found.ridge, STRENGTHS, ridge, "ridge strength λ"),
-        plot(found.descent, STEPS, descent, "inner steps (number)"),
+        plot(found.descent, STEPS, descent, "inner steps"),
     )
 
 

@@ -29,7 +29,7 @@ from nlcore.memory import (
 )
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.theme import COLOURS, Look, looks
+from nlcore.viz.theme import Look, looks
 
 WIDTHS = (16, 32, 64, 128)
 LOADS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -38,7 +38,7 @@ COSINES = {"orthonormal": None, "random": 0.0, "alike (cosine 0.3)": 0.3, "very 
 """Kind of keys -> cosine between any two of them, on average."""
 PASSES = 30
 RULES = ("Hebbian", "Oja", "delta", "ridge", "MLP, 1 pass", f"MLP, {PASSES} passes")
-LOOKS, HERE = looks(RULES), Look(COLOURS[-1], "solid", "D")
+LOOKS, HERE = looks(RULES), Look("#000000", "solid", "D")
 SHOWN = 16
 TABLE = Path(__file__).parents[1] / "static" / "store_and_recall.npz"
 WORST = 1.5
@@ -170,7 +170,7 @@ def chart(found: Recall) -> Chart:
             (*lines, here), y_range=(-0.03, WORST), references={1.0: "silence"}, width=1.35,
         ),
         Plot(
-            f"Its answers, {each} {n} pairs", "answer to key (oldest first)", "value in it (oldest on top)",
+            f"Its answers, {each} {n} pairs", "key that is asked (oldest first)", "value heard in the answer (oldest on top)",
             heat=Heat(found.matrix, "share of the value", range=(-1, 1), ramp="diverging"), x_ticks={}, y_ticks={}, square=True,
         ),
     )  # fmt: skip
