@@ -5,7 +5,7 @@
 # claim about forgetting by taking away its cause; derive Delta Momentum and find its misprint; run a momentum that is a
 # network, and say what it pays; and tell four optimizers apart by what they do with a gradient.
 #
-# **You need** chapters 00 and 02: what a memory is, and a gradient. **Time:** MINUTES minutes, exercises apart; all
+# **You need** chapters 00 and 02: what a memory is, and a gradient. **Time:** 55 minutes, exercises apart; all
 # cells together take about a minute on a laptop.
 
 # %% [markdown]
@@ -46,7 +46,7 @@ orthogonal_tasks().predict("03-lost")
 #
 # *Four tasks of 60 steps each; on the left the losses with Adam.* Each task is learnt in its turn. But while a later one
 # is being learnt, the earlier losses rise again, and those of tasks that have not yet begun move as well. Right: by
-# then SGD and momentum have harmed nothing, Muon hardly anything, and Adam a tenth of what was learnt.
+# then SGD and momentum have harmed nothing, Muon hardly anything in this draw, and Adam a tenth of what was learnt.
 #
 # </details>
 
@@ -99,7 +99,7 @@ print("m =", m.tolist(), "  W =", W.round(decimals=6).tolist())
 
 # %% [markdown]
 # By hand: $\tfrac{1}{4} (2, 0) + \tfrac{1}{2} (0, 1) + (1, 1) = (1.5, 1.5)$, of which two thirds come from the newest
-# gradient alone. It is the momentum that everybody uses: in the same 200 steps of a small network it follows
+# gradient alone. It is the momentum that everybody uses: over 200 steps of a small network it follows
 # `torch.optim.SGD` to the last digits.
 
 # %%
@@ -170,8 +170,8 @@ for key in ((2.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, -1.0)):
 
 # %% [markdown]
 # It says whether you have been this way: the three that it met get positive numbers, and $(1, -1)$, a direction in
-# which what it met cancels, gets 0. And it asks before no write whether it already knows, so that repeated gradients
-# pile up.
+# which what it met cancels, gets 0. And it never asks, before a write, whether it knows this already,
+# so that repeated gradients pile up.
 #
 # The paper offers a second reading (13, 34). In a linear layer the gradient is $\delta x^\top$, surprise times input
 # (chapter 02). Then $m$ is a matrix, chapter 01's sum with decay: the *inputs* are keys, the *surprises* values.
@@ -185,9 +185,9 @@ assert torch.allclose(layer["momentum"] @ x[-1], by_key)
 print("asked with the newest input, it answers", [round(a, 3) for a in by_key.tolist()])
 
 # %% [markdown]
-# Both readings are true of the same numbers. The rest of the chapter changes this memory in each of the four ways in
-# which chapter 01 changed memories: its values, its objective, its architecture, and how it is read. First, though, how
-# far back does it reach?
+# Both readings are true of the same numbers. The rest of the chapter changes this memory in five ways, as the paper
+# does in 4.4: its values, its objective, its architecture, its keys, and how it is read. First, though, how far back
+# does it reach, and is that the trouble?
 
 # %% [markdown]
 # ## How many gradients does it remember?
@@ -266,7 +266,7 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
      "is at zero like SGD; Muon begins below zero and ends near zero. Adam begins at about 0.2 and stays between 0.07 and 0.1.")
 
 # %% [markdown]
-# *Mean and range of five draws.* SGD harms nothing, ever: where gradients are orthogonal, there is nothing to avoid, and
+# *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients are orthogonal, there is nothing to avoid, and
 # a memory of old subspaces would have nothing to do. So the reason given cannot be the reason here.
 #
 # Momentum harms by the opposite fault. What is left in $m$ when a task ends *rolls on*, and no gradient of that task is
@@ -274,8 +274,8 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
 # had the time to come to rest, it is over.
 
 # %% [markdown]
-# What survives is Adam's harm. It does not go away with longer tasks, and we found it at rates from a fifth to five
-# times this one. Its cause is neither remembering nor forgetting: Adam divides each entry of $m$ by that entry's own
+# What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code
+# checks, at a fifth or five times the rate. Its cause is neither remembering nor forgetting: Adam divides each entry of $m$ by that entry's own
 # size, and so turns the step out of the task's subspace. The control is the last line of the table. If each task is a
 # few inputs of its own, dividing entries cannot leave the subspace, and the harm is gone. (Chapter 04 takes Adam
 # apart.)
@@ -359,7 +359,7 @@ show(figure, alt="Rise of task 1's loss against the overlap of two tasks. SGD an
 # %% [markdown]
 # ## What if it stores P g?
 #
-# The first of the four changes gives the memory values. In 46 and 47 each gradient gets one, by a matrix $P_t$:
+# The first of the five changes gives the memory values. In 46 and 47 each gradient gets one, by a matrix $P_t$:
 #
 # $$m_{t+1} = \alpha\, m_t + P_t\, g_t$$
 #
@@ -636,11 +636,11 @@ for n in (20, 30, 60, 120):
 # step, and that learns by gradient steps of its own. The long version prints
 #
 # $$W_{i+1} = W_i + m_{i+1}(u_i) \qquad m_{i+1} = \alpha_{i+1} m_i - \eta_t\, \nabla \mathcal{L}^{(2)}(m_i;\, u_i, 1) \qquad u_i = \nabla \mathcal{L}(W_i; x_i)$$
-#
-# with the target 1 in print, and names for $\mathcal{L}^{(2)}$ "e.g. dot product similarity $\langle m(u_i^\top), 1
-# \rangle$". It adds that the inner loss must be designed carefully.
 
 # %% [markdown]
+# with the target 1, and names for $\mathcal{L}^{(2)}$ "e.g. dot product similarity $\langle m(u_i^\top), 1
+# \rangle$". It adds that the inner loss must be designed carefully.
+#
 # The target 1 is the value-less memory again. If $m$ is a vector, the slope of $m \cdot u$ is $u$ whatever $m$ is, and
 # 50 is plain momentum. If $m$ is a network, it is another matter, so let us run the print beside a target of our own,
 # which asks for the gradient back, $\tfrac{1}{2} \lVert m(u) - u \rVert^2$. A network $m(u) = W_1\, \mathrm{silu}(W_2 u)$ of
@@ -706,10 +706,12 @@ for t in range(400):
     for name, what in zip(near, (before - weight.detach(), weight.grad, plain)):
         near[name].append(torch.cosine_similarity(what.flatten(), signal.flatten(), dim=0).item())
     inner.append(optimizer.state[weight]["inner_loss"].item())
+passes = next(n for n in range(200) if near["deep momentum's answer"][200 + n] > near["the gradient itself"][200 + n])
 mean = lambda values, first, last: sum(values[first:last]) / (last - first)
-print(f"inner loss: {inner[0]:.2f} at first, {mean(inner, 100, 200):.2f} before the move, {inner[200]:.2f} at it")
+print(f"inner loss: {inner[0]:.2f} at first, {mean(inner, 100, 200):.2f} before the move, {inner[200]:.2f} at it; {passes} steps until the answer is nearer again")
 for name, cosines in near.items():
-    print(f"{name:23} steps 100 to 200: {mean(cosines, 100, 200):.2f}, the ten after the move: {mean(cosines, 200, 210):.2f}, the last 100: {mean(cosines, 300, 400):.2f}")
+    before, after, end = mean(cosines, 100, 200), mean(cosines, 200, 210), mean(cosines, 300, 400)
+    print(f"{name:23} steps 100 to 200: {before:.2f}, the ten after the move: {after:.2f}, the last 100: {end:.2f}")
 
 # %%
 from nlcore.viz.theme import COLOURS
@@ -778,7 +780,7 @@ assert fast or all(0 < runs.mean(1).argmin() < 3 for runs in found.values())  # 
 # %% [markdown]
 # ## What if the key has more features?
 #
-# A way to more room without a network is to map the key first (51): store under $\phi(g)$, which can be longer than
+# The fourth change gives more room without a network. Map the key first (51), and store under $\phi(g)$, which can be longer than
 # $g$. A linear memory keeps as many random keys apart as they have numbers. All products of two entries make
 # $d(d+1)/2$ features, with $\phi(g) \cdot \phi(h) = (g \cdot h)^2$; for our first and last gradient $2^2 = 4$.
 
@@ -804,7 +806,7 @@ for degree in (1, 2):
 # %% [markdown]
 # ## What if the answer is bent?
 #
-# The fourth change is the reading. So far $W$ moved along $m$ itself. Equation 52 puts a function between, $W_{t+1} =
+# The fifth change is the reading. So far $W$ moved along $m$ itself. Equation 52 puts a function between, $W_{t+1} =
 # W_t - \eta\, \sigma(m_{t+1})$. (It prints $\sigma(m(u))$, with $m$ a linear layer; to get Muon, as it says, one has to
 # read $m$ itself.) With $\sigma$ the Newton-Schulz iteration, which sets all singular values of a matrix near 1, it is Muon. The
 # memory is the same linear one; only the reading is new. Here our own `Momentum` remembers, Newton-Schulz reads, and
@@ -883,12 +885,12 @@ hope_map(3)
 # ## Summary
 #
 # 1. Momentum is a linear, value-less memory of gradients, a level inside the weights': same clock, needed first.
-# 2. At 0.9 the newest 7 gradients carry half of it and the newest 44 carry 99%, whatever they say.
+# 2. At 0.9 the newest 7 gradients carry half of it and the newest 44 carry 99%.
 # 3. On orthogonal tasks momentum harms by rolling on, for a while, and Adam by leaving the subspace, for good. Where tasks
 #    overlap, a memory of what to avoid helps, and a sum of gradients is none.
-# 4. Delta Momentum erases first. Printed without $\eta$ it diverges at $\lVert g \rVert^2 > 1 + \alpha$; the exact step
-#    never does.
-# 5. A deep memory learns which directions return, and takes a new one for noise. Tuned alike, three memories tied.
+# 4. Delta Momentum erases first. Printed without $\eta$ it diverges at $\lVert g \rVert^2 > 1 + \alpha$, solved exactly
+#    never.
+# 5. A deep memory learns which directions return, and takes a new one for noise. Three tuned memories tied.
 
 # %% [markdown]
 # ## Sources

@@ -82,6 +82,12 @@ def test_what_adam_harms_is_its_coordinates_and_stays_however_long_a_task_is():
         assert abs(run(4, 120, 0.9, seed=seed, aligned=True).forgotten(480)[adam]) < 1e-3
 
 
+@pytest.mark.parametrize("rate", [0.002, 0.05])
+def test_adam_harms_at_a_fifth_and_at_five_times_its_rate(rate, monkeypatch):
+    monkeypatch.setitem(RATES, "Adam", rate)
+    assert run.__wrapped__(4, 120, 0.9).forgotten(480)[NAMES.index("Adam")] > 0.05
+
+
 def test_aligned_tasks_are_some_of_the_inputs():
     projections, _ = tasks(3, aligned=True)
     assert np.array_equal(projections, [np.diag(np.arange(24) // 8 == i) for i in range(3)])
