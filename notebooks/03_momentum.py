@@ -238,7 +238,7 @@ import numpy as np
 from nlcore.viz.explorers.orthogonal_tasks import LOOKS, NAMES, run
 
 lengths, draws_of_tasks = (20, 30, 45, 60, 90, 120), range(5)
-harm = np.array([[run(4, n, 0.9, seed=seed).forgotten(4 * n) for n in lengths] for seed in draws_of_tasks])  # (draw, length, optimizer)
+harm = np.array([[run(4, n, 0.9, seed=seed).forgotten(4 * n) for n in lengths] for seed in draws_of_tasks])
 print("rise of the old tasks' losses at retention 0.9: mean of five draws, and their range")
 print("steps per task" + "".join(f"{n:>10}" for n in lengths))
 for name in LOOKS:
@@ -266,19 +266,20 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
      "is at zero like SGD; Muon begins below zero and ends near zero. Adam begins at about 0.2 and stays between 0.07 and 0.1.")
 
 # %% [markdown]
-# *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients are orthogonal, there is nothing to avoid, and
-# a memory of old subspaces would have nothing to do. So the reason given cannot be the reason here.
+# *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients
+# are orthogonal, there is nothing to avoid, and a memory of old subspaces would have nothing to do. So the reason given
+# cannot be the reason here.
 #
 # Momentum harms by the opposite fault. What is left in $m$ when a task ends *rolls on*, and no gradient of that task is
 # there to stop it. Whether it rolls uphill or down is a matter of the moment at which it is left, and once a task has
 # had the time to come to rest, it is over.
 
 # %% [markdown]
-# What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code
-# checks, at a fifth or five times the rate. Its cause is neither remembering nor forgetting: Adam divides each entry of $m$ by that entry's own
-# size, and so turns the step out of the task's subspace. The control is the last line of the table. If each task is a
-# few inputs of its own, dividing entries cannot leave the subspace, and the harm is gone. (Chapter 04 takes Adam
-# apart.)
+# What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code checks, at
+# a fifth or five times the rate. Its cause is neither remembering nor forgetting: Adam divides each entry of $m$ by
+# that entry's own size, and so turns the step out of the task's subspace. The control is the last line of the table. If
+# each task is a few inputs of its own, dividing entries cannot leave the subspace, and the harm is gone. (Chapter 04
+# takes Adam apart.)
 
 # %% [markdown]
 # ## What if tasks overlap?
@@ -455,8 +456,8 @@ for name, write in {"eq. 49 as printed": as_printed, "with eta put back": with_e
 
 # %% [markdown]
 # Multiply out the square: $\tfrac{\eta}{2} (m \cdot g)^2 - \eta\, m \cdot g$, and a constant. Now measure $m$ in units of
-# $\eta$, as everywhere else in this chapter: put $\eta\, m$ for $m$ and $\eta\, m_t$ for $m_t$. Each term gets a factor
-# of $\eta^2$, the middle one of $\eta^3$. Divide by $\eta^2$:
+# $\eta$, as everywhere else in this chapter: put $\eta\, m$ for $m$ and $\eta\, m_t$ for $m_t$. The distance then carries
+# $\eta^2$, the square $\eta \cdot \eta^2$, and the last term $\eta \cdot \eta$. Divide all by $\eta^2$:
 #
 # $$\tfrac{1}{2} \lVert m - \alpha m_t \rVert^2 + \tfrac{\eta}{2} (m \cdot g)^2 - m \cdot g \qquad W_{t+1} = W_t - \eta\, m_{t+1}$$
 
@@ -602,18 +603,39 @@ for i, form in enumerate(FORMS):
 axes.set_ylim(80, 180)
 tidy(axes, "Fastest setting that arrives from all nine starts", "erasing β", "steps (best of 252 settings)")
 axes.legend(frameon=False, ncols=2)
-show(figure, alt="Steps of the best sure setting against beta. Standard is a line at 136. Bounded goes from 135 down to 94 near beta 0.5 to 1 "
-     "and stays below standard. Exact falls to 105 and rises to 172, and above beta 0.1 there is none. Literal ends still earlier.")
+show(figure, alt="Steps of the best sure setting against beta. Standard is a line at 136. Bounded goes from 135 down to 94 near beta 0.5 "
+     "and is never above standard. Exact falls to 105 and rises to 172, and above beta 0.1 there is none. Literal ends still earlier.")
 
 # %% [markdown]
 # *A missing point: no setting arrives from all nine starts.* At equal numbers of draws, bounded needs between 94 and
-# 136 steps, at most $\beta$ between 104 and 130, where standard momentum needs 136: a gain, and a modest one. Literal
-# and exact have it only for small $\beta$, and from some point on they do not arrive surely at all.
+# 136 steps, for eleven of the sixteen $\beta$ between 104 and 130, where standard momentum needs 136: a gain, and a
+# modest one. Exact has it only for small $\beta$ and literal hardly; from some point on they do not arrive surely at
+# all.
 
 # %% [markdown]
 # Over the whole grid delta momentum is no safe bet. At the same rates bounded is as often slower as it is faster, and
 # literal and exact are slower more than twice as often; in the rest neither arrives, or both at once. All this is one
 # landscape of two dimensions.
+
+# %% [markdown]
+# And 49 itself, without a knob? It is the literal form at $\beta = 1$ as printed, and at $\beta = \eta$ as corrected. The
+# same count, with the other forms at the same $\beta$ beside it:
+
+# %%
+from nlcore.viz.explorers.psi_landscape import ALPHAS, ETAS, arrival, psi, walk
+
+constants = (1.0, 1.0, 5.0)
+for words, knob in {"beta = 1, as printed": np.float64(1.0), "beta = eta, corrected": ETAS[:, None]}.items():
+    needed = [arrival(psi(*walk(ETAS[:, None], ALPHAS, knob, constants, tuple(start)), constants)) for start in starts]
+    slowest = np.stack(needed).max(0)
+    said = [f"{form} {np.isfinite(slowest[i]).sum():2} sure, best {slowest[i].min():.0f}" for i, form in enumerate(FORMS)]
+    print(f"{words:22}", "; ".join(said).replace(", best inf", ""))
+
+# %% [markdown]
+# On our landscape the literal form arrives surely at none of 252 settings, printed or corrected, whereas momentum does
+# at six. With the bound it does, at more settings than momentum and faster. So what makes Delta Momentum usable here is
+# the exact derivation, at least in part, and not the delta rule alone. The paper does not give its constants, and on
+# others this may differ.
 
 # %% [markdown]
 # And the tasks of the beginning? Delta Momentum erases along $g$, and if tasks are orthogonal, an old task's part of
@@ -631,8 +653,8 @@ for n in (20, 30, 60, 120):
 # %% [markdown]
 # ## What if the memory is a network?
 #
-# The third change is the architecture. As long as $m$ is a vector, all that is ever read of it is
-# one step, whatever the gradient is. Equation 50 makes it an MLP that is asked with the gradient and answers with a
+# The third change is the architecture. As long as $m$ is a vector, all that is ever read of it is one step, whatever
+# the gradient is. Equation 50 makes it an MLP that is asked with the gradient and answers with a
 # step, and that learns by gradient steps of its own. The long version prints
 #
 # $$W_{i+1} = W_i + m_{i+1}(u_i) \qquad m_{i+1} = \alpha_{i+1} m_i - \eta_t\, \nabla \mathcal{L}^{(2)}(m_i;\, u_i, 1) \qquad u_i = \nabla \mathcal{L}(W_i; x_i)$$
@@ -641,9 +663,12 @@ for n in (20, 30, 60, 120):
 # with the target 1, and names for $\mathcal{L}^{(2)}$ "e.g. dot product similarity $\langle m(u_i^\top), 1
 # \rangle$". It adds that the inner loss must be designed carefully.
 #
-# The target 1 is the value-less memory again. If $m$ is a vector, the slope of $m \cdot u$ is $u$ whatever $m$ is, and
-# 50 is plain momentum. If $m$ is a network, it is another matter, so let us run the print beside a target of our own,
-# which asks for the gradient back, $\tfrac{1}{2} \lVert m(u) - u \rVert^2$. A network $m(u) = W_1\, \mathrm{silu}(W_2 u)$ of
+# The target 1 is the value-less memory again. If $m$ is a vector, the slope of $m \cdot u$ is $u$ whatever $m$ is, so
+# that this *is* plain momentum. If $m$ is a network, it is another matter.
+
+# %% [markdown]
+# So let us run the print beside a target of our own, which asks for the gradient back, $\tfrac{1}{2} \lVert m(u) - u
+# \rVert^2$. A network $m(u) = W_1\, \mathrm{silu}(W_2 u)$ of
 # four hidden units gets our three gradients again and again, with the rate $\rho = 0.3$, starting from $W_1 = 0$, so
 # that it answers nothing.
 
@@ -733,8 +758,8 @@ show(figure, alt="Cosine to the signal over 400 steps. Deep momentum's answer cl
 # which directions gradients take, and gives back of a new gradient what lies in them; momentum's average, near 0.3, is
 # no estimate of the newest signal at all.
 #
-# A new direction is at first mostly left out, and that is the price: when the signal moves, the answer is farther from it than the raw gradient,
-# for some 10 to 20 steps, and it is the new signal that it takes for noise.
+# A new direction is at first mostly left out, and that is the price: when the signal moves, the answer is farther from
+# it than the raw gradient, for some 10 to 20 steps. It takes the new signal for noise.
 
 # %% [markdown]
 # Does any of this train a network better? Four memories on the same noisy regression. Each gets the grid of rates that
@@ -771,17 +796,18 @@ assert fast or all(0 < runs.mean(1).argmin() < 3 for runs in found.values())  # 
 
 # %% [markdown]
 # *Mean of three seeds, 300 steps; smaller is better.* At their best rates the first three tie, to within a few
-# thousandths, where the seeds themselves are 0.05 apart. (Tune them on one common grid, and the momenta seem to lose.)
-# In other words, at small rates momentum is SGD with a longer step. The deep memory ends worse in all three seeds.
-# Here the gradients of a regression do not stay in three directions, so that there is little for it to know.
+# thousandths, where the seeds themselves are 0.05 apart. (On one common grid of $\eta$, momentum's best lies at the
+# edge, and it seems to lose.) At small rates momentum is SGD with a longer step. The deep memory ends worse in all
+# three seeds. Perhaps these gradients do not stay in a few directions, so that there is little for it to know; we did
+# not look.
 #
 # A claim that one memory is better needs a task that asks for it, a tuned rate for each, and seeds.
 
 # %% [markdown]
 # ## What if the key has more features?
 #
-# The fourth change gives more room without a network. Map the key first (51), and store under $\phi(g)$, which can be longer than
-# $g$. A linear memory keeps as many random keys apart as they have numbers. All products of two entries make
+# The fourth change gives more room without a network. Map the key first (51), and store under $\phi(g)$, which can be
+# longer than $g$. A linear memory keeps as many random keys apart as they have numbers. All products of two entries make
 # $d(d+1)/2$ features, with $\phi(g) \cdot \phi(h) = (g \cdot h)^2$; for our first and last gradient $2^2 = 4$.
 
 # %%
@@ -796,10 +822,10 @@ for degree in (1, 2):
 # <details><summary>Why no optimizer of this chapter uses them</summary>
 #
 # 21 features cannot be subtracted from 6 weights: somebody has to map them back, and 51 does not say who. A map that
-# keeps the size can be stored by momentum as it is, such as `SignedPower(p)`, which is $\mathrm{sign}(g)\, |g|^p$: the gradient at
-# $p = 1$, its sign at $p = 0$. On the loss
-# $\tfrac12 (100\, x^2 + y^2)$ the square root ended lower than 1, and a fourth root higher, each at its best rate
-# (`tests/optim/test_features.py`). Chapter 04 comes to the sign from another side.
+# keeps the size can be stored by momentum as it is, such as `SignedPower(p)`, which is $\mathrm{sign}(g)\, |g|^p$: the
+# gradient at $p = 1$, its sign at $p = 0$. On the loss $\tfrac12 (100\, x^2 + y^2)$ the square root ended lower than 1,
+# and a fourth root higher, each at its best rate (`tests/optim/test_features.py`). Chapter 04 comes to the sign from
+# another side.
 #
 # </details>
 
@@ -808,9 +834,9 @@ for degree in (1, 2):
 #
 # The fifth change is the reading. So far $W$ moved along $m$ itself. Equation 52 puts a function between, $W_{t+1} =
 # W_t - \eta\, \sigma(m_{t+1})$. (It prints $\sigma(m(u))$, with $m$ a linear layer; to get Muon, as it says, one has to
-# read $m$ itself.) With $\sigma$ the Newton-Schulz iteration, which sets all singular values of a matrix near 1, it is Muon. The
-# memory is the same linear one; only the reading is new. Here our own `Momentum` remembers, Newton-Schulz reads, and
-# `torch.optim.Muon` is the judge.
+# read $m$ itself.) With $\sigma$ the Newton-Schulz iteration, which sets all singular values of a matrix near 1, it is
+# Muon. The memory is the same linear one; only the reading is new. Here our own `Momentum` remembers, Newton-Schulz
+# reads, and `torch.optim.Muon` is the judge.
 
 # %%
 from nlcore.ops.newton_schulz import newton_schulz
@@ -835,8 +861,8 @@ assert (by_reading - judge).abs().max() < 1e-12
 # %% [markdown]
 # Now go back to the first explorer and put Muon in view, with 20 or 30 steps per task. When a task ends, what is left of
 # it in $m$ is small and shrinks. But Newton-Schulz reads a small direction almost as large as the others, so that the
-# leftover goes on moving the weights for longer than its size in $m$ says. That is why in the sweep Muon was the last
-# but Adam to come to rest. Chapter 04 derives Newton-Schulz.
+# leftover goes on moving the weights for longer than its size in $m$ says. It fits that in the sweep Muon was
+# the last but Adam to come to rest. Chapter 04 derives Newton-Schulz.
 
 # %% [markdown]
 # ## Where are we in the nest?
@@ -886,11 +912,11 @@ hope_map(3)
 #
 # 1. Momentum is a linear, value-less memory of gradients, a level inside the weights': same clock, needed first.
 # 2. At 0.9 the newest 7 gradients carry half of it and the newest 44 carry 99%.
-# 3. On orthogonal tasks momentum harms by rolling on, for a while, and Adam by leaving the subspace, for good. Where tasks
+# 3. On orthogonal tasks momentum harms by rolling on, for a while; Adam by leaving the subspace, for good. Where tasks
 #    overlap, a memory of what to avoid helps, and a sum of gradients is none.
 # 4. Delta Momentum erases first. Printed without $\eta$ it diverges at $\lVert g \rVert^2 > 1 + \alpha$, solved exactly
 #    never.
-# 5. A deep memory learns which directions return, and takes a new one for noise. Three tuned memories tied.
+# 5. A deep memory learns which directions return, and takes new ones for noise.
 
 # %% [markdown]
 # ## Sources
@@ -982,8 +1008,8 @@ print(check_delta(delta_step))
 #
 # <details><summary>Solution</summary>
 #
-# `{"A": "delta", "B": "Newton-Schulz", "C": "none", "D": "momentum"}`. C stops at zeros; B's steps do not know how large a
-# gradient is; repeated, D adds up to ten times one gradient, and A to less than one.
+# `{"A": "delta", "B": "Newton-Schulz", "C": "none", "D": "momentum"}`. C stops at zeros; B's steps do not know how
+# large a gradient is; repeated, D adds up to ten times one gradient, and A to less than one.
 #
 # </details>
 
