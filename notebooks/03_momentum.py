@@ -263,7 +263,7 @@ axes.axhline(0, color=GREY, linewidth=0.8)
 tidy(axes, "Harm to tasks that are over, retention 0.9", "steps per task", "rise of their loss (mean)")
 axes.legend(frameon=False)
 show(figure, alt="Rise of the old tasks' losses against steps per task, four optimizers. Momentum begins at 0.3, and from 60 steps on "
-     "is at zero like SGD; Muon begins below zero and ends near zero. Adam begins at about 0.2 and stays between 0.07 and 0.1.")
+     "is at zero like SGD; Muon begins below zero, is above it until 60, by much in some draws, and ends near zero. Adam begins at about 0.2 and stays between 0.07 and 0.1.")
 
 # %% [markdown]
 # *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients
@@ -339,7 +339,7 @@ for name, style in styles.items():
 axes.axhline(1, color=GREY, linewidth=0.8, linestyle="dashed")
 axes.text(0.0, 1.03, "as if task 1 had never been learnt", color=GREY, fontsize=9)
 tidy(axes, "Harm to task 1 while task 2 is learnt", "overlap c of the two tasks", "rise of task 1's loss")
-axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.62))
+axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, 0.56))
 show(figure, alt="Rise of task 1's loss against the overlap of two tasks. SGD and momentum lie on one curve, from 0 at no overlap through "
      "0.49 at 0.6 to 1.7 at 0.95. Adam begins above them and ends a little below. SGD that avoids the old subspace stays at zero.")
 
@@ -632,10 +632,10 @@ for words, knob in {"beta = 1, as printed": np.float64(1.0), "beta = eta, correc
     print(f"{words:22}", "; ".join(said).replace(", best inf", ""))
 
 # %% [markdown]
-# On our landscape the literal form arrives surely at none of 252 settings, printed or corrected, whereas momentum does
-# at six. With the bound it does, at more settings than momentum and faster. So what makes Delta Momentum usable here is
-# the exact derivation, at least in part, and not the delta rule alone. The paper does not give its constants, and on
-# others this may differ.
+# On our landscape the literal form arrives surely at none of 252 settings, printed or corrected, whereas momentum does at
+# six. The bounded form does, at more settings than momentum and sooner; the exact one, which keeps small what it writes
+# as well, does so at $\beta = \eta$ only, and later. So what makes Delta Momentum usable here is the bound on what it
+# erases, and not the delta rule alone. The paper does not give its constants, and on others this may differ.
 
 # %% [markdown]
 # And the tasks of the beginning? Delta Momentum erases along $g$, and if tasks are orthogonal, an old task's part of
@@ -647,7 +647,7 @@ for n in (20, 30, 60, 120):
     print(f"{n:3} steps per task: " + ", ".join(f"{name} {found[name] + 1e-9:.3f}" for name in ("momentum", "delta, bounded", "delta, exact")))
 
 # %% [markdown]
-# It is as large at 20 and 30 steps, and as much a matter of the moment, and gone at 120. A memory that erases what it
+# At 20 and 30 steps it is harm or help, as the moment has it, and at 120 steps it is gone. A memory that erases what it
 # is *told* again cannot help against what it is no longer told.
 
 # %% [markdown]
@@ -746,10 +746,10 @@ styles = zip(near, ((COLOURS[5], "solid"), (GREY, "solid"), (COLOURS[0], "dashed
 for name, (colour, dash) in styles:
     axes.plot(near[name], color=colour, linestyle=dash, label=name)
 axes.axvline(200, color=GREY, linewidth=0.8, linestyle="dotted")
-axes.text(203, 0.03, "the signal moves", color=GREY, fontsize=9)
-axes.set_ylim(-0.1, 1.05)
+axes.text(203, 1.0, "the signal moves", color=GREY, fontsize=9)
+axes.set_ylim(-0.2, 1.08)
 tidy(axes, "How near to the signal in the newest gradient", "step", "cosine (1 is the signal)")
-axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 0.13))
+axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center")
 show(figure, alt="Cosine to the signal over 400 steps. Deep momentum's answer climbs above the gradient's 0.7 within some 20 steps and to 0.88. At step "
      "200 it drops below 0.5 and passes the gradient again after some 15 steps. Momentum stays near 0.3.")
 
@@ -887,15 +887,20 @@ figure, axes = plt.subplots(figsize=(10, 1.9), layout="constrained")
 roll(axes, rows, np.arange(60), np.arange(60) + 1, np.array(sizes).T, np.ones((2, 60), dtype=int))
 axes.set(xlim=(0, 60), xlabel="step (the second task begins at 30)")
 show(figure, name="two_levels_of_momentum",
-     alt="A level score of two rows over 60 steps. Both change at every step. Momentum is rewritten most, in waves, and brightest at step 0 and after "
-     "step 30, where the second task begins; the weights change less, most at the beginning.")
+     alt="A level score of two rows over 60 steps. Both change at every step. Momentum's is the brighter row, and brightest at "
+     "four single steps, two in each task, at which the weights' row is darkest.")
 
 # %% [markdown]
-# *A level score: brightness is the size of a change.* Who writes? Gradient descent, twice: on $-\langle m, g \rangle$
-# above, on the loss below. Into what? $m$, and $W$. How often? Each once per step, and $m$ first, which is why there
-# are two rows. From which context? $W$ learns from batches; $m$ never sees one, its whole world are the gradients that
-# $W$ makes. To whom is knowledge handed? Down go gradients (the paper's transfer by generation), and up goes $m$, as the
-# step. At the end of training $m$ is thrown away, and what it knew lives on only in where it has moved $W$.
+# *A level score: brightness is the size of a change.* Twice in each task $m$ shrinks to almost nothing and turns round;
+# there it changes most for its size, and the weights hardly move.
+#
+# Who writes? Gradient descent, twice: on $-\langle m, g \rangle$ above, on the loss below. Into what? $m$, and $W$. How
+# often? Each once per step, and $m$ first, which is why there are two rows. From which context? $W$ learns from batches;
+# $m$ never sees one, its whole world are the gradients that $W$ makes.
+
+# %% [markdown]
+# To whom is knowledge handed? Down go gradients (the paper's transfer by generation), and up goes $m$, as the step. At
+# the end of training $m$ is thrown away, and what it knew lives on only in where it has moved $W$.
 
 # %%
 from nlcore.viz.hope_map import hope_map
