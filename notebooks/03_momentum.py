@@ -272,7 +272,8 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
 #
 # Momentum harms by the opposite fault. What is left in $m$ when a task ends *rolls on*, and no gradient of that task is
 # there to stop it. Whether it rolls uphill or down is a matter of the moment at which it is left, and once a task has
-# had the time to come to rest, it is over.
+# had the time to come to rest, it is over. Muon needs longer for that, in
+# some draws; the section on reading says why.
 
 # %% [markdown]
 # What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code checks, at
@@ -750,8 +751,8 @@ axes.text(203, 1.0, "the signal moves", color=GREY, fontsize=9)
 axes.set_ylim(-0.2, 1.08)
 tidy(axes, "How near to the signal in the newest gradient", "step", "cosine (1 is the signal)")
 axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center")
-show(figure, alt="Cosine to the signal over 400 steps. Deep momentum's answer climbs above the gradient's 0.7 within some 20 steps and to 0.88. At step "
-     "200 it drops below 0.5 and passes the gradient again after some 15 steps. Momentum stays near 0.3.")
+show(figure, alt="Cosine to the signal over 400 steps. Deep momentum's answer lies above the gradient's 0.7 from the start, near 0.88. At step "
+     "200 it drops to about 0.4 and passes the gradient again after some 20 steps. Momentum stays near 0.3.")
 
 # %% [markdown]
 # *The answer is cleaner than the gradient, until the world changes.* This memory does not average over time. It learns
