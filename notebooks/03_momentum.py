@@ -269,11 +269,11 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
 # *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients
 # are orthogonal, there is nothing to avoid, and a memory of old subspaces would have nothing to do. So the reason given
 # cannot be the reason here.
-#
+
+# %% [markdown]
 # Momentum harms by the opposite fault. What is left in $m$ when a task ends *rolls on*, and no gradient of that task is
 # there to stop it. Whether it rolls uphill or down is a matter of the moment at which it is left, and once a task has
-# had the time to come to rest, it is over. Muon needs longer for that, in
-# some draws; the section on reading says why.
+# had the time to come to rest, it is over. Muon needs longer for that in some draws, and the last change comes back to it.
 
 # %% [markdown]
 # What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code checks, at
