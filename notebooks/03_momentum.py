@@ -1,20 +1,40 @@
 # %% [markdown]
 # # 03 · Momentum is a memory of gradients
 #
-# **After this notebook** you can say what momentum remembers and for how long, derive Delta Momentum
-# and find its misprint, run a momentum that is a network, and tell which optimizer harms a task it
-# has left.
+# **After this notebook** you can say what momentum remembers, for how long, and why it is a level of its own; test a
+# claim about forgetting by taking away its cause; derive Delta Momentum and find its misprint; run a momentum that is a
+# network, and say what it pays; and tell four optimizers apart by what they do with a gradient.
 #
-# **You need** chapters 00 and 02: what a memory is, and a gradient. **Time:** 35 minutes; the cells
-# take about 20 seconds of CPU in all.
+# **You need** chapters 00 and 02: what a memory is, and a gradient. **Time:** 55 minutes, exercises apart; all
+# cells together take about a minute on a laptop.
+
+# %% [markdown]
+# The chapter follows sections 3.1 and 4.2 to 4.4 of *Nested Learning: The Illusion of Deep Learning Architectures*
+# (Behrouz, Razaviyayn, Zhong, Mirrokni, 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
+# Chapter 02 found a memory in what training changes, the weights. This chapter finds a second one in *how* it changes
+# them, and that one lives inside the first.
+
+# %% [markdown]
+# | letter | here | elsewhere in the paper |
+# |---|---|---|
+# | $m$ | the memory of gradients: a vector, and in 50 a network | the same times $+\eta$ or $-\eta$ |
+# | $\alpha$ | the share of $m$ that is kept at each step | $\beta$ in its section 4.3; `momentum` in torch |
+# | $\eta$ | the rate of the weights | stands inside $m$, as $\eta_t$ |
+# | $\beta$ | how strongly Delta Momentum erases | see above |
+# | $v$, $P$ | a gradient's value, a number; a matrix that makes values | $P$ for both |
+# | $\rho$ | the rate at which a network learns gradients (`eta` in its code) | $\eta_t$ in 50 |
+# | $c$ | how much two tasks overlap, 0 to 1 | |
+# | $r, \theta$ | the two coordinates of a landscape (53) | |
 
 # %% [markdown]
 # ## What does an optimizer remember, and forget?
 #
-# Below, one weight matrix learns four regression tasks, one after the other. Each task uses its own
-# part of the inputs, at right angles to the others. So no task's gradient touches what another needs.
+# A network that has learnt one task and now learns another may lose the first. Who is to blame? One suspect is the
+# optimizer, since it carries something from step to step, and what it carries may come from the wrong task.
 #
-# Can an optimizer lose a task that it has left all the same? Press play with each of them in view.
+# Here is a fair trial. One weight matrix learns four tasks, one after the other. Each task uses inputs of its own, at
+# right angles to those of the others, so that no task's gradient touches what another needs. Can an optimizer harm a
+# task that is over all the same?
 
 # %%
 from nlcore.viz.explorers.orthogonal_tasks import orthogonal_tasks
@@ -24,41 +44,40 @@ orthogonal_tasks().predict("03-lost")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Three of four tasks, with momentum in view.* SGD loses nothing. All the others move a task after it
-# is over. Momentum rolls on, which happens to help here; Adam leaves the task's own directions and
-# harms most.
+# *Four tasks of 60 steps each; on the left the losses with Adam.* Each task is learnt in its turn. But while a later one
+# is being learnt, the earlier losses rise again, and those of tasks that have not yet begun move as well. Right: by
+# then SGD and momentum have harmed nothing, Muon hardly anything in this draw, and Adam a tenth of what was learnt.
 #
 # </details>
 
 # %% [markdown]
-# Why? Each of them carries something from step to step. This chapter opens that something.
-# *Literal*, *bounded* and *exact* are forms of Delta Momentum, derived below.
+# Give each task only 20 steps, and momentum harms as well. So two different things go wrong here, and to tell them
+# apart we have to open what an optimizer carries. (Muon is momentum with another way of reading it, and comes last.)
 
 # %% [markdown]
 # ## What does momentum hold?
 #
-# The paper writes momentum as two levels (eq. 10-13, 33-37). Outside, the weights follow m. Inside, m
-# is the memory of a small problem of its own: agree with the gradient $g = \nabla \mathcal{L}(W)$.
-# A gradient step of rate 1 on $-\langle m, g \rangle$, with $\alpha$ kept, is
+# Momentum is usually told as a ball that rolls. The paper tells it as a memory (10-13, 33-37). The weights follow $m$;
+# and $m$ solves a small problem of its own, which is to agree with the gradient $g_t = \nabla \mathcal{L}(W_t)$. A
+# gradient step of rate 1 on $-\langle m, g_t \rangle$ adds $g_t$, and a share $\alpha$ of the old $m$ is kept:
 #
 # $$m_{t+1} = \alpha\, m_t + g_t \qquad\qquad W_{t+1} = W_t - \eta\, m_{t+1}$$
 
 # %% [markdown]
-# The paper writes the same trajectory with two signs: in 33-37 its m is ours times $-\eta$ (it prints $W + m$ and
-# $\alpha m - \eta g$), in 10-13 ours times $+\eta$ (there it is $W - m$ and $m + \eta g$, without $\alpha$). Its
-# section 4.3 calls $\alpha$ by the name $\beta$; torch says `momentum`.
+# (The paper moves the rate into $m$: in 33-37 its $m$ is ours times $-\eta$, so that it prints $W + m$; in 10-13 it is
+# ours times $+\eta$, with $\alpha = 1$.)
 #
-# Three gradients travel through this chapter: $(2, 0)$, $(0, 1)$ and $(1, 1)$. Take $\alpha = 0.5$. What is m after the
-# third? The first has been halved twice, the second once.
+# Three gradients travel through this chapter: $(2, 0)$, $(0, 1)$ and $(1, 1)$. Take $\alpha = 0.5$. What is $m$ after
+# the third, when the first has been halved twice and the second once?
 
 # %%
 import torch
 from nlcore.optim import Momentum
 
-torch.set_default_dtype(torch.float64)
-G = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # a gradient each row
+double = torch.float64
+G = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]], dtype=double)  # a gradient per row
 alpha, eta = 0.5, 0.1
-m, W = torch.zeros(2), torch.zeros(2)
+m, W = torch.zeros(2, dtype=double), torch.zeros(2, dtype=double)
 for g in G:
     m = alpha * m + g
     W = W - eta * m
@@ -68,8 +87,8 @@ def feed(make, gradients):
     """Gives these gradients to an optimizer; returns the weight, and what is remembered of them."""
     weight = torch.zeros_like(gradients[0], requires_grad=True)
     optimizer = make([weight])
-    for g in gradients:
-        weight.grad = g.clone()
+    for gradient in gradients:
+        weight.grad = gradient.clone()
         optimizer.step()
     return weight.detach(), optimizer.state[weight]
 
@@ -79,21 +98,19 @@ assert torch.equal(memory["momentum"], m) and torch.equal(weight, W)
 print("m =", m.tolist(), "  W =", W.round(decimals=6).tolist())
 
 # %% [markdown]
-# By hand: $\tfrac{1}{4} (2, 0) + \tfrac{1}{2} (0, 1) + (1, 1) = (1.5, 1.5)$. Two thirds of it come from the
-# newest gradient alone.
-#
-# On gradients that depend on the weights the same class must follow `torch.optim.SGD`. Here both
-# train a small network for 200 steps, and we look for the largest difference in any weight.
+# By hand: $\tfrac{1}{4} (2, 0) + \tfrac{1}{2} (0, 1) + (1, 1) = (1.5, 1.5)$, of which two thirds come from the newest
+# gradient alone. It is the momentum that everybody uses: over 200 steps of a small network it follows
+# `torch.optim.SGD` to the last digits.
 
 # %%
 def network():
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3)).double()
 
 
 def train(net, optimizer, steps=200):
     for step in range(steps):
-        x = torch.randn(8, 6, generator=torch.Generator().manual_seed(step))
+        x = torch.randn(8, 6, generator=torch.Generator().manual_seed(step), dtype=double)
         optimizer.zero_grad()
         (net(x) - x[:, :3].sin()).square().mean().backward()
         optimizer.step()
@@ -107,27 +124,89 @@ print(f"largest difference {(a - b).abs().max():.1e} in weights up to {b.abs().m
 assert (a - b).abs().max() < 1e-12
 
 # %% [markdown]
+# ## Why two levels, at one clock?
+#
+# The paper calls this a two-level optimization. But a level is a set of things that change at one frequency, and $m$
+# and $W$ both change once per step. So why are they two?
+
+# %% [markdown]
+# Because Definition 2 has a second clause. Of two equally fast parts, the one that the other *needs at the same moment*
+# comes first: $A \succ B$ if $B$ at time $t$ cannot be computed before $A$ at time $t$. $W_{t+1}$ needs $m_{t+1}$,
+# whereas $m_{t+1}$ only needs the *old* weights, in its gradient. So $m$ is the inner level. Is this more than a word?
+# Then computing them in the other order, with the $m$ that lies ready, has to be another method.
+
+# %%
+from fractions import Fraction
+from nlcore.levels import Component, order
+
+parts = [Component("weights", Fraction(1), context="batches"), Component("momentum", Fraction(1), context="gradients")]
+print("with the need: ", [[part.name for part in level] for level in order(parts, [("weights", "momentum")])])
+print("clock alone:   ", [[part.name for part in level] for level in order(parts)])
+
+for inner_first in (True, False):
+    late_m, late_W = torch.zeros(2, dtype=double), torch.tensor([1.0, 1.0], dtype=double)
+    for _ in range(60):
+        slope = late_W * torch.tensor([1.0, 10.0], dtype=double)  # of the loss (x^2 + 10 y^2) / 2
+        fresh = 0.9 * late_m + slope
+        late_W = late_W - 0.05 * (fresh if inner_first else late_m)
+        late_m = fresh
+    print(f"{'m first' if inner_first else 'W first'}: {late_W.norm():.2g} from the minimum after 60 steps")
+
+# %% [markdown]
+# With $m$ first the walk arrives; with the weights first, each step uses news that is one step old, and at the same
+# rates it leaves. The order of levels decides what is computed, and a clock alone does not know it.
+
+# %% [markdown]
+# ## What are its keys and its values?
+#
+# A memory is asked with a key. Ask $m$ with a gradient $g$, and the answer is the number $m \cdot g$. What does it wish
+# to answer? Its problem, $-\langle m, g \rangle$, is smallest where $m \cdot g$ is large, for each $g$ alike: every
+# gradient is stored with the same value, 1. The paper calls this a **value-less** memory, "mapping all gradients to a
+# single value". Such a memory cannot say *what* came after a gradient. It can say one thing only.
+
+# %%
+for key in ((2.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, -1.0)):
+    print(key, "->", (m @ torch.tensor(key, dtype=double)).item())
+
+# %% [markdown]
+# It says whether you have been this way: the three that it met get positive numbers, and $(1, -1)$, a direction in
+# which what it met cancels, gets 0. And it never asks, before a write, whether it knows this already,
+# so that repeated gradients pile up.
+#
+# The paper offers a second reading (13, 34). In a linear layer the gradient is $\delta x^\top$, surprise times input
+# (chapter 02). Then $m$ is a matrix, chapter 01's sum with decay: the *inputs* are keys, the *surprises* values.
+
+# %%
+pairs = torch.Generator().manual_seed(0)
+x, delta = torch.randn(5, 3, generator=pairs, dtype=double), torch.randn(5, 2, generator=pairs, dtype=double)
+_, layer = feed(lambda p: Momentum(p, alpha=0.5), [torch.outer(d, key) for d, key in zip(delta, x)])
+by_key = sum(0.5 ** (4 - t) * (x[t] @ x[-1]) * delta[t] for t in range(5))  # values, as loud as keys are alike
+assert torch.allclose(layer["momentum"] @ x[-1], by_key)
+print("asked with the newest input, it answers", [round(a, 3) for a in by_key.tolist()])
+
+# %% [markdown]
+# Both readings are true of the same numbers. The rest of the chapter changes this memory in five ways, as the paper
+# does in 4.4: its values, its objective, its architecture, its keys, and how it is read. First, though, how far back
+# does it reach, and is that the trouble?
+
+# %% [markdown]
 # ## How many gradients does it remember?
 #
-# Unrolled, $m = \sum_k \alpha^k g_{t-k}$: a gradient's weight falls by the same factor at every step.
-# Weights add up to $1/(1-\alpha)$, so the newest n gradients carry the share $1 - \alpha^n$.
+# Written out, $m = \sum_k \alpha^k g_{t-k}$: at every step a gradient's weight falls by the same factor. The weights
+# add up to $1/(1-\alpha)$, so that the newest $n$ gradients carry the share $1 - \alpha^n$.
 #
-# The long version (arXiv 2512.24695, 4.3) gives the $i$-th gradient back the share $\beta^i (1 - \beta)$, sums from
-# $i = 0$, and says that at 0.9 "the last 6 gradients (resp. 43 gradients)" carry at least 50% (resp. 99%).
-# Is $1 - 0.9^6$ above one half?
+# The long version (4.3) gives the $i$-th gradient back the share $\beta^i (1 - \beta)$, sums from $i = 0$, and says that
+# at 0.9 "the last 6 gradients (resp. 43 gradients)" carry at least 50% (resp. 99%). Is $1 - 0.9^6$ above one half?
 
 # %%
 for n in (6, 7, 43, 44):
     print(f"newest {n:2}: {1 - 0.9**n:.4f}")
-assert 1 - 0.9**6 < 0.5 < 1 - 0.9**7 and 1 - 0.9**43 < 0.99 < 1 - 0.9**44
 
 # %% [markdown]
-# So it takes 7 and 44. The paper's numbers are right as steps *back*: since its sum begins at $i = 0$, the oldest of
-# 7 gradients is 6 steps old, and what lies beyond 43 steps is indeed less than 1%, as it goes on to say. Either way
-# the point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts, at each step, on the last 44
-# batches.
-#
-# Move $\alpha$ below. The reach grows like $1/(1-\alpha)$: 0.99 reaches ten times as far as 0.9.
+# So it takes 7 and 44. The paper's numbers are right as steps *back*: since its sum begins at $i = 0$, the oldest of 7
+# gradients is 6 steps old, and what lies beyond 43 steps is indeed less than 1%, as it goes on to say. Either way the
+# point stands, and it is a strong one. A run of 100,000 steps with momentum 0.9 acts, at each step, on almost nothing
+# but the last 44 batches.
 
 # %%
 from nlcore.viz.explorers.gradient_weights import gradient_weights
@@ -135,195 +214,312 @@ from nlcore.viz.explorers.gradient_weights import gradient_weights
 gradient_weights()
 
 # %% [markdown]
-# *Shares at retention 0.9.* Nothing here looks at what a gradient says. An old gradient fades even if
-# no newer one has told anything about its direction. That is the first of two ways to forget; the
-# other is being written over, and plain momentum cannot do that either.
+# *Shares at retention 0.9; the reach grows like $1/(1-\alpha)$, so that 0.99 reaches ten times as far.* Nothing here
+# looks at what a gradient says. An old one fades even if no newer one has told anything about its direction. A memory
+# can also forget in another way, by being written over, and of that momentum knows nothing.
 
 # %% [markdown]
 # ## What is lost when tasks are orthogonal?
 #
-# Take n tasks whose gradients lie in orthogonal subspaces (eq. 45). While task 2 is at hand, m keeps of
-# task 1 only what $\alpha^k$ leaves, though nothing has contradicted it. After 44 steps 1% is left: the
-# optimizer no longer knows where task 1's slopes were. The paper warns that this may cause catastrophic forgetting in the
-# weights too, because such an optimizer "has no memory of the old gradient subspace that it should avoid".
+# Now the paper's claim (4.3, eq. 45), which is why it wants better momenta at all. Let tasks come one after the other,
+# with gradients in orthogonal directions. After many steps of task $t$ the momentum lies along task $t$ alone. This
+# forgetting of gradients, it says, "may cause catastrophic forgetting in the model": the weights can move in a direction
+# that damages the old tasks, "mainly because the optimizer has no memory of the old gradient subspace that it should
+# avoid".
 
 # %% [markdown]
-# Does it? Let us count, with the numbers behind the first explorer. SGD is the test of the reason given, since it
-# remembers no subspace at all.
+# The first half is true: of a task that is over, $m$ keeps $\alpha^k$ after $k$ steps, at 0.9 one percent after 44. The
+# second half is a claim about a *cause*, and a cause can be taken away. SGD remembers no subspace at all, so if the
+# reason holds, it should harm most. We let the four optimizers of the first picture learn four tasks, five times with
+# other draws, and give each task more and more steps.
 
 # %%
-from nlcore.viz.explorers.orthogonal_tasks import NAMES, run
+import numpy as np
+from nlcore.viz.explorers.orthogonal_tasks import LOOKS, NAMES, run
 
-print("loss on the tasks left: now less when left, after 4 tasks of 30 steps")
-print(f"{'alpha':14}" + "".join(f"{a:>8}" for a in (0.0, 0.5, 0.9, 0.98)))
-lost = {a: dict(zip(NAMES, run(4, 30, a, 1.0).forgotten(120))) for a in (0.0, 0.5, 0.9, 0.98)}
-for name in NAMES:
-    print(f"{name:14}" + "".join(f"{round(float(lost[a][name]), 3) + 0.0:8.3f}" for a in lost))
+lengths, draws_of_tasks = (20, 30, 45, 60, 90, 120), range(5)
+harm = np.array([[run(4, n, 0.9, seed=seed).forgotten(4 * n) for n in lengths] for seed in draws_of_tasks])
+print("rise of the old tasks' losses at retention 0.9: mean of five draws, and their range")
+print("steps per task" + "".join(f"{n:>10}" for n in lengths))
+for name in LOOKS:
+    found = harm[:, :, NAMES.index(name)] + 0.0
+    print(f"{name:14}" + "".join(f"{abs(round(r, 3)) if abs(r) < 5e-4 else r:10.3f}" for r in found.mean(0)),
+          f"  at 120: {abs(found[:, -1]).min():.4f} to {found[:, -1].max():.4f}")
+aligned = [run(4, 120, 0.9, seed=seed, aligned=True).forgotten(480)[NAMES.index("Adam")] for seed in draws_of_tasks]
+print(f"Adam, 120 steps, each task a few inputs of its own: at most {max(map(abs, aligned)):.4f}")
+assert np.abs(harm[:, :, NAMES.index("SGD")]).max() < 1e-12
 
-held = run(4, 30, 0.9, 1.0).held[NAMES.index("momentum"), 30:, 0]
-assert abs(held[44] / held[0] - 0.9**44) < 1e-12
-assert all(abs(lost[a]["SGD"]) < 1e-12 for a in lost)
-assert lost[0.0]["Adam"] > 0.05 and abs(lost[0.0]["Muon"]) < 1e-12
+# %%
+import matplotlib.pyplot as plt
+from nlcore.viz.show import show
+from nlcore.viz.theme import GREY, tidy
+
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for name, look in LOOKS.items():
+    found = harm[:, :, NAMES.index(name)]
+    axes.plot(lengths, found.mean(0), **look.line(), label=name)
+    axes.fill_between(lengths, found.min(0), found.max(0), color=look.colour, alpha=0.2, linewidth=0)
+axes.axhline(0, color=GREY, linewidth=0.8)
+tidy(axes, "Harm to tasks that are over, retention 0.9", "steps per task", "rise of their loss (mean)")
+axes.legend(frameon=False)
+show(figure, alt="Rise of the old tasks' losses against steps per task, four optimizers. Momentum begins at 0.3, and from 60 steps on "
+     "is at zero like SGD; Muon begins below zero, is above it until 60, by much in some draws, and ends near zero. Adam begins at about 0.2 and stays between 0.07 and 0.1.")
 
 # %% [markdown]
-# Three mechanisms, one per column:
+# *Mean and range of five draws, which make no difference to SGD and momentum.* SGD harms nothing, ever: where gradients
+# are orthogonal, there is nothing to avoid, and a memory of old subspaces would have nothing to do. So the reason given
+# cannot be the reason here.
+
+# %% [markdown]
+# Momentum harms by the opposite fault. What is left in $m$ when a task ends *rolls on*, and no gradient of that task is
+# there to stop it. Whether it rolls uphill or down is a matter of the moment at which it is left, and once a task has
+# had the time to come to rest, it is over. Muon needs longer for that in some draws, and the last change comes back to it.
+
+# %% [markdown]
+# What survives is Adam's harm. It does not go away with longer tasks, nor, as a test of this chapter's code checks, at
+# a fifth or five times the rate. Its cause is neither remembering nor forgetting: Adam divides each entry of $m$ by
+# that entry's own size, and so turns the step out of the task's subspace. The control is the last line of the table. If
+# each task is a few inputs of its own, dividing entries cannot leave the subspace, and the harm is gone. (Chapter 04
+# takes Adam apart.)
+
+# %% [markdown]
+# ## What if tasks overlap?
 #
-# - **$\alpha = 0$:** only Adam harms. It divides each coordinate by its own size, which turns the step
-#   out of the task's subspace.
-# - **$\alpha = 0.5$:** what is left in m rolls on for a few steps, downhill.
-# - **$\alpha = 0.98$:** m is far from spent when the task ends, and no gradient stops it any more.
+# Is the paper's warning then empty? No, it needs other tasks. Let two tasks have three directions each, and let every
+# direction of the second overlap with one of the first, so that their product is $c$. Now each step for task 2 moves
+# task 1 too.
 
 # %% [markdown]
-# So on orthogonal tasks the danger is not that momentum forgets too soon. It is that it remembers, and
-# rolls on unchecked. SGD forgets every subspace at once and harms none: where gradients are orthogonal there is nothing to
-# avoid. The paper's warning needs tasks whose subspaces overlap, so that a later step can undo an earlier one.
+# With $A_1, A_2$ the directions as rows and $y_1, y_2$ the targets of length one, the losses are $\lVert A_i w - y_i
+# \rVert^2$. Start with task 1 learnt, $A_1 w = y_1$. Task 2 moves $w$ by $A_2^\top (y_2 - A_2 w)$, and what this does to
+# task 1 is $A_1 A_2^\top (y_2 - c\, y_1) = c\, (y_2 - c\, y_1)$. If $y_1$ and $y_2$ are at right angles, its loss is
+# then $c^2 (1 + c^2)$: at $c = 0.6$, 0.49.
+
+# %% [markdown]
+# Both tasks can be solved at once, by one $w$, whenever $c < 1$. The weights have room, and it is the walk that
+# misses the solution. So give a walk what the paper asks for, a memory of the old subspace: before each step, take out
+# of the gradient what lies along $A_1$ (known as orthogonal gradient descent).
+
+# %%
+def two_tasks(c, make, avoid=False, seed=0, steps=200):
+    """How far task 1's loss rises while task 2 is learnt, and task 2's loss at the end."""
+    drawn = torch.Generator().manual_seed(seed)
+    Q = torch.linalg.qr(torch.randn(6, 6, generator=drawn, dtype=double))[0]
+    A1, A2 = Q[:3], c * Q[:3] + (1 - c * c) ** 0.5 * Q[3:]
+    y1, y2 = torch.linalg.qr(torch.randn(3, 3, generator=drawn, dtype=double))[0][:2]
+    w, left = torch.zeros(6, dtype=double, requires_grad=True), []
+    optimizer = make([w])
+    for A, y in ((A1, y1), (A2, y2)):
+        for _ in range(steps):
+            slope = A.T @ (A @ w.detach() - y)
+            w.grad = slope - A1.T @ (A1 @ slope) if avoid and A is A2 else slope
+            optimizer.step()
+        left.append((A1 @ w.detach() - y1).square().sum().item())
+    return left[1] - left[0], (A2 @ w.detach() - y2).square().sum().item()
+
+
+# %%
+walks = {"SGD": lambda p: Momentum(p, 0.2, 0.0), "momentum": lambda p: Momentum(p, 0.02, 0.9),
+         "Adam": lambda p: torch.optim.Adam(p, 0.02), "SGD that avoids": lambda p: Momentum(p, 0.2, 0.0)}
+overlaps = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
+rises = {}
+for name, make in walks.items():
+    seeds = range(3) if name == "Adam" else range(1)  # for the others the draw makes no difference
+    found = torch.tensor([[two_tasks(c, make, "avoids" in name, seed) for c in overlaps] for seed in seeds]).mean(0)
+    rises[name], learnt = found[:, 0], found[:, 1]
+    print(f"{name:16} task 1 rises by", [f"{r:.2f}" for r in rises[name].abs().tolist()], f"  task 2 ends at {learnt.max():.4f} or less")
+assert torch.allclose(rises["SGD"], torch.tensor([c * c * (1 + c * c) for c in overlaps]), atol=1e-6)
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+styles = {name: LOOKS[name].line() for name in ("SGD", "momentum", "Adam")}
+styles["SGD"] |= {"markersize": 11}
+styles["SGD that avoids"] = {"color": "black", "linestyle": "dotted", "marker": "v"}
+for name, style in styles.items():
+    axes.plot(overlaps, rises[name], **style, label=name)
+axes.axhline(1, color=GREY, linewidth=0.8, linestyle="dashed")
+axes.text(0.0, 1.03, "as if task 1 had never been learnt", color=GREY, fontsize=9)
+tidy(axes, "Harm to task 1 while task 2 is learnt", "overlap c of the two tasks", "rise of task 1's loss")
+axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, 0.56))
+show(figure, alt="Rise of task 1's loss against the overlap of two tasks. SGD and momentum lie on one curve, from 0 at no overlap through "
+     "0.49 at 0.6 to 1.7 at 0.95. Adam begins above them and ends a little below. SGD that avoids the old subspace stays at zero.")
+
+# %% [markdown]
+# *200 steps per task; Adam is the mean of three draws.* Here the paper's warning is right: at an overlap of 0.8, task 1
+# is as good as lost, although one $w$ would solve both, and a walk that remembers which directions to avoid loses
+# nothing and learns task 2 as well.
+
+# %% [markdown]
+# But look at where momentum lies: on SGD's curve. It has forgotten task 1's gradients, and it would not help if it had
+# not, since the weights walk *along* $m$, and a sum of gradients that is added says nowhere what to avoid. What the
+# warning asks for is not a longer momentum. It is a memory that is *read* in another way.
+
+# %% [markdown]
+# So keep two questions apart in what follows: what does a memory hold of old gradients, and what does the step do with
+# it? The paper's new momenta change mostly the first.
 
 # %% [markdown]
 # ## What if it stores P g?
 #
-# A memory stores a value under a key. Plain momentum stores $g$ as it is. Eq. 46-47 give each gradient
-# a value, $P_t g_t$ with a matrix $P$:
+# The first of the five changes gives the memory values. In 46 and 47 each gradient gets one, by a matrix $P_t$:
 #
 # $$m_{t+1} = \alpha\, m_t + P_t\, g_t$$
 #
-# This is preconditioned momentum. Without P our three gradients left $m = (1.5, 1.5)$; what do they leave with
-# $P = \mathrm{diag}(1, 2)$?
+# The paper points out that this is a known thing, preconditioned momentum, seen from a new side. Without $P$ our three
+# gradients left $m = (1.5, 1.5)$. What do they leave with $P = \mathrm{diag}(1, 2)$?
 
 # %%
-P = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+P = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=double)
 
-weight, memory = feed(lambda p: Momentum(p, lr=eta, alpha=alpha, values=lambda g: P @ g), G)
+_, memory = feed(lambda p: Momentum(p, lr=eta, alpha=alpha, values=lambda gradient: P @ gradient), G)
 print("m =", memory["momentum"].tolist())
 assert torch.allclose(memory["momentum"], P @ m)  # a fixed P may as well act on m
 
 # %% [markdown]
-# With a fixed P the order does not matter: $P$ can act on each gradient or on m at the end. It matters
-# once P changes from step to step. Chapter 04 reads Adam, AdaGrad and Shampoo as choices of P that
-# are learnt from the gradients themselves.
+# With a fixed $P$ nothing is gained by storing $P g$, since $P$ can as well act on $m$ at the end. The order matters
+# once $P$ changes from step to step. Chapter 04 reads Adam, AdaGrad and Shampoo as choices of a $P$ that is learnt from
+# the gradients themselves.
 
 # %% [markdown]
 # ## What if it asks before it writes?
 #
-# The dot product rewards agreement without end. The paper asks instead for an answer (the objective stands without a
-# number above eq. 48): under the key $g$ the memory, a row $m$, shall give the number $P$. Its gradient step, with
-# $\alpha$ kept, is the delta rule:
+# The second change is the objective. Momentum is chapter 01's Hebbian rule, and chapter 01 found what ails it: it adds
+# without asking what is there already. The remedy was the delta rule, so let us give $m$ a value $v$ to answer to $g$,
+# with the squared error. A gradient step of rate $\eta$ on it, with $\alpha$ kept, is
 #
-# $$\tfrac{1}{2} \lVert m\, g - P \rVert^2 \qquad m_{t+1} = m_t\,(\alpha - \eta\, g g^\top) + \eta\, P\, g^\top \qquad W_{t+1} = W_t - m_{t+1}^\top$$
+# $$\tfrac{1}{2} (m \cdot g - v)^2 \qquad m_{t+1} = (\alpha I - \eta\, g g^\top)\, m_t + \eta\, v\, g \qquad W_{t+1} = W_t - m_{t+1}$$
 #
-# Before it writes, it takes out what stood under $g$. This is **Delta Momentum** (eq. 49).
+# Before it writes, it takes out what stood under $g$. This is **Delta Momentum** (48-49).
 
 # %% [markdown]
-# **Erratum, eq. 49.** The long version has gradients as rows, and prints the objective, 48 and 49 as
+# **Erratum, eq. 49.** The long version has gradients as rows, calls the value $P$, and prints objective (unnumbered), 48
+# and 49 as
 #
 # $$\lVert m\, g^\top - P \rVert_2^2 \qquad W_{i+1} = W_i + m_{i+1} \qquad m_{i+1} = m_i\,(\alpha_{i+1} - g^\top g) - \eta_t\, P\, g$$
 #
 # Let autograd take the step on half of that objective (the 2 goes into $\eta$), at $m = (1, 1)$ and our third gradient,
-# for the value $P$ and for $-P$.
+# for the value 1 and for $-1$.
 
 # %%
-m, g, P, eta = torch.tensor([1.0, 1.0]), G[2], 1.0, 0.1
+held, g = torch.tensor([1.0, 1.0], dtype=double), G[2]
 
 
 def step(value):
-    at = m.clone().requires_grad_()
+    at = held.clone().requires_grad_()
     (slope,) = torch.autograd.grad((at @ g - value) ** 2 / 2, at)
-    return alpha * m - eta * slope
+    return alpha * held - eta * slope
 
 
-printed = alpha * m - g * (g @ m) - eta * P * g
-restored = alpha * m - eta * g * (g @ m) - eta * P * g  # eta put back on g g^T
-print("autograd, value P ", step(P).round(decimals=6).tolist())
-print("autograd, value -P", step(-P).round(decimals=6).tolist())
+printed = alpha * held - g * (g @ held) - eta * 1.0 * g
+restored = alpha * held - eta * g * (g @ held) - eta * 1.0 * g  # eta put back on g^T g
+print("autograd, value 1 ", step(1.0).round(decimals=6).tolist())
+print("autograd, value -1", step(-1.0).round(decimals=6).tolist())
 print("eq. 49, printed   ", printed.tolist(), "  with eta put back", restored.round(decimals=6).tolist())
-assert torch.allclose(step(P), alpha * m - eta * g * (g @ m) + eta * P * g)
-assert torch.allclose(step(-P), restored) and not torch.allclose(step(-P), printed)
+assert torch.allclose(step(-1.0), restored) and not torch.allclose(step(-1.0), printed)
 
 # %% [markdown]
-# So two symbols differ. The sign is harmless: with the value $-P$ (as eq. 37 has $-\delta$) and 48's $W + m$ the step
-# descends, and it is ours with m negated. The missing $\eta$ on $g^\top g$ is the true erratum. What does it do? Below
-# both walk on the loss $\tfrac{1}{2} \lVert W \rVert^2$, whose gradient is W itself, from a near start and a far one,
-# with the printed outer step $W + m$. Do all four runs reach the minimum?
+# By hand: for 1, $0.5 - 0.2 + 0.1 = 0.4$; for $-1$, $0.5 - 0.2 - 0.1 = 0.2$; printed, $0.5 - 2 - 0.1 = -1.6$.
+#
+# So two symbols differ. The sign is harmless: with the value $-P$ (as 37 has $-\delta$) and 48's $W + m$ the walk
+# descends, and it is ours with $m$ negated. The missing $\eta$ on $g^\top g$ is the true erratum. What does it do?
+# Below both walk on the loss $\tfrac{1}{2} \lVert W \rVert^2$, whose gradient is $W$ itself, from a near start and a
+# far one, with the printed outer step $W + m$.
 
 # %%
 def distance(write, start, steps=100):
     """How far from the minimum, 0, the weights are after so many steps."""
-    W, m = torch.tensor(start), torch.zeros(2)
+    at, memory = torch.tensor(start, dtype=double), torch.zeros(2, dtype=double)
     for _ in range(steps):
-        m = write(m, W)  # the gradient is W
-        W = W + m  # eq. 48
-    return W.norm().item()
+        memory = write(memory, at)  # the gradient is the weight
+        at = at + memory  # eq. 48
+    return at.norm().item()
 
 
-as_printed = lambda m, g: alpha * m - g * (g @ m) - eta * P * g
-with_eta = lambda m, g: alpha * m - eta * g * (g @ m) - eta * P * g
-ends = {}
+as_printed = lambda memory, g: alpha * memory - g * (g @ memory) - eta * g
+with_eta = lambda memory, g: alpha * memory - eta * g * (g @ memory) - eta * g
 for name, write in {"eq. 49 as printed": as_printed, "with eta put back": with_eta}.items():
-    ends[name] = near, far = [distance(write, start) for start in ([0.6, 0.4], [3.0, 2.0])]
+    near, far = [distance(write, start) for start in ([0.6, 0.4], [3.0, 2.0])]
     print(f"{name} from (0.6, 0.4): {near:8.2g}   from (3, 2): {far:8.2g}")
-assert max(ends["with eta put back"]) < 1e-3 and ends["eq. 49 as printed"][0] < 1e-3
-assert not ends["eq. 49 as printed"][1] < 1e3  # nan counts
 
 # %% [markdown]
-# By hand, at $m = (1, 1)$: for $P$, $0.5 - 0.2 + 0.1 = 0.4$; for $-P$, $0.5 - 0.2 - 0.1 = 0.2$; printed,
-# $0.5 - 2 - 0.1 = -1.6$. A *nan* has left all numbers.
-
-# %% [markdown]
-# Near the minimum, where gradients are small, the printed form arrives like the other. But along $g$ it multiplies the
-# old memory by $\alpha - \lVert g \rVert^2$, which is below $-1$ once $\lVert g \rVert^2 > 1 + \alpha$, and then it explodes.
-# With $\eta$ the limit is $(1 + \alpha)/\eta$: farther off, but there. Either way the point stands: a memory that
-# asks before it writes takes out what stood there.
+# Near the minimum, where gradients are small, the printed form arrives like the other. From afar it is *nan*: it has
+# grown beyond all numbers. For along $g$ it multiplies the old memory by $\alpha - \lVert g \rVert^2$, which is below
+# $-1$ once $\lVert g \rVert^2 > 1 + \alpha$. With $\eta$ the limit is $(1 + \alpha)/\eta$: farther off, but there.
+# Either way the paper's idea stands. A memory that asks before it writes takes out what stood there.
 
 # %% [markdown]
 # ## What is the exact step?
 #
-# A gradient step only guesses at a proximal problem (chapter 02). Solve it instead. With $P = 1$ and m in
-# units of $\eta$ it is
+# Can the limit be removed? A gradient step only guesses at the answer of a proximal problem (chapter 02), so let us
+# solve that problem instead. Ours, with $v = 1$, is
 #
-# $$m_{t+1} = \arg\min_m \tfrac{1}{2} \lVert m - \alpha m_t \rVert^2 + \tfrac{\beta}{2} (g \cdot m)^2 - m \cdot g$$
+# $$\arg\min_m\ \tfrac{1}{2} \lVert m - \alpha m_t \rVert^2 + \tfrac{\eta}{2} (m \cdot g - 1)^2$$
+
+# %% [markdown]
+# Multiply out the square: $\tfrac{\eta}{2} (m \cdot g)^2 - \eta\, m \cdot g$, and a constant. Now measure $m$ in units of
+# $\eta$, as everywhere else in this chapter: put $\eta\, m$ for $m$ and $\eta\, m_t$ for $m_t$. The distance then carries
+# $\eta^2$, the square $\eta \cdot \eta^2$, and the last term $\eta \cdot \eta$. Divide all by $\eta^2$:
 #
-# Its slope is zero where $(I + \beta g g^\top)\, m = \alpha m_t + g = q$, which plain momentum would hold.
-# The inverse is known (Sherman-Morrison):
+# $$\tfrac{1}{2} \lVert m - \alpha m_t \rVert^2 + \tfrac{\eta}{2} (m \cdot g)^2 - m \cdot g \qquad W_{t+1} = W_t - \eta\, m_{t+1}$$
+
+# %% [markdown]
+# It is plain momentum's problem with one term more, which makes it dear to answer loudly. How dear is worth a letter of
+# its own, so write $\beta$ for the $\eta$ before $(m \cdot g)^2$. The minimum is where the slope is zero:
+#
+# $$m - \alpha m_t + \beta\, g\, (g \cdot m) - g = 0 \qquad\Rightarrow\qquad (I + \beta\, g g^\top)\, m = \alpha m_t + g = q$$
+
+# %% [markdown]
+# Here $q$ is what plain momentum would hold. To invert the bracket, try $I - \beta' g g^\top$. The product is $I +
+# (\beta - \beta' - \beta \beta' \lVert g \rVert^2)\, g g^\top$, and for this to be $I$ the number in front must be zero
+# (Sherman and Morrison):
 #
 # $$m_{t+1} = (I - \beta' g g^\top)\, q \qquad \beta' = \frac{\beta}{1 + \beta \lVert g \rVert^2}$$
 
 # %% [markdown]
-# Now the old memory shrinks along $g$ by $1 - \beta' \lVert g \rVert^2$, which lies between 0 and 1
-# for any gradient. No gradient is too large.
+# Now the old memory shrinks along $g$ by $1 - \beta' \lVert g \rVert^2$, which lies between 0 and 1 for *any* gradient.
+# Three forms, then, all with $W - \eta\, m$ and all plain momentum at $\beta = 0$:
 #
-# Three forms, then: **literal**, as printed ($\beta$ on $g g^\top$); **bounded**, $\beta'$ on
-# $g g^\top$ and the new $g$ stored in full; **exact**, as above. With $\beta = 0$ all are plain momentum.
-# $g$ is a parameter's whole gradient, flattened, and no matrix is built: $g g^\top m$ is $g\,(g \cdot m)$.
+# | form | $m_{t+1}$ | |
+# |---|---|---|
+# | literal | $(\alpha I - \beta\, g g^\top)\, m_t + g$ | the gradient step: at $\beta = \eta$ the corrected 49, at $\beta = 1$ the printed one |
+# | bounded | $(\alpha I - \beta' g g^\top)\, m_t + g$ | erases with $\beta'$, and stores $g$ in full |
+# | exact | $(I - \beta' g g^\top)(\alpha m_t + g)$ | the solution |
+#
+# Here $g$ is the whole gradient of one parameter tensor, flattened, and no matrix is built: $g g^\top m$ is $g\,(g
+# \cdot m)$.
 
 # %%
 from nlcore.optim import DeltaMomentum
 
-m, beta = torch.tensor([1.0, 1.0]), 1.0
-bound = beta / (1 + beta * g @ g)
-q = alpha * m + g
-write = {
-    "literal": q - beta * (g @ m) * g,
-    "bounded": q - bound * (g @ m) * g,
+beta = 1.0
+bound, q = beta / (1 + beta * g @ g), alpha * held + g
+forms = {
+    "literal": q - beta * (g @ held) * g,
+    "bounded": q - bound * (g @ held) * g,
     "exact": q - bound * (g @ q) * g,
 }
-solved = torch.linalg.solve(torch.eye(2) + beta * torch.outer(g, g), q)
-assert torch.allclose(write["exact"], solved, atol=1e-14)
-
-for form, by_hand in write.items():
-    weight = torch.zeros(2, requires_grad=True)
+solved = torch.linalg.solve(torch.eye(2, dtype=double) + beta * torch.outer(g, g), q)
+assert torch.allclose(forms["exact"], solved, atol=1e-14)
+for form, by_hand in forms.items():
+    print(f"{form:8}", [round(a, 4) for a in by_hand.tolist()])
+    weight = torch.zeros(2, dtype=double, requires_grad=True)
     optimizer = DeltaMomentum([weight], lr=eta, alpha=alpha, beta=beta, form=form)
-    weight.grad = torch.zeros(2)
-    optimizer.step()
-    optimizer.state[weight]["momentum"].copy_(m)
+    optimizer.state[weight].update(optimizer.fresh(weight, optimizer.param_groups[0]), step=0, momentum=held.clone())
     weight.grad = g.clone()
     optimizer.step()
     assert torch.allclose(optimizer.state[weight]["momentum"], by_hand, atol=1e-14)
-    print(f"{form:8}", [round(x, 4) for x in by_hand.tolist()])
+
+corrected = q - eta * (g @ held) * g  # literal, beta = eta; autograd's step was at eta * held
+at = eta * held
+assert torch.allclose(eta * corrected, alpha * at - eta * g * (g @ at - 1.0))
+assert torch.allclose(-eta * forms["literal"], alpha * -at - g * (g @ -at) - eta * g)  # 49 as printed, m times -eta
 
 # %% [markdown]
-# By hand: $q = (1.5, 1.5)$, $\beta' = 1/3$, $g \cdot m = 2$, $g \cdot q = 3$. So literal is $1.5 - 2$,
-# bounded $1.5 - \tfrac{2}{3}$, exact $1.5 - 1$.
+# By hand: $q = (1.5, 1.5)$, $\beta' = 1/3$, $g \cdot m = 2$, $g \cdot q = 3$. So literal is $1.5 - 2$, bounded $1.5 -
+# \tfrac{2}{3}$, exact $1.5 - 1$. The last two assertions say which is which: in units of $\eta$, literal at $\beta =
+# \eta$ is the corrected step, and at $\beta = 1$ it is the print.
 #
-# Now write the same gradient again and again. Here $\lVert g \rVert^2 = 2$ and $1 + \alpha = 1.5$.
+# Now write one gradient again and again. Here $\lVert g \rVert^2 = 2$, and $1 + \alpha = 1.5$.
 
 # %%
 from nlcore.viz.predictions import predict
@@ -331,155 +527,247 @@ from nlcore.viz.predictions import predict
 predict("03-settles")
 
 # %%
-import matplotlib.pyplot as plt
-from nlcore.viz.show import show
-from nlcore.viz.theme import looks, tidy
+from nlcore.viz.explorers.psi_landscape import LOOKS as FORM_LOOKS
 
-figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-for form, look in looks(list(write)).items():
-    sizes = []
-    for n in range(1, 25):
-        _, memory = feed(lambda p: DeltaMomentum(p, alpha=alpha, beta=beta, form=form), [g] * n)
-        sizes.append(memory["momentum"].norm().item())
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for form, look in FORM_LOOKS.items():
+    if form == "standard":
+        make = lambda p: Momentum(p, alpha=alpha)
+    else:
+        make = lambda p: DeltaMomentum(p, alpha=alpha, beta=beta, form=form)
+    sizes = [feed(make, [g] * n)[1]["momentum"].norm().item() for n in range(1, 25)]
     axes.semilogy(range(1, 25), sizes, **look.line(), markersize=4, label=form)
     print(f"{form:8} after 24 writes {sizes[-1]:.4g}")
-    assert (sizes[-1] > 1e3) == (form == "literal")
 tidy(axes, "One gradient, written again and again", "write", "norm of m")
 axes.legend(frameon=False)
-show(figure, alt="Norm of the memory over 24 equal writes, on a logarithmic scale. The literal form grows on a "
-     "straight line to ten thousand; the bounded and the exact form settle at once, at 1.2 and 0.57.")
+show(figure, alt="Norm of the memory over 24 equal writes, on a logarithmic scale. The literal form grows on a straight line to ten "
+     "thousand; standard momentum settles at 2.8, the bounded form at 1.2 and the exact form at 0.57.")
 
 # %% [markdown]
-# *The literal form grows by 1.5 a write.* The exact one settles where old and new balance: along $g$ its
-# length $s$ obeys $s = (\alpha s + \lVert g \rVert)/3$, so $s = \sqrt2 / 2.5 = 0.57$.
+# *The literal form grows by 1.5 per write, as $\alpha - \lVert g \rVert^2 = -1.5$ says.* The exact one settles where old
+# and new balance: along $g$ its length $s$ obeys $s = (\alpha s + \lVert g \rVert)/3$, so that $s = \sqrt2 / 2.5 =
+# 0.57$.
 #
-# Delta Momentum does not add up equal gradients, as momentum does up to $1/(1-\alpha)$. Repeated news
-# is no news. The price: much of momentum's speed comes from just that sum.
+# Momentum adds equal gradients up to $1/(1-\alpha)$ times one, here twice. Delta Momentum does not: repeated news is no
+# news. That is what it was made for, and it has a price, since much of momentum's speed comes from just that sum.
+
+# %% [markdown]
+# ## Is Delta Momentum faster?
+#
+# The paper's evidence is a picture, Fig. 4: momentum and Delta Momentum on a winding valley (53),
+#
+# $$\psi(r, \theta) = r^2 + k\,(r - \theta + a \sin(w r))^2$$
+#
+# from $(-3.5, 2)$, without its constants ($a$ and $w$ are $\alpha$ and $\omega$ in print). Ours are $k = a = 1$, $w =
+# 5$. A path has *arrived* once $\psi$ stays below 0.01, within 200 steps.
+
+# %%
+from nlcore.viz.explorers.psi_landscape import psi_landscape
+
+psi_landscape().predict("03-stop")
+
+# %% [markdown]
+# <details><summary>What you just saw</summary>
+#
+# *Four forms at one setting (left); the fastest form at each rate and retention, for one $\beta$ (right).* At this
+# setting literal wins by far, because it was thrown across the valley and happened to land near the end. One stop
+# further another form wins, or none arrives: the walls are steep, and a path that crosses them may land anywhere.
+#
+# </details>
+
+# %% [markdown]
+# So one setting proves nothing. We count over a grid of 21 rates and 12 retentions, from nine starts within 0.1 of the
+# paper's, and call a setting *sure* if it arrives from all nine. Its time is that of the slowest of the nine.
+#
+# A delta form has one more knob than momentum, $\beta$, with 16 values here. To compare its best of all settings with
+# momentum's best would be to compare sixteen draws with one. So we take the best of 252 for each $\beta$ alone.
+
+# %%
+import os
+from nlcore.viz.explorers.psi_landscape import BETAS, FORMS, START, survey
+
+starts = np.random.default_rng(0).uniform(-0.1, 0.1, (3 if os.environ.get("NL_FAST") else 9, 2)) + START
+times = np.stack([np.stack([survey(float(b), (1.0, 1.0, 5.0), tuple(start)) for b in BETAS], -1) for start in starts])
+print("          steps of the best sure setting    of all settings, starts and betas")
+print("          per beta, least to most  median     arrives   faster than standard   slower")
+for i, form in enumerate(FORMS):
+    best = times[:, i].max(0).min((0, 1))  # for each beta: the slowest start, then the best rate and retention
+    spread = f"{best.min():.0f} to {best.max():.0f}".replace("inf", "none sure")
+    faster, slower = (times[:, i] < times[:, 0]).mean(), (times[:, i] > times[:, 0]).mean()
+    print(f"{form:10} {spread:>22} {np.median(best):7.0f} {np.isfinite(times[:, i]).mean():11.1%} {faster:18.1%} {slower:11.1%}")
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for i, form in enumerate(FORMS):
+    best = times[:, i].max(0).min((0, 1))
+    axes.semilogx(BETAS, np.where(np.isfinite(best), best, np.nan), **FORM_LOOKS[form].line(), markersize=5, label=form)
+axes.set_ylim(80, 180)
+tidy(axes, "Fastest setting that arrives from all nine starts", "erasing β", "steps (best of 252 settings)")
+axes.legend(frameon=False, ncols=2)
+show(figure, alt="Steps of the best sure setting against beta. Standard is a line at 136. Bounded goes from 135 down to 94 near beta 0.5 "
+     "and is never above standard. Exact falls to 105 and rises to 172, and above beta 0.1 there is none. Literal ends still earlier.")
+
+# %% [markdown]
+# *A missing point: no setting arrives from all nine starts.* At equal numbers of draws, bounded needs between 94 and
+# 136 steps, for eleven of the sixteen $\beta$ between 104 and 130, where standard momentum needs 136: a gain, and a
+# modest one. Exact has it only for small $\beta$ and literal hardly; from some point on they do not arrive surely at
+# all.
+
+# %% [markdown]
+# Over the whole grid delta momentum is no safe bet. At the same rates bounded is as often slower as it is faster, and
+# literal and exact are slower more than twice as often; in the rest neither arrives, or both at once. All this is one
+# landscape of two dimensions.
+
+# %% [markdown]
+# And 49 itself, without a knob? It is the literal form at $\beta = 1$ as printed, and at $\beta = \eta$ as corrected. The
+# same count, with the other forms at the same $\beta$ beside it:
+
+# %%
+from nlcore.viz.explorers.psi_landscape import ALPHAS, ETAS, arrival, psi, walk
+
+constants = (1.0, 1.0, 5.0)
+for words, knob in {"beta = 1, as printed": np.float64(1.0), "beta = eta, corrected": ETAS[:, None]}.items():
+    needed = [arrival(psi(*walk(ETAS[:, None], ALPHAS, knob, constants, tuple(start)), constants)) for start in starts]
+    slowest = np.stack(needed).max(0)
+    said = [f"{form} {np.isfinite(slowest[i]).sum():2} sure, best {slowest[i].min():.0f}" for i, form in enumerate(FORMS)]
+    print(f"{words:22}", "; ".join(said).replace(", best inf", ""))
+
+# %% [markdown]
+# On our landscape the literal form arrives surely at none of 252 settings, printed or corrected, whereas momentum does at
+# six. The bounded form does, at more settings than momentum and sooner; the exact one, which keeps small what it writes
+# as well, does so at $\beta = \eta$ only, and later. So what makes Delta Momentum usable here is the bound on what it
+# erases, and not the delta rule alone. The paper does not give its constants, and on others this may differ.
+
+# %% [markdown]
+# And the tasks of the beginning? Delta Momentum erases along $g$, and if tasks are orthogonal, an old task's part of
+# $m$ has no share in $g$. So nothing of it is erased, and it rolls on like plain momentum's.
+
+# %%
+for n in (20, 30, 60, 120):
+    found = dict(zip(NAMES, run(4, n, 0.9, seed=0).forgotten(4 * n)))
+    print(f"{n:3} steps per task: " + ", ".join(f"{name} {found[name] + 1e-9:.3f}" for name in ("momentum", "delta, bounded", "delta, exact")))
+
+# %% [markdown]
+# At 20 and 30 steps it is harm or help, as the moment has it, and at 120 steps it is gone. A memory that erases what it
+# is *told* again cannot help against what it is no longer told.
 
 # %% [markdown]
 # ## What if the memory is a network?
 #
-# A vector m answers every key with one multiple of itself. Eq. 50 makes the memory an MLP,
-# trained by gradient steps of its own, and reads it at the gradient:
+# The third change is the architecture. As long as $m$ is a vector, all that is ever read of it is one step, whatever
+# the gradient is. Equation 50 makes it an MLP that is asked with the gradient and answers with a
+# step, and that learns by gradient steps of its own. The long version prints
 #
-# $$m_{t+1} = \alpha\, m_t - \eta\, \nabla \mathcal{L}^{(2)}(m_t; u_t) \qquad W_{t+1} = W_t - \eta_W\, m_{t+1}(u_t), \quad u_t = g_t$$
+# $$W_{i+1} = W_i + m_{i+1}(u_i) \qquad m_{i+1} = \alpha_{i+1} m_i - \eta_t\, \nabla \mathcal{L}^{(2)}(m_i;\, u_i, 1) \qquad u_i = \nabla \mathcal{L}(W_i; x_i)$$
 
 # %% [markdown]
-# What is it asked for? The long version prints $-\eta_t \nabla \mathcal{L}^{(2)}(m_i;\, u_i, 1)$, so the target is 1, and names
-# "e.g. dot product similarity $\langle m(u_i^\top), 1 \rangle$". It adds that the inner loss must be designed carefully, and we
-# take it at its word. Ours, one MLP a parameter, must give back the rows of the gradient through a few hidden units,
-# $\tfrac{1}{2} \lVert m(u) - u \rVert^2$. It starts by answering zero; after its first write, below, we run both targets.
+# with the target 1, and names for $\mathcal{L}^{(2)}$ "e.g. dot product similarity $\langle m(u_i^\top), 1
+# \rangle$". It adds that the inner loss must be designed carefully.
+#
+# The target 1 is the value-less memory again. If $m$ is a vector, the slope of $m \cdot u$ is $u$ whatever $m$ is, so
+# that this *is* plain momentum. If $m$ is a network, it is another matter.
+
+# %% [markdown]
+# So let us run the print beside a target of our own, which asks for the gradient back, $\tfrac{1}{2} \lVert m(u) - u
+# \rVert^2$. A network $m(u) = W_1\, \mathrm{silu}(W_2 u)$ of
+# four hidden units gets our three gradients again and again, with the rate $\rho = 0.3$, starting from $W_1 = 0$, so
+# that it answers nothing.
 
 # %%
 import torch.nn.functional as F
-from nlcore.optim import DeepMomentum
 
-weight = torch.zeros(3, 2, requires_grad=True)
-optimizer = DeepMomentum([weight], lr=1.0, eta=1.0, hidden=4)
-w1 = torch.zeros(2, 4, requires_grad=True)  # the answers: nothing yet
-w2 = optimizer.fresh(weight, optimizer.param_groups[0])["w2"].requires_grad_()
-
-size = G.norm() / 3**0.5  # rows of mean squared norm 1, so that eta means the same everywhere
+size = G.norm() / 3**0.5  # so that the three have a mean squared length of 1
 u = G / size
-h = F.silu(u @ w2.T)
-inner = (h @ w1.T - u).square().sum(1).mean() / 2
-slopes = torch.autograd.grad(inner, (w1, w2))
-curves = h.square().sum(1).mean(), w1.square().sum()  # the bound of before: eta / (1 + eta c)
-w1, w2 = (w - 1.0 / (1 + 1.0 * c) * slope for w, slope, c in zip((w1, w2), slopes, curves))
 
-weight.grad = G.clone()
-optimizer.step()
-answer = size * F.silu(u @ w2.T) @ w1.T
-assert torch.allclose(weight, -answer, atol=1e-14)
-print(f"inner loss {inner.item():.3f}; answer to (2, 0):", [round(x, 3) for x in answer[0].tolist()])
 
-# %% [markdown]
-# Our three gradients, as rows, were one write. The inner loss began at one half: nothing was answered.
-#
-# Why not the printed target? Below, the same small network gets the same three gradients again and again, once with the
-# dot product with 1 as its inner loss, and once with ours. What does each answer to $(2, 0)$ in the end?
-
-# %%
-def asked(loss, writes, eta=0.3):
-    """The answers to our three gradients, after so many inner steps of eq. 50."""
-    first = torch.zeros(2, 4)
-    second = optimizer.fresh(weight, optimizer.param_groups[0])["w2"]
+def asked(loss, writes, rho=0.3):
+    """The answers to our three gradients, a row each, after so many inner steps of eq. 50."""
+    first = torch.zeros(2, 4, dtype=double)
+    second = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=double) / 2
     for _ in range(writes):
         slopes = torch.func.grad(lambda ws: loss(F.silu(u @ ws[1].T) @ ws[0].T))((first, second))
-        first, second = 0.999 * first - eta * slopes[0], second - eta * slopes[1]
-    return F.silu(u @ second.T) @ first.T
+        first, second = 0.999 * first - rho * slopes[0], second - rho * slopes[1]
+    return size * F.silu(u @ second.T) @ first.T
 
 
 targets = {"printed, <m(u), 1>": lambda answer: answer.sum(1).mean(),
            "ours, |m(u) - u|^2 / 2": lambda answer: (answer - u).square().sum(1).mean() / 2}
 for name, loss in targets.items():
-    for writes in (10, 50):
-        answer = size * asked(loss, writes)
-        alike = torch.cosine_similarity(answer, G, dim=1).min()
-        first = [f"{a:.2g}" for a in answer[0]]
-        print(f"{name:23} {writes} writes: to (2, 0) {first}, least cosine of an answer to its gradient {alike:.2f}")
-    assert (answer.norm() > 1e6 and alike < -0.7) if name.startswith("printed") else alike > 0.99
+    for writes in (10, 50, 500):
+        answers = asked(loss, writes)
+        print(f"{name:23} {writes:3} writes: to (2, 0)", [f"{a:.2g}" for a in answers[0]], " to (0, 1)", [f"{a:.2g}" for a in answers[1]])
 
 # %% [markdown]
-# Asked for a dot product with 1, the network answers every gradient along $(-1, -1)$, because that is the way down, and
-# ever more of it, because there is no amount at which the loss is content. The weights would walk that way whatever
-# the gradients say. Momentum can afford such a loss, since a linear memory's slope is the gradient itself and $\alpha$
-# bounds the sum; in a network each layer's slope grows with the other layer. Ours stops where the gradient is given back.
+# Asked for a dot product with 1, the network answers *every* gradient along $(-1, -1)$, because that is the way down,
+# and ever more of it, because there is no amount at which this loss is content. The weights would walk that way
+# whatever the gradients say. A linear memory can afford such a loss, as its slope is the gradient itself and $\alpha$
+# bounds the sum; in a network each layer's slope grows with the other layer. Ours comes to rest where the gradient is
+# given back, $(2, 0)$ for $(2, 0)$.
 
 # %% [markdown]
-# What is such a memory good for? Below, gradients have a part that always lies in the same three of 32
-# directions, and as much noise in all of them. A memory of few units can only learn what returns.
+# What is a memory good for that gives back what it is given? It has few hidden units, and so can give back only what
+# *returns*. `DeepMomentum` has one such network per parameter tensor, whose keys are the rows of the gradient. Below,
+# gradients have a signal that always lies in the same three of 32 directions, and as much noise in all of them.
 
 # %%
 predict("03-signal")
 
+# %% [markdown]
+# And, to be fair to all, after 200 steps the signal moves to three other directions.
+
 # %%
-draw = torch.Generator().manual_seed(0)
-basis = torch.linalg.qr(torch.randn(32, 3, generator=draw))[0]
-weight = torch.zeros(24, 32, requires_grad=True)
+from nlcore.optim import DeepMomentum
+
+stream = torch.Generator().manual_seed(0)
+bases = [torch.linalg.qr(torch.randn(32, 3, generator=stream, dtype=double))[0] for _ in range(2)]
+weight, plain = torch.zeros(24, 32, dtype=double, requires_grad=True), torch.zeros(24, 32, dtype=double)
 optimizer = DeepMomentum([weight], lr=1.0, eta=1.0, hidden=16)
-inner, near, plain = [], [], []
-for _ in range(200):
-    signal = torch.randn(24, 3, generator=draw) @ basis.T
-    weight.grad = signal + (3 / 32) ** 0.5 * torch.randn(24, 32, generator=draw)
+inner, near = [], {"deep momentum's answer": [], "the gradient itself": [], "momentum": []}
+for t in range(400):
+    signal = torch.randn(24, 3, generator=stream, dtype=double) @ bases[t // 200].T
+    weight.grad = signal + (3 / 32) ** 0.5 * torch.randn(24, 32, generator=stream, dtype=double)
     before = weight.detach().clone()
     optimizer.step()
-    answer = before - weight.detach()
-    cosine = lambda x: torch.cosine_similarity(x.flatten(), signal.flatten(), dim=0).item()
+    plain = 0.9 * plain + weight.grad
+    for name, what in zip(near, (before - weight.detach(), weight.grad, plain)):
+        near[name].append(torch.cosine_similarity(what.flatten(), signal.flatten(), dim=0).item())
     inner.append(optimizer.state[weight]["inner_loss"].item())
-    near.append(cosine(answer))
-    plain.append(cosine(weight.grad))
-late = slice(100, None)
-print(f"inner loss: first {inner[0]:.3f}, mean of the last 100 {sum(inner[late]) / 100:.3f}")
-print(f"cosine to the signal: gradient {sum(plain[late]) / 100:.2f}, answer {sum(near[late]) / 100:.2f}")
-assert sum(inner[late]) / 100 < 0.25 and sum(near[late]) > sum(plain[late]) + 10
+passes = next(n for n in range(200) if near["deep momentum's answer"][200 + n] > near["the gradient itself"][200 + n])
+mean = lambda values, first, last: sum(values[first:last]) / (last - first)
+print(f"inner loss: {inner[0]:.2f} at first, {mean(inner, 100, 200):.2f} before the move, {inner[200]:.2f} at it; {passes} steps until the answer is nearer again")
+for name, cosines in near.items():
+    before, after, end = mean(cosines, 100, 200), mean(cosines, 200, 210), mean(cosines, 300, 400)
+    print(f"{name:23} steps 100 to 200: {before:.2f}, the ten after the move: {after:.2f}, the last 100: {end:.2f}")
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-look = looks(("answer", "gradient"))
-left.plot(inner, color=look["answer"].colour)
-left.set_ylim(0, 0.55)
-tidy(left, "The memory learns", "step", "inner loss (0.5: answers nothing)")
-for name, line in (("answer", near), ("gradient", plain)):
-    right.plot(line, color=look[name].colour, linestyle=look[name].dash, label=name)
-right.set_ylim(0, 1)
-tidy(right, "Nearness to the signal", "step", "cosine (1 is the signal)")
-right.legend(frameon=False)
-show(figure, alt="Left, the inner loss falls from 0.5 to about 0.2 within 100 steps. Right, the memory's answer has a "
-     "cosine of about 0.9 to the signal after 20 steps, the gradient itself 0.7.")
+from nlcore.viz.theme import COLOURS
+
+figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+styles = zip(near, ((COLOURS[5], "solid"), (GREY, "solid"), (COLOURS[0], "dashed")))
+for name, (colour, dash) in styles:
+    axes.plot(near[name], color=colour, linestyle=dash, label=name)
+axes.axvline(200, color=GREY, linewidth=0.8, linestyle="dotted")
+axes.text(203, 1.0, "the signal moves", color=GREY, fontsize=9)
+axes.set_ylim(-0.2, 1.08)
+tidy(axes, "How near to the signal in the newest gradient", "step", "cosine (1 is the signal)")
+axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center")
+show(figure, alt="Cosine to the signal over 400 steps. Deep momentum's answer lies above the gradient's 0.7 from the start, near 0.88. At step "
+     "200 it drops to about 0.4 and passes the gradient again after some 20 steps. Momentum stays near 0.3.")
 
 # %% [markdown]
-# *The inner loss falls, and the answer is cleaner than the gradient.* This memory does not average over
-# time as momentum does. It knows which directions gradients take. A new direction is at first
-# mostly left out: it is careful, and slow to follow.
+# *The answer is cleaner than the gradient, until the world changes.* This memory does not average over time. It learns
+# which directions gradients take, and gives back of a new gradient what lies in them; momentum's average, near 0.3, is
+# no estimate of the newest signal at all.
 #
-# Does that train a network better? Here are four memories on the same noisy regression, each with the best of four
-# rates, over three seeds.
+# A new direction is at first mostly left out, and that is the price: when the signal moves, the answer is farther from
+# it than the raw gradient, for some 10 to 20 steps. It takes the new signal for noise.
+
+# %% [markdown]
+# Does any of this train a network better? Four memories on the same noisy regression. Each gets the grid of rates that
+# is its own: a sum with $\alpha = 0.9$ adds up to ten gradients, so that the two momenta are given tenths of the rates.
+# In these units, $\eta/(1-\alpha)$, all have the same four.
 
 # %%
-import os
-
-
 def noisy_run(make, lr, seed, steps):
     """Distance to the true function (mean square) after training on noisy batches of 8."""
     torch.manual_seed(seed)
@@ -495,168 +783,125 @@ def noisy_run(make, lr, seed, steps):
 
 
 # %%
-seeds, steps = (range(1), 50) if os.environ.get("NL_FAST") else (range(3), 300)
-memories = {"none (SGD)": lambda p, lr: Momentum(p, lr, 0.0), "momentum": Momentum, "exact delta": DeltaMomentum,
-            "deep": DeepMomentum}
-means = {}
-for name, make in memories.items():
-    found = {lr: [noisy_run(make, lr, seed, steps) for seed in seeds] for lr in (0.01, 0.03, 0.1, 0.3)}
-    lr = min(found, key=lambda lr: sum(found[lr]))
-    means[name] = sum(found[lr]) / len(seeds)
-    print(f"{name:12} best lr {lr:<5} mean {means[name]:.3f} of", [round(x, 3) for x in found[lr]])
-assert len(seeds) < 3 or means["none (SGD)"] < min(means["momentum"], means["exact delta"], means["deep"])
+fast = bool(os.environ.get("NL_FAST"))
+seeds, steps, grid = (range(1), 20, (0.03, 0.1)) if fast else (range(3), 300, (0.01, 0.03, 0.1, 0.3))
+memories = {"none (SGD)": (lambda p, lr: Momentum(p, lr, 0.0), 1.0), "momentum": (Momentum, 0.1),
+            "exact delta": (DeltaMomentum, 0.1), "deep": (DeepMomentum, 1.0)}
+found = {name: np.array([[noisy_run(make, rate * unit, seed, steps) for seed in seeds] for rate in grid])
+         for name, (make, unit) in memories.items()}
+print("rate / (1 - alpha)" + "".join(f"{rate:>8}" for rate in grid) + "    each seed at the best rate")
+for name, runs in found.items():
+    best = runs.mean(1).argmin()
+    print(f"{name:18}" + "".join(f"{mean_of:8.3f}" for mean_of in runs.mean(1)) + f"    {runs[best].round(3).tolist()} at {grid[best]}")
+assert fast or all(0 < runs.mean(1).argmin() < 3 for runs in found.values())  # no best at the edge of its grid
 
 # %% [markdown]
-# On average no memory beats none here, and the seeds differ more than the memories do. Delta Momentum
-# comes nearest; deep and plain momentum are a little behind. What a small rate averages away need not
-# be remembered. A claim that one memory is better needs a task, a tuned rate for each, and seeds.
+# *Mean of three seeds, 300 steps; smaller is better.* At their best rates the first three tie, to within a few
+# thousandths, where the seeds themselves are 0.05 apart. (On one common grid of $\eta$, momentum's best lies at the
+# edge, and it seems to lose.) At small rates momentum is SGD with a longer step. The deep memory ends worse in all
+# three seeds. Perhaps these gradients do not stay in a few directions, so that there is little for it to know; we did
+# not look.
+#
+# A claim that one memory is better needs a task that asks for it, a tuned rate for each, and seeds.
 
 # %% [markdown]
 # ## What if the key has more features?
 #
-# A linear memory of keys with d numbers keeps at most d of them apart. Eq. 51 first maps the gradient,
-# $\phi(g)$, and stores under that. All products of two coordinates make $d(d+1)/2$ features, and
-# $\phi(g) \cdot \phi(h) = (g \cdot h)^2$. For our first and last gradient: $2^2 = 4$.
-#
-# So with d = 6, how many random gradients can each memory tell apart without error?
+# The fourth change gives more room without a network. Map the key first (51), and store under $\phi(g)$, which can be
+# longer than $g$. A linear memory keeps as many random keys apart as they have numbers. All products of two entries make
+# $d(d+1)/2$ features, with $\phi(g) \cdot \phi(h) = (g \cdot h)^2$; for our first and last gradient $2^2 = 4$.
 
 # %%
-from nlcore.optim import SignedPower, monomials
+from nlcore.optim import monomials
 
-assert torch.isclose(monomials(G[0], 2) @ monomials(G[2], 2), torch.tensor(4.0))
-
-figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-g6, values = torch.randn(40, 6, generator=draw), torch.randn(40, 1, generator=draw)
-for degree, look in zip((1, 2), looks(("plain", "products")).values()):
-    missed = []
-    for n in range(1, 41):
-        keys = monomials(g6[:n], degree)
-        answers = keys @ torch.linalg.pinv(keys) @ values[:n]
-        missed.append(((answers - values[:n]).square().sum() / values[:n].square().sum()).item())
-    kept = sum(error < 1e-9 for error in missed)
-    axes.plot(range(1, 41), missed, **look.line(), markersize=3, label=f"degree {degree}: exact up to {kept}")
-    assert kept == monomials(g6[0], degree).numel()
-tidy(axes, "What a linear memory of gradients gets wrong", "gradients stored", "error (share of the values)")
-axes.legend(frameon=False)
-show(figure, alt="Error of recall against the number of stored gradients. Plain keys are exact up to 6 and lose most "
-     "by 20; products of two coordinates are exact up to 21.")
+assert torch.isclose(monomials(G[0], 2) @ monomials(G[2], 2), torch.tensor(4.0, dtype=double))
+keys = torch.randn(40, 6, generator=torch.Generator().manual_seed(0), dtype=double)
+for degree in (1, 2):
+    print(f"40 gradients of 6 numbers, degree {degree}: {torch.linalg.matrix_rank(monomials(keys, degree))} can be told apart")
 
 # %% [markdown]
-# *Six and twenty-one.* Products do not fit back into a weight. A map that keeps the size can be stored by momentum itself:
-# `SignedPower(p)` is $\mathrm{sign}(g) |g|^p$, from the gradient (p = 1) to its sign (p = 0).
+# <details><summary>Why no optimizer of this chapter uses them</summary>
 #
-# On a loss with slopes of very unlike size, $\tfrac{1}{2} (100\, x^2 + y^2)$ from $(1, 1)$, powers below 1
-# bring the small one forward.
-
-# %%
-def valley(power, lr, steps=60):
-    w = torch.ones(2, requires_grad=True)
-    optimizer = Momentum([w], lr=lr, alpha=0.5, values=SignedPower(power))
-    for _ in range(steps):
-        optimizer.zero_grad()
-        ((torch.tensor([100.0, 1.0]) * w.square()).sum() / 2).backward()
-        optimizer.step()
-    return ((torch.tensor([100.0, 1.0]) * w.detach().square()).sum() / 2).item()
-
-
-rates = [10 ** (-4 + 0.1 * i) for i in range(36)]
-best = {p: min((valley(p, lr), lr) for lr in rates) for p in (1.0, 0.75, 0.5, 0.25)}
-for p, (loss, lr) in best.items():
-    print(f"power {p:<4}: loss {loss:.1e} after 60 steps, at its best rate {lr:.3g}")
-assert best[0.5][0] < best[1.0][0] < best[0.25][0]
-
-# %% [markdown]
-# ## What if the answer is bent?
-#
-# So far $W$ moves along $m$ itself. Eq. 52 puts a function between: $W_{t+1} = W_t - \eta\, \sigma(m_{t+1})$.
-# With $\sigma$ = Newton-Schulz, which sets all singular values of a matrix near 1, it is Muon. The
-# memory is the same linear one; only the reading is new.
-#
-# Here our own `Momentum` remembers, Newton-Schulz reads, and `torch.optim.Muon` is the judge.
-
-# %%
-from nlcore.ops.newton_schulz import newton_schulz
-
-draw = torch.Generator().manual_seed(1)
-stream = [torch.randn(3, 2, generator=draw) for _ in range(20)]
-W = torch.zeros(3, 2)
-for n in range(1, 21):
-    _, memory = feed(lambda p: Momentum(p, alpha=0.5), stream[:n])
-    read = newton_schulz(memory["momentum"], dtype=torch.bfloat16)
-    W -= 0.02 * (3 / 2) ** 0.5 * read.double()  # Muon's factor for 3 rows and 2 columns
-
-muon = lambda p: torch.optim.Muon(p, lr=0.02, momentum=0.5, nesterov=False, weight_decay=0.0)
-judge, _ = feed(muon, stream)
-print("singular values of m, and read:", torch.linalg.svdvals(memory["momentum"]).round(decimals=2).tolist(),
-      torch.linalg.svdvals(read.double()).round(decimals=2).tolist())
-leftover = newton_schulz(torch.diag(torch.tensor([1.0, 0.05])))
-print("a direction of size 0.05 beside one of size 1 is read as", round(leftover[1, 1].item(), 2))
-print(f"largest difference to torch.optim.Muon {(W - judge).abs().max():.1e}")
-assert (W - judge).abs().max() < 1e-12 and leftover[1, 1] > 0.5
-
-# %% [markdown]
-# Now the first explorer's Muon makes sense. When a task ends, what is left of it in $m$ is small and
-# shrinks. Newton-Schulz reads a small direction almost as large as the others, so the leftover keeps
-# moving the weights for longer than its size in $m$ says. Put Muon in view again: at retention 0.9 it
-# harms old tasks, and momentum, with the same kind of $m$, does not. Chapter 04 derives Newton-Schulz.
-
-# %% [markdown]
-# ## Is Delta Momentum faster?
-#
-# The paper's Fig. 4 compares momentum and Delta Momentum on a winding valley (eq. 53)
-#
-# $$\psi(r, \theta) = r^2 + k\,(r - \theta + a \sin(w r))^2$$
-#
-# from $(-3.5, 2)$, without its constants. Ours: $k = a = 1$, $w = 5$. A path has *arrived* once
-# $\psi$ stays below 0.01, within 200 steps.
-
-# %%
-from nlcore.viz.explorers.psi_landscape import psi_landscape
-
-psi_landscape().predict("03-stop")
-
-# %% [markdown]
-# <details><summary>What you just saw</summary>
-#
-# *Four forms at one setting (left); the fastest at each rate and retention (right).* Step counts leap
-# from stop to stop: the valley's walls are steep, and a path that crosses them may land anywhere.
+# 21 features cannot be subtracted from 6 weights: somebody has to map them back, and 51 does not say who. A map that
+# keeps the size can be stored by momentum as it is, such as `SignedPower(p)`, which is $\mathrm{sign}(g)\, |g|^p$: the
+# gradient at $p = 1$, its sign at $p = 0$. On the loss $\tfrac12 (100\, x^2 + y^2)$ the square root ended lower than 1,
+# and a fourth root higher, each at its best rate (`tests/optim/test_features.py`). Chapter 04 comes to the sign from
+# another side.
 #
 # </details>
 
 # %% [markdown]
-# So one lucky setting proves nothing. We count over a grid of 21 rates, 12 retentions and 16 values of
-# $\beta$, from nine starts within 0.1 of the paper's. A setting is *sure* if it arrives from all nine.
+# ## What if the answer is bent?
+#
+# The fifth change is the reading. So far $W$ moved along $m$ itself. Equation 52 puts a function between, $W_{t+1} =
+# W_t - \eta\, \sigma(m_{t+1})$. (It prints $\sigma(m(u))$, with $m$ a linear layer; to get Muon, as it says, one has to
+# read $m$ itself.) With $\sigma$ the Newton-Schulz iteration, which sets all singular values of a matrix near 1, it is
+# Muon. The memory is the same linear one; only the reading is new. Here our own `Momentum` remembers, Newton-Schulz
+# reads, and `torch.optim.Muon` is the judge.
 
 # %%
-import numpy as np
-from nlcore.viz.explorers.psi_landscape import BETAS, FORMS, START, survey
+from nlcore.ops.newton_schulz import newton_schulz
 
-draws = np.random.default_rng(0).uniform(-0.1, 0.1, (3 if os.environ.get("NL_FAST") else 9, 2))
-grid = lambda start: np.stack([survey(float(b), (1.0, 1.0, 5.0), tuple(start)) for b in BETAS], -1)
-one, many = grid(START), np.stack([grid(START + d) for d in draws])
+matrices = torch.Generator().manual_seed(1)
+stream_of_matrices = [torch.randn(3, 2, generator=matrices, dtype=double) for _ in range(20)]
+by_reading = torch.zeros(3, 2, dtype=double)
+for n in range(1, 21):
+    _, memory = feed(lambda p: Momentum(p, alpha=0.5), stream_of_matrices[:n])
+    read = newton_schulz(memory["momentum"], dtype=torch.bfloat16)
+    by_reading -= 0.02 * (3 / 2) ** 0.5 * read.double()  # Muon's factor for 3 rows and 2 columns
 
-print("           best of the grid      of all settings and starts")
-print("           one start  sure       arrives   faster than standard   slower")
-for i, form in enumerate(FORMS):
-    faster, slower = many[:, i] < many[:, 0], many[:, i] > many[:, 0]
-    print(f"{form:10} {one[i].min():9.0f} {many[:, i].max(0).min():5.0f} {np.isfinite(many[:, i]).mean():13.1%}"
-          f" {faster.mean():22.1%} {slower.mean():8.1%}")
-    if form in ("literal", "exact"):
-        assert slower.mean() > 2 * faster.mean()
-assert many[:, 2].max(0).min() < many[:, 0].max(0).min()
+muon = lambda p: torch.optim.Muon(p, lr=0.02, momentum=0.5, nesterov=False, weight_decay=0.0)
+judge, _ = feed(muon, stream_of_matrices)
+print("singular values of m, and read:", torch.linalg.svdvals(memory["momentum"]).round(decimals=2).tolist(),
+      torch.linalg.svdvals(read.double()).round(decimals=2).tolist())
+leftover = newton_schulz(torch.diag(torch.tensor([1.0, 0.05], dtype=double)))
+print("a direction of size 0.05 beside one of size 1 is read as", round(leftover[1, 1].item(), 2))
+print(f"largest difference to torch.optim.Muon {(by_reading - judge).abs().max():.1e}")
+assert (by_reading - judge).abs().max() < 1e-12
 
 # %% [markdown]
-# *Best of the grid, in steps.* From one start the luckiest settings need 8 to 17, and tell nothing. Among
-# sure settings the bounded form needs 94 where standard momentum needs 136: a third fewer.
-#
-# Over the whole grid, delta momentum is no safe bet. At the same rates the bounded form is faster in 6.6%
-# of cases and slower in 6.6%. Literal (2.2% against 8.1%) and exact (3.1% against 8.1%) lose more often.
-# In the rest nobody arrives, or both at once.
+# Now go back to the first explorer and put Muon in view, with 20 or 30 steps per task. When a task ends, what is left of
+# it in $m$ is small and shrinks. But Newton-Schulz reads a small direction almost as large as the others, so that the
+# leftover goes on moving the weights for longer than its size in $m$ says. It fits that in the sweep Muon was
+# the last but Adam to come to rest. Chapter 04 derives Newton-Schulz.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# Each part that is trained gets a companion on the map:
+# Here are both levels at work: two orthogonal tasks, 30 steps of momentum each, every update real.
+
+# %%
+from nlcore.viz.explorers.orthogonal_tasks import tasks
+from nlcore.viz.roll import Row, roll
+
+projections, target = (torch.from_numpy(part) for part in tasks(2))
+w, remembered, sizes = torch.zeros(4, 24, dtype=double), torch.zeros(4, 24, dtype=double), []
+for t in range(60):
+    slope = (w - target) @ projections[t // 30]
+    fresh = 0.9 * remembered + slope  # the inner level, written from the gradient
+    later = w - 0.05 * fresh  # the outer level, which needs it
+    sizes.append([(fresh - remembered).norm() / fresh.norm(), (later - w).norm() / later.norm()])
+    remembered, w = fresh, later
+
+rows = [Row("momentum", "every step, first", COLOURS[0]), Row("weights", "every step, then", "#000000")]
+figure, axes = plt.subplots(figsize=(10, 1.9), layout="constrained")
+roll(axes, rows, np.arange(60), np.arange(60) + 1, np.array(sizes).T, np.ones((2, 60), dtype=int))
+axes.set(xlim=(0, 60), xlabel="step (the second task begins at 30)")
+show(figure, name="two_levels_of_momentum",
+     alt="A level score of two rows over 60 steps. Both change at every step. Momentum's is the brighter row, and brightest at "
+     "four single steps, two in each task, at which the weights' row is darkest.")
+
+# %% [markdown]
+# *A level score: brightness is the size of a change.* Twice in each task $m$ shrinks to almost nothing and turns round;
+# there it changes most for its size, and the weights hardly move.
+#
+# Who writes? Gradient descent, twice: on $-\langle m, g \rangle$ above, on the loss below. Into what? $m$, and $W$. How
+# often? Each once per step, and $m$ first, which is why there are two rows. From which context? $W$ learns from batches;
+# $m$ never sees one, its whole world are the gradients that $W$ makes.
+
+# %% [markdown]
+# To whom is knowledge handed? Down go gradients (the paper's transfer by generation), and up goes $m$, as the step. At
+# the end of training $m$ is thrown away, and what it knew lives on only in where it has moved $W$.
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -664,51 +909,45 @@ from nlcore.viz.hope_map import hope_map
 hope_map(3)
 
 # %% [markdown]
-# *New: `momentum`, four times: of the weights, and of each network in chapter 08's chain.* It is written from gradients
-# whenever its owner is updated, and hands it the step. Three of the four are half filled only, because the chain whose
-# gradients they hold is not built yet.
+# *New: `momentum`, four times: of the weights, and of each network in chapter 08's chain.* It is written whenever its
+# owner is updated. Three of the four are half filled only, because the chain whose gradients they hold is not built
+# yet.
 
 # %% [markdown]
 # ## Summary
 #
-# 1. Momentum is a linear memory of gradients inside the weights' level; it writes with the dot product.
-# 2. At 0.9 the newest 7 gradients carry half of it, the newest 44 carry 99%, whatever they say.
-# 3. Delta Momentum erases before it writes; printed without $\eta$, it diverges at $\lVert g \rVert^2 > 1 + \alpha$, the exact step never.
-# 4. A deep memory learns which directions return; a bent reading of a linear one is Muon.
-# 5. A memory that is not spent moves tasks already left; SGD has none, and harms none that are orthogonal.
+# 1. Momentum is a linear, value-less memory of gradients, a level inside the weights': same clock, needed first.
+# 2. At 0.9 the newest 7 gradients carry half of it and the newest 44 carry 99%.
+# 3. On orthogonal tasks momentum harms by rolling on, for a while; Adam by leaving the subspace, for good. Where tasks
+#    overlap, a memory of what to avoid helps, and a sum of gradients is none.
+# 4. Delta Momentum erases first. Printed without $\eta$ it diverges at $\lVert g \rVert^2 > 1 + \alpha$, solved exactly
+#    never.
+# 5. A deep memory learns which directions return, and takes new ones for noise.
 
 # %% [markdown]
-# ## Exercise 1: unroll (easy, 5 minutes)
+# ## Sources
 #
-# After T gradients, $m = \sum_i w_i\, g_i$. Return the weights $w$, oldest gradient first.
-#
-# <details><summary>Hint</summary>
-#
-# The newest has weight 1, the one before $\alpha$. `torch.arange(T - 1, -1, -1)` counts down to 0.
-#
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# `return alpha ** torch.arange(T - 1, -1, -1)`
-#
-# </details>
-
-# %%
-from nlcore.exercises.chapter_03 import check_bound, check_delta, check_limit, check_retention, check_weights
-
-
-def weights(alpha, T):
-    """What each of T gradients counts in m, oldest first."""
-    return torch.ones(T)
-
-
-print(check_weights(weights))
+# - Behrouz, Razaviyayn, Zhong, Mirrokni (2025), [Nested Learning](https://arxiv.org/abs/2512.24695), sections 3.1 and
+#   4.2 to 4.4.
+# - Momentum: Polyak (1964), [Some methods of speeding up the convergence of iteration
+#   methods](https://doi.org/10.1016/0041-5553(64)90137-5); Sutskever et al. (2013), [On the importance of initialization and
+#   momentum](https://proceedings.mlr.press/v28/sutskever13.html). Optimizers that are trained: Andrychowicz et al. (2016), [Learning to learn by gradient
+#   descent by gradient descent](https://arxiv.org/abs/1606.04474).
+# - Forgetting: French (1999), [Catastrophic forgetting in connectionist
+#   networks](https://doi.org/10.1016/S1364-6613(99)01294-2). The walk that avoids: Farajtabar et al. (2020), [Orthogonal
+#   gradient descent](https://arxiv.org/abs/1910.07104).
 
 # %% [markdown]
-# ## Exercise 2: half-life (easy, 5 minutes)
+# - The exact step: Sherman and Morrison (1950), [Adjustment of an inverse
+#   matrix](https://doi.org/10.1214/aoms/1177729893); Parikh and Boyd (2014), [Proximal
+#   algorithms](https://doi.org/10.1561/2400000003).
+# - Kingma and Ba (2014), [Adam](https://arxiv.org/abs/1412.6980); Jordan et al. (2024),
+#   [Muon](https://kellerjordan.github.io/posts/muon/).
+
+# %% [markdown]
+# ## Exercise 1: half-life (easy, 5 minutes)
 #
-# You want the newest n gradients to carry exactly half of the momentum. Which $\alpha$ do you need?
+# You want the newest $n$ gradients to carry exactly half of the momentum. Which $\alpha$ do you need?
 #
 # <details><summary>Hint</summary>
 #
@@ -723,6 +962,9 @@ print(check_weights(weights))
 # </details>
 
 # %%
+from nlcore.exercises.chapter_03 import SUSPECTS, check_delta, check_harm, check_retention, check_suspects
+
+
 def retention(n):
     """The alpha at which the newest n gradients carry half."""
     return None
@@ -731,14 +973,14 @@ def retention(n):
 print(check_retention(retention))
 
 # %% [markdown]
-# ## Exercise 3: erase, then write (middle, 10 minutes)
+# ## Exercise 2: erase, then write (middle, 10 minutes)
 #
-# Write one literal step of Delta Momentum, $m \leftarrow (\alpha - \beta\, g g^\top)\, m + g$, without a
-# matrix: a layer with a million weights would need one of a million squared.
+# Write one literal step of Delta Momentum without a matrix: a layer with a million weights would need one of a million
+# squared.
 #
 # <details><summary>Hint</summary>
 #
-# $g g^\top m$ is the vector g times the number $g \cdot m$, which is `g @ m`.
+# $g g^\top m$ is the vector $g$ times the number $g \cdot m$, which is `g @ m`.
 #
 # </details>
 #
@@ -749,62 +991,68 @@ print(check_retention(retention))
 # </details>
 
 # %%
-def delta(m, g, alpha, beta):
+def delta_step(m, g, alpha, beta):
     """The memory after one literal write."""
     return m
 
 
-print(check_delta(delta))
+print(check_delta(delta_step))
 
 # %% [markdown]
-# ## Exercise 4: when does it diverge? (middle, 10 minutes)
+# ## Exercise 3: four suspects (middle, 15 minutes)
 #
-# The same gradient comes again and again. Up to which $\lVert g \rVert^2$ does your step of exercise 3
-# stay bounded?
-#
+# *Diagnose.* `SUSPECTS[name](gradients)` feeds gradients (T, 2, 2) to an optimizer of rate 1 and returns the step that it
+# subtracts at each. One has no memory (`"none"`), one is `"momentum"`, one exact `"delta"` momentum with $\beta = 1$, one
+# momentum read through `"Newton-Schulz"`; where there is an $\alpha$, it is 0.9. Choose the gradients, and name each.
+
+# %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Along g the old memory is multiplied by one number at each write. Which numbers, multiplied again and
-# again, do not grow?
+# Three experiments suffice: one gradient and then zeros; one gradient again and again; the same, ten times as large.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# $\alpha - \beta \lVert g \rVert^2 \ge -1$, so `return (1 + alpha) / beta`
+# `{"A": "delta", "B": "Newton-Schulz", "C": "none", "D": "momentum"}`. C stops at zeros; B's steps do not know how
+# large a gradient is; repeated, D adds up to ten times one gradient, and A to less than one.
 #
 # </details>
 
 # %%
-def limit(alpha, beta):
-    """The largest squared norm of g at which the literal form does not diverge."""
-    return None
-
-
-print(check_limit(limit))
+trial = torch.stack([torch.tensor([[0.6, 0.2], [-0.3, 0.9]])] * 3)
+for name, box in SUSPECTS.items():
+    print(name, [round(taken.norm().item(), 2) for taken in box(trial)])
+named = {"A": "", "B": "", "C": "", "D": ""}
+print(check_suspects(named))
 
 # %% [markdown]
-# ## Exercise 5: the exact rate (hard, 15 minutes)
+# ## Exercise 4: forgetting that harms (hard, 20 minutes)
 #
-# Find $b'$ in $(I + b\, g g^\top)^{-1} = I - b'\, g g^\top$, and write it as a function of b and g.
-#
+# *Build.* The paper's claim fails on orthogonal tasks, so build two on which it holds. A task is a direction $u$ of
+# length one in the plane and a target $y$ from $-1$ to 1, with the loss $(u \cdot w - y)^2$; $w$ starts at zero. Find two
+# such that momentum, which learns them one after the other for 300 steps, ends with a loss of more than 1 on the first
+# (worse than knowing nothing), while a walk that avoids $u_1$ solves both. Then: which $\alpha$ would have helped?
+
+# %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Multiply both: $(I + b\, g g^\top)(I - b'\, g g^\top) = I$. In the last product $g^\top g$ is a number,
-# $\lVert g \rVert^2$. Collect what stands before $g g^\top$.
+# The section on overlapping tasks says what task 2 does to $A_1 w$. Here $A_1$ is one row. What must the targets be, for
+# that to be large? And what happens to the walk that avoids, if the directions are nearly one?
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# $b - b' - b\, b' \lVert g \rVert^2 = 0$, so `return b / (1 + b * g @ g)`
+# `return (1.0, 0.0), 1.0, (0.8, 0.6), -1.0`. The loss becomes $c^2 (y_2 - c\, y_1)^2 = 0.64 \cdot 1.8^2 = 2.07$. No
+# $\alpha$ helps: $w$ still walks along what $m$ holds.
 #
 # </details>
 
 # %%
-def bound(b, g):
-    """The rate b' of the exact step."""
+def harmful():
+    """u1, y1, u2, y2."""
     return None
 
 
-print(check_bound(bound))
+print(check_harm(harmful))

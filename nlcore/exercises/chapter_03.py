@@ -1,27 +1,18 @@
 """Checks of the exercises of notebook 03. Each returns a sentence and never raises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from nlcore.exercises.checking import compare, never_raises
+from nlcore.exercises.checking import RIGHT, compare, compare_names, never_raises
+from nlcore.optim import DeltaMomentum, Momentum
+from nlcore.optim.base import MemoryOptimizer
+from nlcore.ops.newton_schulz import newton_schulz
 
-
-@never_raises
-def check_weights(weights: Callable[[float, int], Tensor]) -> str:
-    """Checks `weights(alpha, T)`: what each of T gradients counts in the momentum after the last, oldest first."""
-    alpha, T = 0.8, 5
-    right = torch.tensor([alpha**k for k in range(T - 1, -1, -1)], dtype=torch.float64)
-    mistakes = {
-        "The order is turned round: the oldest gradient comes first, and it has faded most.": right.flip(0),
-        "The newest gradient has faded already: it has weight 1, and fades from the next step on.": alpha * right,
-        "Nothing fades: alpha is not used.": torch.ones_like(right),
-        "These are shares, which add up to about 1: m <- alpha m + g counts the newest gradient in full.": (1 - alpha) * right,
-        "These are shares, which add up to 1: m <- alpha m + g counts the newest gradient in full.": right / right.sum(),
-        "They fade on a straight line: each step multiplies by alpha.": torch.linspace(1 - (T - 1) * (1 - alpha), 1, T).double(),
-    }
-    return compare(_float(weights(alpha, T)), right, mistakes)
+HARM, SOLVED, STEPS = 1.0, 0.01, 300
+"""How far task 1's loss has to rise, what counts as learnt, and the steps of a task."""
 
 
 @never_raises
@@ -69,43 +60,86 @@ def check_delta(delta: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     return compare(answer, alpha * m - beta * erased + g, mistakes)
 
 
+def learn(tasks: Sequence[tuple[Tensor, float]], avoid: bool = False) -> tuple[Tensor, list[float]]:
+    """The weight after tasks (direction, target), each `(u . w - y)^2`, by momentum, and each loss when it was left.
+
+    With `avoid`, gradients lose what they have along the directions of earlier tasks.
+    """
+    weight, seen, left = torch.zeros(2, dtype=torch.float64, requires_grad=True), torch.zeros(2, 2, dtype=torch.float64), []
+    optimizer = Momentum([weight], lr=0.01, alpha=0.9)
+    for u, y in tasks:
+        for _ in range(STEPS):
+            g = 2 * (u @ weight.detach() - y) * u
+            weight.grad = g - seen @ g if avoid else g
+            optimizer.step()
+        left.append(float((u @ weight.detach() - y) ** 2))
+        seen = seen + torch.outer(u, u)
+        optimizer.state.clear()  # nothing rolls on: what is harmed, the new gradients harm
+    return weight.detach(), left
+
+
 @never_raises
-def check_limit(limit: Callable[[float, float], float]) -> str:
-    """Checks `limit(alpha, beta)`: the largest `||g||^2` at which the literal form does not diverge."""
-    settings = ((0.9, 1.0), (0.5, 2.0), (0.9, 0.1))
-    given = [limit(alpha, beta) for alpha, beta in settings]
-    if any(value is None for value in given):
+def check_harm(two_tasks: Callable[[], tuple[Sequence[float], float, Sequence[float], float]]) -> str:
+    """Checks `two_tasks()`: u1, y1, u2, y2 such that momentum loses task 1, and a memory of u1 would have kept it."""
+    given = two_tasks()
+    if given is None:
         return "It returns nothing yet."
-    alpha, beta = torch.tensor(settings, dtype=torch.float64).T
-    mistakes = {
-        "That is where alpha - beta ||g||^2 reaches +1: it must stay above -1 as well.": (alpha - 1) / beta,
-        "That is where it reaches 1 from the other side: solve alpha - beta ||g||^2 = -1.": (1 - alpha) / beta,
-        "There the old memory is erased exactly, and nothing diverges yet: it may swing down to -1.": alpha / beta,
-        "beta is not used: it scales ||g||^2.": 1 + alpha,
-        "beta is on the wrong side: a larger one diverges sooner.": (1 + alpha) * beta,
-        "That is the limit without fading: alpha is not used.": 2 / beta,
-        "That is the largest norm: the question is for its square.": ((1 + alpha) / beta).sqrt(),
-    }
-    return compare(torch.tensor([float(value) for value in given], dtype=torch.float64), (1 + alpha) / beta, mistakes)
+    if len(given) != 4:
+        return f"It returns {len(given)} things: give u1, y1, u2, y2."
+    u1, u2 = (torch.as_tensor(u, dtype=torch.float64) for u in given[::2])
+    y1, y2 = (float(y) for y in given[1::2])
+    if u1.shape != (2,) or u2.shape != (2,):
+        return "A direction is two numbers."
+    if not all(torch.isclose(u.norm(), torch.ones_like(u.norm()), atol=1e-2) for u in (u1, u2)):
+        return "A direction has length one: otherwise a task could be made large instead of harmful."
+    if max(abs(y1), abs(y2)) > 1:
+        return "A target lies between -1 and 1."
+    overlap = float(u1 @ u2)
+    if abs(overlap) < 0.02:
+        return "The two are orthogonal: no step for task 2 can touch task 1, and there is nothing to avoid."
+    if abs(overlap) > 0.999:
+        return "Both look along one line: no weight solves both, so that no memory could help. That is a matter of capacity."
+    first = [(u1, y1), (u2, y2)]
+    rise = float((u1 @ learn(first)[0] - y1) ** 2)
+    if rise < HARM:
+        if abs(y2 - overlap * y1) < 0.1:
+            return "After task 1 the second task is all but solved already, so that hardly a step is taken: let them disagree."
+        return f"Task 1's loss rises to {rise:.2f}, and should rise above {HARM:g}: let the tasks share more, or disagree more."
+    if learn(first, avoid=True)[1][1] > SOLVED:
+        return "They are too alike: whoever avoids u1 has hardly anything left to learn task 2 with, and does not get there."
+    return RIGHT
+
+
+def _steps(gradients: Tensor, make: Callable[[list[Tensor]], MemoryOptimizer], read: bool = False) -> Tensor:
+    """What an optimizer of rate 1 subtracts at each of these gradients (T, 2, 2); `read` through Newton-Schulz."""
+    gradients, taken = torch.as_tensor(gradients, dtype=torch.float64), []
+    weight = torch.zeros_like(gradients[0], requires_grad=True)
+    optimizer = make([weight])
+    for g in gradients:
+        before, weight.grad = weight.detach().clone(), g.clone()
+        optimizer.step()
+        step = before - weight.detach()
+        taken.append(newton_schulz(step) if read else step)
+    return torch.stack(taken)
+
+
+SUSPECTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "A": partial(_steps, make=lambda p: DeltaMomentum(p, lr=1.0, alpha=0.9, beta=1.0)),
+    "B": partial(_steps, make=lambda p: Momentum(p, lr=1.0, alpha=0.9), read=True),
+    "C": partial(_steps, make=lambda p: Momentum(p, lr=1.0, alpha=0.0)),
+    "D": partial(_steps, make=lambda p: Momentum(p, lr=1.0, alpha=0.9)),
+}
+"""Four optimizers: gradients (T, 2, 2) in, the steps (T, 2, 2) that they subtract out."""
 
 
 @never_raises
-def check_bound(bound: Callable[[float, Tensor], Tensor]) -> str:
-    """Checks `bound(b, g)`: the rate b' of the exact proximal step."""
-    g, b = torch.tensor([3.0, 4.0], dtype=torch.float64), 0.5
-    right = torch.as_tensor(b / (1 + b * g @ g))
-    mistakes = {
-        "That is b: it does not know how long g is.": torch.tensor(b),
-        "The norm is not squared.": b / (1 + b * g.norm()),
-        "b is missing in the denominator.": b / (1 + g @ g),
-        "b is missing in the numerator.": 1 / (1 + b * g @ g),
-        "The 1 is missing: a zero gradient would divide by zero.": 1 / (g @ g),
-        "A minus where a plus belongs: this one grows without bound.": b / (1 - b * g @ g),
+def check_suspects(answer: Mapping[str, str]) -> str:
+    """Checks which of `SUSPECTS` is "none" (SGD), "momentum", "delta" (exact) or "Newton-Schulz"."""
+    right = {"A": "delta", "B": "Newton-Schulz", "C": "none", "D": "momentum"}
+    hints = {
+        "A": "Give it one gradient again and again: its steps do not add up to ten of them. Who takes repeated news for no news?",
+        "B": "Make all gradients ten times as large: its steps stay as they are.",
+        "C": "Give a gradient and then zeros: it stops at once.",
+        "D": "Give one gradient again and again: its steps grow to ten times the first, and ten times the gradient makes ten times the step.",
     }
-    answer = bound(b, g)
-    return compare(_float(answer), right, {say: torch.as_tensor(wrong).double() for say, wrong in mistakes.items()})
-
-
-def _float(answer: object) -> object:
-    """Lists and tensors of any kind as float64; anything else as it is."""
-    return torch.as_tensor(answer, dtype=torch.float64) if isinstance(answer, (list, tuple, Tensor)) else answer
+    return compare_names(answer, right, hints)

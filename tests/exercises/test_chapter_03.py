@@ -5,12 +5,10 @@ import math
 import pytest
 import torch
 
-from nlcore.exercises.chapter_03 import check_bound, check_delta, check_limit, check_retention, check_weights
+from nlcore.exercises.chapter_03 import SUSPECTS, check_delta, check_harm, check_retention, check_suspects
 from nlcore.exercises.checking import RIGHT
 
-
-def weights(alpha, T):
-    return alpha ** torch.arange(T - 1, -1, -1)
+NAMED = {"A": "delta", "B": "Newton-Schulz", "C": "none", "D": "momentum"}
 
 
 def retention(n):
@@ -21,33 +19,12 @@ def delta(m, g, alpha, beta):
     return alpha * m - beta * (g @ m) * g + g
 
 
-def limit(alpha, beta):
-    return (1 + alpha) / beta
-
-
-def bound(b, g):
-    return b / (1 + b * g @ g)
+def harm():
+    return (1.0, 0.0), 1.0, (0.8, 0.6), -1.0
 
 
 def test_the_solutions_are_right():
-    checks = check_weights(weights), check_retention(retention), check_delta(delta), check_limit(limit), check_bound(bound)
-    assert checks == (RIGHT,) * 5
-
-
-@pytest.mark.parametrize("wrong, says", [
-    (lambda a, T: None, "nothing yet"),
-    (lambda a, T: weights(a, T).flip(0), "turned round"),
-    (lambda a, T: a * weights(a, T), "faded already"),
-    (lambda a, T: torch.ones(T), "Nothing fades"),
-    (lambda a, T: (1 - a) * weights(a, T), "about 1"),
-    (lambda a, T: weights(a, T) / weights(a, T).sum(), "add up to 1"),
-    (lambda a, T: [1 - k * (1 - a) for k in range(T - 1, -1, -1)], "straight line"),
-    (lambda a, T: weights(a, T + 1), "size"),
-    (lambda a, T: 3 * weights(a, T), "not a mistake known here"),
-    (lambda a, T: 1 / 0, "ZeroDivisionError"),
-])
-def test_wrong_weights_are_named(wrong, says):
-    assert says in check_weights(wrong)
+    assert (check_retention(retention), check_delta(delta), check_harm(harm), check_suspects(NAMED)) == (RIGHT,) * 4
 
 
 @pytest.mark.parametrize("wrong, says", [
@@ -83,27 +60,37 @@ def test_a_wrong_write_is_named(wrong, says):
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda a, b: None, "nothing yet"),
-    (lambda a, b: (a - 1) / b, "reaches +1"),
-    (lambda a, b: (1 - a) / b, "other side"),
-    (lambda a, b: a / b, "erased exactly"),
-    (lambda a, b: 1 + a, "beta is not used"),
-    (lambda a, b: (1 + a) * b, "wrong side"),
-    (lambda a, b: 2 / b, "alpha is not used"),
-    (lambda a, b: ((1 + a) / b) ** 0.5, "its square"),
+    (None, "nothing yet"),
+    (((1.0, 0.0), 1.0), "returns 2 things"),
+    (((1.0, 0.0, 0.0), 1.0, (0.8, 0.6, 0.0), -1.0), "two numbers"),
+    (((1.0, 0.0), 1.0, (0.0, 1.0), -1.0), "nothing to avoid"),
+    (((1.0, 0.0), 1.0, (1.0, 0.0), -1.0), "capacity"),
+    (((1.0, 0.0), 1.0, (0.8, 0.6), 0.8), "disagree"),
+    (((1.0, 0.0), 1.0, (0.3, 0.91**0.5), -1.0), "share more"),
+    (((1.0, 0.0), 1.0, (0.99, 0.0199**0.5), -1.0), "too alike"),
+    (((3.0, 0.0), 1.0, (2.4, 1.8), -1.0), "length one"),
+    (((1.0, 0.0), 10.0, (0.8, 0.6), -10.0), "between -1 and 1"),
 ])
-def test_a_wrong_limit_is_named(wrong, says):
-    assert says in check_limit(wrong)
+def test_tasks_that_do_not_show_it_are_told_why(wrong, says):
+    assert says in check_harm(lambda: wrong)
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda b, g: None, "nothing yet"),
-    (lambda b, g: b, "how long g is"),
-    (lambda b, g: b / (1 + b * g.norm()), "not squared"),
-    (lambda b, g: b / (1 + g @ g), "denominator"),
-    (lambda b, g: 1 / (1 + b * g @ g), "numerator"),
-    (lambda b, g: 1 / (g @ g), "1 is missing"),
-    (lambda b, g: b / (1 - b * g @ g), "minus"),
+    ({}, "nothing yet"),
+    (NAMED | {"A": "momentum", "D": "delta"}, "repeated news"),
+    (NAMED | {"B": "none"}, "ten times as large"),
+    (NAMED | {"C": "momentum"}, "zeros"),
+    (NAMED | {"D": "none"}, "grow to ten times"),
+    (NAMED | {"A": "Oja"}, "none of the names"),
 ])
-def test_a_wrong_bound_is_named(wrong, says):
-    assert says in check_bound(wrong)
+def test_a_wrong_name_is_answered_with_an_experiment(wrong, says):
+    assert says in check_suspects(wrong)
+
+
+def test_the_experiments_tell_the_suspects_apart():
+    g = torch.tensor([[0.6, 0.2], [-0.3, 0.9]])
+    again, once = g.expand(60, 2, 2), torch.cat([g[None], torch.zeros(5, 2, 2)])
+    size = {name: box(again)[-1].norm() / g.norm() for name, box in SUSPECTS.items()}
+    assert size["A"] < 1 and size["C"] == pytest.approx(1) and size["D"] == pytest.approx(10, rel=0.01)
+    assert {name for name, box in SUSPECTS.items() if not box(once)[-1].any()} == {"C"}
+    assert {name for name, box in SUSPECTS.items() if torch.allclose(box(again), box(10 * again), rtol=1e-4)} == {"B"}

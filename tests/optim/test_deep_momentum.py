@@ -72,6 +72,20 @@ def test_a_direction_never_met_is_mostly_left_out():
     assert new_answer.norm() < 0.35 * new.norm() and met_answer.norm() > 0.8 * met.norm()
 
 
+def test_where_the_signal_moves_the_answer_is_at_first_farther_from_it_than_the_gradient():
+    weight = torch.zeros(24, 32, requires_grad=True)
+    optimizer, pairs = DeepMomentum([weight], lr=1.0), list(stream(200))
+    for _ in answers(optimizer, weight, [g for _, g in pairs]):
+        pass
+    moved = [(signal.roll(16, 1), g.roll(16, 1)) for signal, g in pairs[:100]]
+    cosines = torch.tensor([
+        [F.cosine_similarity(x.flatten(), signal.flatten(), dim=0).item() for x in (answer, g)]
+        for (answer, _), (signal, g) in zip(answers(optimizer, weight, [g for _, g in moved]), moved)
+    ])
+    soon, late = cosines[:8].mean(0), cosines[-30:].mean(0)
+    assert soon[0] < soon[1] - 0.05 and late[0] > late[1] + 0.05
+
+
 @pytest.mark.parametrize("inner_steps", [1, 3])
 def test_a_step_is_autograds_on_the_inner_loss(inner_steps):
     """Against an MLP written in torch, by autograd, in float64."""

@@ -49,6 +49,23 @@ def test_a_memory_of_features_is_momentum_on_them():
     assert (weight.detach() - by_hand).abs().max() < 1e-14
 
 
+def test_on_a_steep_valley_a_root_helps_and_too_deep_a_root_harms():
+    """1/2 (100 x^2 + y^2) from (1, 1), 60 steps, each power at the best of its rates."""
+    steep = torch.tensor([100.0, 1.0], dtype=torch.float64)
+
+    def ends(power, lr):
+        w = torch.ones(2, dtype=torch.float64, requires_grad=True)
+        optimizer = Momentum([w], lr=lr, alpha=0.5, values=SignedPower(power))
+        for _ in range(60):
+            w.grad = steep * w.detach()
+            optimizer.step()
+        return float((steep * w.detach().square()).sum() / 2)
+
+    rates = [10 ** (-4 + 0.1 * i) for i in range(36)]
+    best = {power: min(ends(power, lr) for lr in rates) for power in (1.0, 0.5, 0.25)}
+    assert best[0.5] < best[1.0] < best[0.25]
+
+
 def test_what_no_map_can_be_is_refused():
     with pytest.raises(ValueError, match="degree is 0"):
         monomials(draw(3), 0)

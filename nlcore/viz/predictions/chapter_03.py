@@ -7,7 +7,7 @@ CHAPTER = Chapter(
     (
         Tick(
             "03-lost",
-            "Which of these harms a task that it has left most?",
+            "Four tasks that have nothing in common, 60 steps each. Which harms the tasks that are over most?",
             ("plain gradient descent (SGD)", "momentum", "Adam", "Muon"),
             right="Adam",
             because="Adam divides each entry by its own root mean square, and so leaves the directions of the task that is being "
@@ -22,20 +22,20 @@ CHAPTER = Chapter(
             "counts as β / (1 + β ‖g‖²) and no more.",
         ),
         Tick(
-            "03-signal",
-            "The memory has just been given a noisy gradient. Which is nearer to the signal in it?",
-            ("the gradient itself", "the memory's answer to it", "neither: both are equally far"),
-            right="the memory's answer to it",
-            because="It has few units, and so has learnt only the directions that return. Noise does not return, and is mostly "
-            "left out of the answer.",
-        ),
-        Tick(
             "03-stop",
             "Move one slider by one stop. How does the number of steps change until a path has arrived?",
             ("a little, by a few steps", "by some ten or twenty steps", "a lot: it may double, or the path never arrives"),
             right="a lot: it may double, or the path never arrives",
             because="The valley's walls are steep, and a path that crosses them may land anywhere. That is why one lucky setting "
             "proves nothing.",
+        ),
+        Tick(
+            "03-signal",
+            "The memory has just been given a noisy gradient. Which is nearer to the signal in it?",
+            ("the gradient itself", "the memory's answer to it", "neither: both are equally far"),
+            right="the memory's answer to it",
+            because="It has few units, and so has learnt only the directions that return. Noise does not return, and is mostly "
+            "left out of the answer.",
         ),
     ),
 )
