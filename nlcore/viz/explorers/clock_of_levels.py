@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ BEFORE = (
 )
 WIDTH = 64
 RETENTION = 0.7
+BANDWIDTH = 0.1
+"""Of attention: how much less alike than the query a key may be and still be heard."""
 PERIODS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 NEVER = 0
 SHOWN = 0.5
@@ -47,26 +50,32 @@ OPENS = 26
 class Kind:
     """What a level is besides its period."""
 
-    objective: Objective
-    window: int | None = None
-    """Forget all and read this many words anew at an update; None: keep, and read what came since."""
+    objective: Objective = L2()
+    window: int = 0
+    """Keep so many of the newest words themselves, and solve for the answer anew at each read; 0: keep a matrix."""
+    theta: float | None = None
+    """Its steps are those of a momentum that keeps so much of itself; None: it has no momentum."""
+    shows: Literal["weights", "momentum"] = "weights"
+    """Which of the two is asked."""
     trained: bool = False
     """The memory has read `BEFORE`."""
 
 
 KINDS = {
-    "attention": Kind(L2(), window=8),
+    "attention": Kind(window=8),
     "fast weights": Kind(DotProduct()),
-    "momentum": Kind(DotProduct()),
-    "CMS, fast": Kind(L2()),
-    "CMS, middle": Kind(L2()),
-    "CMS, slow": Kind(L2()),
-    "pre-training": Kind(L2(), trained=True),
+    "momentum": Kind(theta=0.5, shows="momentum"),
+    "CMS, fast": Kind(theta=0.5),
+    "CMS, middle": Kind(),
+    "CMS, slow": Kind(),
+    "pre-training": Kind(trained=True),
 }
 START = (
-    ("attention", 1), ("fast weights", 1), ("momentum", 2), ("CMS, fast", 4), ("CMS, middle", 12),
+    ("attention", 1), ("fast weights", 1), ("momentum", 4), ("CMS, fast", 4), ("CMS, middle", 12),
     ("CMS, slow", 24), ("pre-training", NEVER),
 )
+NEEDED = {"momentum": "CMS, fast"}
+"""Who is updated whenever the other is, and just before: the two keep one clock, and Def. 2 lets the needed one come first."""
 LOOKS = looks(tuple(KINDS))
 
 
@@ -107,16 +116,37 @@ def trace(name: str, period: int) -> Trace:
     kind, text = KINDS[name], words(TEXT)
     memory = AssociativeMemory(Linear(WIDTH, WIDTH), kind.objective, GradientDescent(), Decay())
     state = _write(memory, memory.start(), words(BEFORE)) if kind.trained else memory.start()
-    keys, values = (torch.stack(part) for part in zip(*(vectors()[word] for word in text)))
+    weights, momentum, window = state.memory[0], torch.zeros(WIDTH, WIDTH), text[:0]
+    keys, values = _pairs(text)
     fired = np.array([bool(period) and t > 0 and t % period == 0 for t in range(len(text) + 1)])
     recall = []
     for t, fires in enumerate(fired):
         if fires and kind.window:
-            state = _write(memory, memory.start(), text[max(0, t - kind.window) : t])
+            window = text[max(0, t - kind.window) : t]
+        elif fires and kind.theta is not None:
+            k, v = _pairs(text[t - period : t])
+            momentum = kind.theta * momentum + (v - k @ weights.T).T @ k
+            weights = RETENTION * weights + momentum
         elif fires:
             state = _write(memory, state, text[t - period : t], RETENTION)
-        recall.append(cosine_similarity(memory.read(state, keys), values, dim=-1).clamp(min=0))
+            weights = state.memory[0]
+        answers = attend(window, keys) if kind.window else keys @ (momentum if kind.shows == "momentum" else weights).T
+        recall.append(cosine_similarity(answers, values, dim=-1).clamp(min=0))
     return Trace(torch.stack(recall).numpy(), fired)
+
+
+def attend(window: Sequence[str], query: torch.Tensor) -> torch.Tensor:
+    """Softmax attention over these words: answers to queries (n, WIDTH); zeros if there is no word."""
+    if not window:
+        return torch.zeros_like(query)
+    k, v = _pairs(window)
+    return torch.softmax(query @ k.T / BANDWIDTH, dim=-1) @ v
+
+
+def _pairs(text: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of these words, (n, WIDTH) each."""
+    keys, values = zip(*(vectors()[word] for word in text))
+    return torch.stack(keys), torch.stack(values)
 
 
 def compute(levels: Sequence[tuple[str, int]]) -> dict[str, Trace]:
@@ -145,6 +175,8 @@ class ClockView(TapeView):
     levels = traitlets.List().tag(sync=True)
     """(name, period) of each level at the start, fastest first."""
     looks = traitlets.Dict().tag(sync=True)
+    needed = traitlets.Dict().tag(sync=True)
+    """As `NEEDED`."""
 
 
 def tape() -> bytes:
@@ -226,7 +258,7 @@ def clock_of_levels() -> Demo:
         "play again.",
         controls={"word": reading.facts()},
         at={"word": OPENS, "levels": start},
-        words=text, periods=[*PERIODS, NEVER], levels=start,
+        words=text, periods=[*PERIODS, NEVER], levels=start, needed=NEEDED,
         looks={name: vars(look) for name, look in LOOKS.items()},
         tape=packed(tape()),
     )

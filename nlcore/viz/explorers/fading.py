@@ -10,12 +10,13 @@ from torch.nn.functional import cosine_similarity, normalize
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import looks
+from nlcore.viz.explorers.clock_of_levels import LOOKS as CLOCK
 
 WORDS = 48
 STREAMS = 16
 OBJECTIVES = {"adds (dot product)": DotProduct(), "corrects (L2)": L2()}
-LOOKS = looks(tuple(OBJECTIVES))
+LOOKS = dict(zip(OBJECTIVES, (CLOCK["fast weights"], CLOCK["CMS, middle"])))
+"""Those of the clock's rows that add, and that correct."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,15 @@ def fading() -> Explorer[Fading]:
     return Explorer(
         compute,
         {
-            "alpha": slider("Retention α (each update)", 0.9, 0.5, 1.0, 0.01),
+            "alpha": slider("Retention α (each update)", 1.0, 0.5, 1.0, 0.01),
             "period": slider("Period (words)", 1, 1, 16, 1),
             "width": stops("Width (numbers per word)", 32, (8, 16, 32, 64)),
         },
         chart,
-        alt="Recall of a word falls with its age. At retention 0.9 and width 32 both memories start near 1 and "
-        "are below one half after about a dozen words; the one that corrects recalls the last word exactly.",
-        try_this="Set α to 1: nothing fades, yet one memory loses old words and the other recalls all of them "
-        "badly. Then double the width.",
+        alt="Recall of a word by its age. At retention 1 and width 32 the memory that adds recalls all 48 words alike, at "
+        "about 0.64. The one that corrects recalls the last word exactly and older ones ever less, below one half from age "
+        "24 or so, and the first at 0.2.",
+        try_this="Double the width: both know more, because fewer words crowd each number. Then set α to 0.9: now words fade "
+        "as well, in both. Last, let the period grow: words fade later, since updates are rarer.",
         name="fading",
     )
