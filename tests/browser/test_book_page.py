@@ -169,7 +169,7 @@ def test_next_and_previous_lead_through_all_chapters_those_to_come_too(book, tab
     assert numbers == sorted(numbers) and titles[0].startswith("00 ")
     assert titles[6:] == [
         "06 · Attention is a memory too, and the family it belongs to", "07 · Levels, frequencies, knowledge transfer",
-        "08 · Continuum memory: many levels, not two", "09 · A memory that modifies itself", "10 · Hope: the whole", "11 · Train Hope at full scale", "12 and 13 · To come",
+        "08 · Continuum memory: many levels, not two", "09 · A memory that modifies itself", "10 · Hope: the whole", "11 · Train Hope at full scale", "12 and 13 · To come", "Glossary",
     ]  # fmt: skip
     while (link := tab.locator("a.left-prev")).count():
         tab.goto(link.evaluate("link => link.href"))

@@ -24,12 +24,6 @@ def by_hand(name: str, period: int) -> np.ndarray:
     corrects = name != "fast weights"
     w, m, window = np.zeros((WIDTH, WIDTH)), np.zeros((WIDTH, WIDTH)), []
 
-    def read(w, chunk):
-        for word in chunk:
-            k, v = vector[word]
-            w = w + np.outer(v - w @ k if corrects else v, k)
-        return w
-
     def answer(k):
         if name == "attention":
             loud = [np.exp(vector[word][0] @ k / 0.1) for word in window]
@@ -37,20 +31,19 @@ def by_hand(name: str, period: int) -> np.ndarray:
         return (m if name == "momentum" else w) @ k
 
     if name == "pre-training":
-        w = read(w, words(BEFORE))
+        for k, v in (vector[word] for word in words(BEFORE)):
+            w = w + np.outer(v - w @ k, k)
     rows = []
     for t in range(len(text) + 1):
         if period and t and t % period == 0:
             chunk = text[t - period:t]
             if name == "attention":
                 window = text[max(0, t - 8):t]
-            elif name in ("momentum", "CMS, fast"):
-                m = 0.5 * m + sum(np.outer(v - w @ k, k) for k, v in (vector[word] for word in chunk))
-                w = RETENTION * w + m
             else:
-                k, v = vector[chunk[0]]
-                first = v - w @ k if corrects else v
-                w = read(RETENTION * w + np.outer(first, k), chunk[1:])
+                pairs = [vector[word] for word in chunk]
+                theta = 0.5 if name == "momentum" or name.startswith("CMS") else 0.0
+                m = theta * m + sum(np.outer(v - w @ k if corrects else v, k) for k, v in pairs)
+                w = RETENTION * w + m
         answers = [answer(vector[word][0]) for word in text]
         rows.append([a @ vector[word][1] / max(np.linalg.norm(a), 1e-8) for a, word in zip(answers, text)])
     return np.maximum(rows, 0)
