@@ -67,7 +67,7 @@ def train(seed: int = 0, *, eta: float = ETA, theta: float = THETA, writes: bool
     weights, momentum, losses = torch.eye(4, requires_grad=True), torch.zeros(4, 4), []
     told = _Told()
     for step in range(STEPS + 1):  # the last one is the model in use: it reads, and nothing outside the memory ticks
-        who, where = _texts(draw)
+        who, where = texts(draw)
         key = normalize(names() @ weights.T, dim=1)
         told.show(momentum, key)
         told.begin(step, who[0], where[0])
@@ -97,7 +97,7 @@ def run() -> Trained:
     return train()
 
 
-def _texts(draw: torch.Generator) -> tuple[Tensor, Tensor]:
+def texts(draw: torch.Generator) -> tuple[Tensor, Tensor]:
     """Who is spoken of, and the town, (TEXTS, 4) each."""
     who, where = ([torch.randperm(4, generator=draw) for _ in range(TEXTS)] for _ in range(2))
     return torch.stack(who), torch.stack(where)

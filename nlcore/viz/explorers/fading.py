@@ -15,7 +15,7 @@ from nlcore.viz.explorers.clock_of_levels import LOOKS as CLOCK
 WORDS = 48
 STREAMS = 16
 OBJECTIVES = {"adds (dot product)": DotProduct(), "corrects (L2)": L2()}
-LOOKS = dict(zip(OBJECTIVES, (CLOCK["fast weights"], CLOCK["CMS, middle"])))
+LOOKS = dict(zip(OBJECTIVES, (CLOCK["fast weights"], CLOCK["CMS, fast"])))
 """Those of the clock's rows that add, and that correct."""
 
 
