@@ -48,7 +48,7 @@ clock_of_levels().predict("00-clock")
 # *Half of the text, 26 words, has been read.* Attention and the fast weights know the last words alone, while the
 # slower rows know the text from its beginning. But "said", the last word but one, is known to the upper two only: the
 # others are waiting for their next update. (The very first "The" is bright in most rows because it is the same word as
-# "the", which has just been read.) Pre-training knows "the", "it", "to", met long ago, and never learns "jam".
+# "the", which has just been read.) Pre-training knows four words met long ago, such as "must", and never learns "jam".
 #
 # </details>
 
@@ -67,9 +67,11 @@ for name, period in START:
 # The row that learnt most rarely knows most, because every update lets what was there before fade a little, and it has
 # had only two. That does not make slow better than fast: up to word 23 the same row knew nothing at all, and exercise 3
 # asks you for a text on which it loses.
-#
+
+# %% [markdown]
 # So a fast part is exact about now, and a slow one holds what was. A Transformer in use has the first row and the last,
-# and nothing between. The paper wants the rows between, and they are what this course builds.
+# and nothing between, which is why it has to be told everything again in each conversation. The paper wants the rows
+# between, and they are what this course builds.
 
 # %% [markdown]
 # ## What is such a memory?
@@ -140,9 +142,13 @@ for name, memory in {"adds": adds, "corrects": corrects}.items():
 
 # %% [markdown]
 # One has added both places up and answers with neither; the other has learnt where the person is now. By hand: it held
-# $(4, 2)$, was wrong by $(6, 0) - (4, 2) = (2, -2)$, and wrote that. So what makes a memory useful is the problem that
-# its update solves, here "let the answer be the value", and chapter 01 lists the choices. In the clock the fast weights
-# add, and the rows below them correct.
+# $(4, 2)$, was wrong by $(6, 0) - (4, 2) = (2, -2)$, and wrote that.
+
+# %% [markdown]
+# Both writes are a step of gradient descent, but on different problems. The first makes the product
+# $\langle W k, v \rangle$ large, the second the error $\tfrac12 \lVert W k - v \rVert^2$ small, whose gradient is
+# $(W k - v)\, k^\top$. So what makes a memory useful is the problem that its update solves; chapter 01 lists the choices.
+# In the clock the fast weights add, and the rows below them correct.
 
 # %% [markdown]
 # ## What is the illusion?
@@ -349,8 +355,10 @@ for told, needs in {"by frequency alone": [], "by Definition 2": [("weights", "m
 # %% [markdown]
 # Two more words of the paper now have their place. The memory maps keys to values. Momentum is given a gradient and
 # nothing to map it to; it is there to keep it. The paper calls that a [value-less
-# memory](glossary.md#value-less-memory), and chapter 03 derives the problem it solves.
-#
+# memory](glossary.md#value-less-memory), and chapter 03 derives the problem it solves. (One can also ask it with a key,
+# as the clock does: then it answers with what was surprising about that word. The paper gives both readings.)
+
+# %% [markdown]
 # And **in-context learning**. The memory learns from its text while it reads, and nobody calls that training. But the
 # weights do the same with a longer text, all the batches: "[pre-training](glossary.md#pre-training) is a form of
 # [in-context learning](glossary.md#in-context-learning), where the context is the entire pre-training data". It is the
@@ -486,8 +494,8 @@ print(*doctor.examine(), sep="\n")
 #
 # | chapter | sections | minutes |
 # |---|---|---|
-# | [00](00_start_here.ipynb) | What does a model remember, and for how long? · What is the illusion? · What is nested in what? · What is a level? | 16 |
-# | [01](01_associative_memory.ipynb) | What are the four choices? · What if we write only what is wrong? | 4 |
+# | [00](00_start_here.ipynb) | What does a model remember, and for how long? · What is such a memory? · What is the illusion? · What is nested in what? · What is a level? | 20 |
+# | [01](01_associative_memory.ipynb) | What are the four choices? | 2 |
 # | [02](02_backpropagation.ipynb) | What does training write, and under which key? · What does one step write? | 4 |
 # | [11](11_train_hope.ipynb) | Who will change, and how often? · Watch and steer · What does each level hold? | 6 |
 
@@ -526,8 +534,12 @@ show(figure, name="score_of_boxes",
 # *A notch is an update; brightness is its size, as a share of what it changes.* Who writes? In the memory the rule that
 # corrects; in the weights gradient descent, through the momentum. Into what? A matrix per text; a matrix of gradients;
 # the matrix that makes keys. How often? Every token; every batch, first; every batch, second. From which context? This
-# text; the gradients so far; all texts so far. To whom is knowledge handed? The weights give the memory its keys; back
-# goes the error's gradient to the momentum, and its step to the weights.
+# text; the gradients so far; all texts so far.
+
+# %% [markdown]
+# To whom is knowledge handed? The weights give the memory its keys; back
+# goes the error's gradient to the momentum, and its step to the weights. (Momentum and weights light up together; who is
+# first is told by the order of the rows.)
 
 # %% [markdown]
 # The course builds, part by part, one model of this kind: *Hope*. This is its map: a box is a part that learns, the
