@@ -198,7 +198,7 @@ def test_the_first_page_promises_plays_and_lists_every_chapter(book, tab):
     assert [line[:2] for line in listed if "to come" in line] == ["12", "13"]
 
 
-@pytest.mark.parametrize("page, name", [("index", "clock_of_levels"), ("notebooks/02_backpropagation", "backward_as_writes")])
+@pytest.mark.parametrize("page, name", [("index", "clock_of_levels"), ("notebooks/00_start_here", "boxes_in_boxes"), ("notebooks/02_backpropagation", "backward_as_writes")])
 def test_players_play_by_keyboard_and_by_mouse(page, name, book, tab, root):
     go(tab, book / f"{page}.html")
     demo = tab.locator(f"[data-demo={name}]")

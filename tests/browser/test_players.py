@@ -1,4 +1,4 @@
-"""The two players in a real JupyterLab: by mouse and keyboard, in narrow cells, in both themes, and without a kernel."""
+"""The players in a real JupyterLab: by mouse and keyboard, in narrow cells, in both themes, and without a kernel."""
 
 import re
 
@@ -165,4 +165,30 @@ def test_backpropagation_as_writes_plays_and_answers_mouse_and_keyboard_with_and
     expect(view.get_by_role("button", name="Play again: Step")).to_be_visible()
     expect(stops).to_have_attribute("aria-valuetext", re.compile("32 of 32 right"))
     reads_well(page, view, stops, (10, 200))
+    assert page.complaints == []
+
+
+def test_boxes_in_boxes_plays_and_answers_with_and_without_its_kernel(lab, page):
+    view = opened(lab, page, "boxes_in_boxes()", ".nl-boxes")
+    stops, said = view.get_by_label("Event", exact=True), view.locator(".nl-boxes-said")
+    counts = lambda: [box.inner_text() for box in view.locator(".nl-box-title").all()]  # noqa: E731
+    assert [text.split()[1:3] for text in counts()] == [["weights", "3"], ["momentum", "4"], ["memory", "16"]]
+    stops.focus()
+    page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("The weights tick")
+    assert counts()[0].split()[1:3] == ["weights", "4"]
+    view.get_by_role("button", name="Reset").click()
+    expect(said).to_contain_text("The momentum ticks")
+
+    shut_down(lab, page, "player.ipynb")
+    stops.focus()
+    page.keyboard.press("Home")
+    view.get_by_role("button", name="Play: Event").click()
+    expect(view.locator(".nl-boxes-now")).to_have_text("Ann is in Oslo")
+    view.get_by_role("button", name="Pause: Event").click()
+    stops.focus()
+    page.keyboard.press("End")
+    expect(said).to_contain_text("nobody outside it has ticked")
+    assert "stands still" in counts()[0] and "thrown away" in counts()[1]
+    reads_well(page, view, stops, (0, 6, 7, 30, 55))
     assert page.complaints == []
