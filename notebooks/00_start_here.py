@@ -417,8 +417,9 @@ fading().predict("00-fading")
 # </details>
 
 # %% [markdown]
-# A wider memory crowds less, and a slower one fades less: move both sliders. No setting wins everywhere. That is the case
-# for many levels: fast ones that are exact about now, and slow ones that hold what was.
+# Move the sliders, and begin with $\alpha = 0.9$. A wider memory crowds less, and a slower one fades less, but it is no
+# longer exact about the last word, because words that are written together do not see each other. No setting wins
+# everywhere. That is the case for many levels: fast ones that are exact about now, and slow ones that hold what was.
 
 # %% [markdown]
 # ## How the course works

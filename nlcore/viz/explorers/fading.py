@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
+from nlcore.memory import L2, AssociativeMemory, DotProduct, Rates, State
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
 from nlcore.viz.explorers.clock_of_levels import LOOKS as CLOCK
@@ -41,23 +41,27 @@ class Fading:
 def compute(alpha: float, period: int, width: int) -> Fading:
     """Writes `WORDS` random words to a `width` x `width` memory, once with each objective.
 
-    The memory is updated every `period` words: it keeps `alpha` of itself, then writes those words
-    one by one. All words differ; keys and values are random unit vectors, the same at every call.
+    The memory is updated every `period` words: it keeps `alpha` of itself, and writes those words, all at its state
+    before the update. All words differ; keys and values are random unit vectors, the same at every call.
     Raises ValueError for an alpha outside 0 to 1, or a period or width below 1.
     """
     if not (0 <= alpha <= 1 and period >= 1 and width >= 1):
         raise ValueError(f"alpha {alpha}, period {period}, width {width}: alpha is 0 to 1, the others 1 or more")
     draw = torch.Generator().manual_seed(0)
-    k, v = normalize(torch.randn(2, WORDS, STREAMS, width, generator=draw), dim=-1)
+    k, v = normalize(torch.randn(2, WORDS, STREAMS, width, generator=draw), dim=-1).transpose(1, 2)
     recall = {}
     for rule, objective in OBJECTIVES.items():
-        memory = AssociativeMemory(Linear(width, width), objective, GradientDescent(), Decay())
-        recall[rule], _ = recall_by_age(memory, memory.start((STREAMS,)), k, v, alpha=alpha, period=period)
+        memory = torch.zeros(STREAMS, width, width)
+        for t in range(0, WORDS, period):
+            keys, values = k[:, t : t + period], v[:, t : t + period]
+            wrong = -objective.gradient(keys @ memory.mT, values)
+            memory = alpha * memory + wrong.mT @ keys
+        recall[rule] = cosine_similarity(k @ memory.mT, v, dim=-1).mean(0).numpy()[::-1]
     return Fading(np.arange(WORDS), recall)
 
 
 def recall_by_age(
-    memory: AssociativeMemory, state: State, k: Tensor, v: Tensor, *, alpha: float, eta: float = 1.0, period: int = 1
+    memory: AssociativeMemory, state: State, k: Tensor, v: Tensor, *, alpha: float, eta: float = 1.0
 ) -> tuple[np.ndarray, State]:
     """Writes words (T, streams, width) to a linear memory; then each word's recall, (T,), the last first.
 
@@ -66,8 +70,7 @@ def recall_by_age(
     """
     one = torch.ones(k.shape[1])
     for t in range(len(k)):
-        kept = alpha * one if t % period == 0 else one
-        state, _ = memory.write(state, k[t], v[t], Rates(eta * one, kept))
+        state, _ = memory.write(state, k[t], v[t], Rates(eta * one, alpha * one))
     answers = k.transpose(0, 1) @ state.memory[0].mT
     return cosine_similarity(answers, v.transpose(0, 1), dim=-1).mean(0).numpy()[::-1], state
 
@@ -99,6 +102,6 @@ def fading() -> Explorer[Fading]:
         "about 0.64. The one that corrects recalls the last word exactly and older ones ever less, below one half from age "
         "24 or so, and the first at 0.2.",
         try_this="Double the width: both know more, because fewer words crowd each number. Then set α to 0.9: now words fade "
-        "as well, in both. Last, let the period grow: words fade later, since updates are rarer.",
+        "as well, in both. Last, let the period grow: words fade later, but what corrects is no longer exact about the last one.",
         name="fading",
     )
