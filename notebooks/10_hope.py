@@ -899,9 +899,10 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # %% [markdown]
 # Ours says it, arm by arm (`python -m experiments.formal`). *Hope, linear* has matrices, the dot product and reads after the
 # token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
-# chapter 09). Beside them stand an LSTM, a Transformer with positions and one without, Titans, and of chapter 06 linear
-# attention and DeltaNet, plain and with negative eigenvalues. Where a clock might help, chunks of 5 stand beside chunks of
-# 4: who passes $(aa)^*$ with 4 and not with 5 has read the clock.
+# chapter 09); and *Hope, adding* never erases, for the languages in which one has to count. Beside them stand an LSTM, a
+# Transformer with positions and one without, Titans, and of chapter 06 linear attention and DeltaNet, plain and with
+# negative eigenvalues. Where a clock might help, chunks of 15 stand beside chunks of 16: who passes $(aa)^*$ with 16 and
+# not with 15 has read the clock.
 
 # %% [markdown]
 # Two columns are controls: `nothing written` is bin 0 while no memory writes, and `chance` is the most that can be had by

@@ -1,13 +1,15 @@
 """Checks of the exercises of notebook 02. Each returns a sentence and never raises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from nlcore.exercises.checking import RIGHT, compare, never_raises
+from nlcore.exercises.checking import RIGHT, compare, compare_names, never_raises
 
 ETA = 0.25
+Pairs = tuple[Tensor, Tensor]
+Network = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
@@ -15,74 +17,134 @@ def _drawn(*shapes: tuple[int, ...]) -> list[Tensor]:
     return [torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in shapes]
 
 
+def _written(W: Tensor, X: Tensor, V: Tensor, frozen: bool) -> tuple[Tensor, list[float]]:
+    """A layer after each pair was written in turn, and the norm of each write; frozen: at the values of the first state."""
+    now, norms = W, []
+    for x, v in zip(X, V):
+        write = ETA * torch.outer(v - (W if frozen else now) @ x, x)
+        now, norms = now + write, [*norms, write.norm().item()]
+    return now, norms
+
+
 @never_raises
-def check_write(write: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
-    """Checks `write(W, x, delta, eta)`: one layer's gradient step (eq. 7-8, 29-30)."""
-    W, x, delta = _drawn((3, 3), (3,), (3,))
-    before, new = W.clone(), torch.outer(delta, x)
-    answer = write(W, x, delta, ETA)
-    if not torch.equal(W, before):
-        return "W itself was changed in place: return a new matrix and leave the old one alone."
-    return compare(answer, W - ETA * new, {
+def check_harmless(harmless: Callable[[], Pairs]) -> str:
+    """Checks `harmless()`: three pairs after which a layer with frozen values is the live one, whatever its start."""
+    answer = harmless()
+    if answer is None:
+        return "It returns nothing yet."
+    X, V = (part.to(torch.float64) for part in answer)
+    if X.shape != (3, 3) or V.shape != (3, 2):
+        return f"The keys have size {list(X.shape)} and the values {list(V.shape)}: they should have [3, 3] and [3, 2]."
+    (W,) = _drawn((2, 3))
+    (live, norms), (frozen, _) = _written(W, X, V, False), _written(W, X, V, True)
+    lazy = [t + 1 for t, norm in enumerate(norms) if norm < 0.05]
+    if lazy:
+        return f"Pair {lazy[0]} writes nothing to speak of, so that it can do no harm either: let its key and its error be larger."
+    if (live - frozen).norm() < 1e-9:
+        return RIGHT
+    products = {(s, t): (X[s] @ X[t]).item() for t in range(3) for s in range(t)}
+    (s, t), product = max(products.items(), key=lambda one: abs(one[1]))
+    return (
+        f"They part by {(live - frozen).norm():.2g}: at key {t + 1} the live layer hears {product:.2g} times what was written "
+        f"under key {s + 1}, asks for something else, and the frozen one does not know."
+    )
+
+
+def _live(X: Tensor, V: Tensor, eta: float) -> Tensor:
+    W = X.new_zeros(V.shape[1], X.shape[1])
+    for x, v in zip(X, V):
+        W = W - eta * torch.outer(W @ x - v, x)
+    return W
+
+
+def _exact(X: Tensor, V: Tensor, eta: float) -> Tensor:
+    W = X.new_zeros(V.shape[1], X.shape[1])
+    for x, v in zip(X, V):
+        W = W - eta / (1 + eta * x @ x) * torch.outer(W @ x - v, x)
+    return W
+
+
+def _frozen(X: Tensor, V: Tensor, eta: float) -> Tensor:
+    return eta * V.T @ X
+
+
+def _batch(X: Tensor, V: Tensor, eta: float) -> Tensor:
+    return eta * V.T @ X / len(X)
+
+
+SUSPECTS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {"A": _batch, "B": _exact, "C": _live, "D": _frozen}
+"""Each gives the weights (out, in) of a layer that began at zero, after pairs X (n, in), V (n, out) at rate eta."""
+_NAMES = {"A": "batch", "B": "exact", "C": "live", "D": "frozen"}
+
+
+@never_raises
+def check_suspects(named: Mapping[str, str]) -> str:
+    """Checks which of `SUSPECTS` is live, frozen, a batch, or takes exact steps."""
+    return compare_names(named, _NAMES, {
+        "A": "Write one pair, then the same pair three times over: what does it do with a crowd?",
+        "B": "Write a single pair, at a huge rate: where does it arrive, and where do the others?",
+        "C": "Write the same pair many times at a rate of a half: does it come to rest?",
+        "D": "Write the same pair many times at a rate of a half: does it ever stop?",
+    })
+
+
+@never_raises
+def check_silent(silent: Callable[[], Network]) -> str:
+    """Checks `silent()`: W_1 (3, 2), W_2 (2, 3), x (2,), v (2,), wrong at the output, and layer 1 writes nothing."""
+    answer = silent()
+    if answer is None:
+        return "It returns nothing yet."
+    W_1, W_2, x, v = (part.to(torch.float64) for part in answer)
+    sizes = [list(part.shape) for part in (W_1, W_2, x, v)]
+    if sizes != [[3, 2], [2, 3], [2], [2]]:
+        return f"The sizes are {sizes}: they should be [3, 2], [2, 3], [2] and [2]."
+    z = W_1 @ x
+    if x.norm() < 1e-6:
+        return "The key of layer 1 is zero, so that nothing can be written under it: let x say something."
+    if (z <= 0).any():
+        return "That closes relu: a hidden number at or below 0 lets no surprise through. Let all three be above 0."
+    if W_2.norm(dim=0).min() < 0.1:
+        return "A column of W_2 is empty, and carries no surprise because it carries no answer: fill every column."
+    delta_2 = W_2 @ z - v
+    if delta_2.norm() < 1:
+        return f"The output is off by {delta_2.norm():.2g} only: a network that is right is silent for a good reason."
+    delta_1 = W_2.T @ delta_2
+    if delta_1.norm() < 1e-9:
+        return RIGHT
+    loudest = delta_1.abs().argmax().item()
+    return (
+        f"Layer 1 is still surprised, by {delta_1[loudest]:.2g} at hidden number {loudest + 1}: that is column {loudest + 1} of "
+        "W_2 times the output's surprise."
+    )
+
+
+@never_raises
+def check_exact(exact_step: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
+    """Checks `exact_step(W, X, V, eta)`: the proximal step on the sum of several squared errors (eq. 98-99)."""
+    W, X, V = _drawn((3, 4), (2, 4), (2, 3))
+    error, gram, one = X @ W.T - V, X @ X.T, torch.eye(2, dtype=torch.float64)
+
+    def step(errors: Tensor) -> Tensor:
+        return W - ETA * errors.T @ X
+
+    def solved(matrix: Tensor) -> Tensor:
+        return torch.linalg.solve(matrix, error)
+
+    in_turn = W
+    for x, v in zip(X, V):
+        in_turn = in_turn - ETA / (1 + ETA * x @ x) * torch.outer(in_turn @ x - v, x)
+    return compare(exact_step(W, X, V, ETA), step(solved(one + ETA * gram)), {
         "Nothing happened: W came back as it was.": W,
-        "The sign is wrong: surprise is a gradient, and this climbs.": W + ETA * new,
-        "Key and surprise are exchanged: a layer reads W @ x, so x belongs on the right.": W - ETA * new.T,
-        "eta is not used: the step has full length.": W - new,
-        "This is the change alone: add it to W.": -ETA * new,
-        "Every column got the same: outer product, not a product entry by entry.": W - ETA * delta[:, None] * x[:, None],
-    })
-
-
-@never_raises
-def check_hidden(hidden_surprise: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
-    """Checks `hidden_surprise(W_above, delta_above, z)`: a surprise carried back through a layer and a tanh."""
-    W, delta, z = _drawn((4, 4), (4,), (4,))
-    slope = 1 - torch.tanh(z) ** 2
-    back = W.T @ delta
-    return compare(hidden_surprise(W, delta, z), back * slope, {
-        "The tanh is missing: multiply by its slope at z.": back,
-        "W_above is not transposed: W carries answers up, its transpose carries surprise down.": (W @ delta) * slope,
-        "Not transposed, and the slope of tanh is missing.": W @ delta,
-        "That multiplies by tanh itself; back goes its slope, 1 - tanh(z)^2.": back * torch.tanh(z),
-        "The slope is taken at the wrong place: 1 - z^2 wants tanh(z), not z.": back * (1 - z**2),
-        "W_above is missing: the surprise above must first come through it.": delta * slope,
-        "The order is reversed: first back through W_above, then times the slope at z.": W.T @ (delta * slope),
-        "The sign is turned: a surprise is the gradient; the value is minus it.": -back * slope,
-    })
-
-
-@never_raises
-def check_batch(batch_write: Callable[[Tensor, Tensor, float], Tensor]) -> str:
-    """Checks `batch_write(X, Delta, eta)`: the change of a layer by a batch's mean loss."""
-    X, Delta = _drawn((5, 3), (5, 3))
-    total = Delta.T @ X
-    return compare(batch_write(X, Delta, ETA), -ETA * total / 5, {
-        "It is the sum: for a mean loss divide by the number of points.": -ETA * total,
-        "The sign is wrong: this climbs.": ETA * total / 5,
-        "The result is transposed: its rows belong to surprises, its columns to keys.": -ETA * total.T / 5,
-        "Keys and surprises were averaged before the product; each pair must be written by itself.":
-            -ETA * torch.outer(Delta.mean(0), X.mean(0)),
-        "Only the first point wrote.": -ETA * torch.outer(Delta[0], X[0]),
-        "Divided by the width instead of the number of points.": -ETA * total / 3,
-        "eta is not used.": -total / 5,
-    })
-
-
-@never_raises
-def check_proximal(implicit_step: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
-    """Checks `implicit_step(W, x, v, eta)`: the proximal step on one squared error (eq. 98-99)."""
-    W, x, v = _drawn((3, 4), (4,), (3,))
-    error = torch.outer(W @ x - v, x)
-    square = x @ x
-    return compare(implicit_step(W, x, v, ETA), W - ETA / (1 + ETA * square) * error, {
-        "Nothing happened: W came back as it was.": W,
-        "That is the gradient step: it takes the gradient at W, not where it arrives.": W - ETA * error,
-        "This jumps to the exact answer: the price for distance is missing.": W - error / square,
-        "The norm is not squared: the new error is the old one over 1 + eta ||x||^2.":
-            W - ETA / (1 + ETA * square.sqrt()) * error,
-        "eta is missing below: it is 1 + eta ||x||^2.": W - ETA / (1 + square) * error,
-        "The rate is 1 / (1 + eta ||x||^2) here; eta is missing above.": W - error / (1 + ETA * square),
-        "The sign is wrong: this climbs.": W + ETA / (1 + ETA * square) * error,
+        "That is the gradient step: it takes both errors at W, not where it arrives.": step(error),
+        "That is the gradient step on the mean: the errors are added here, and taken where the step arrives.": step(error / 2),
+        "Each pair took its own exact step from W, as if the other were not there: but each hears the other, by their keys' product.":
+            step(error / (1 + ETA * gram.diagonal())[:, None]),
+        "The second pair took its exact step after the first: that is two problems, one after the other, and not one for both.":
+            in_turn,
+        "This jumps to where both errors are 0: the price for distance is missing.": W - solved(gram).T @ X,
+        "eta is missing before the keys' products: it is I + eta X X^T.": step(solved(one + gram)),
+        "eta is missing before the new errors.": W - solved(one + ETA * gram).T @ X,
+        "The sign is wrong: this climbs.": step(-solved(one + ETA * gram)),
     })
 
 

@@ -1,94 +1,124 @@
 """Checks of the exercises of notebook 04. Each returns a sentence and never raises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
-from nlcore.exercises.checking import compare, never_raises
+from nlcore.exercises.checking import RIGHT, compare, compare_names, never_raises
+from nlcore.optim import AdaGrad, Adam, MultiscaleMomentumMuon, Muon, RMSProp
 
-
-def _draw(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-
-
-@never_raises
-def check_best_memory(best_memory: Callable[[Tensor], Tensor]) -> str:
-    """Checks `best_memory(G)`, eq. 105 as printed: the direction for gradients G (steps, n), oldest first."""
-    G = _draw(5, 3)
-    total, squares = G.sum(0), G.square().sum(0)
-    mistakes = {
-        "This is momentum (eq. 104): each coordinate is still to be divided by the root of its squares.": total,
-        "This is AdaGrad: the numerator is the sum of all gradients, not the newest alone.": G[-1] / squares.sqrt(),
-        "You divided by the sum of squares: its root is missing.": total / squares,
-        "You took the mean of the squares: eq. 105 has their sum.": total / (squares / 5).sqrt(),
-        "You divided by the square of the sum: square each gradient first, then add.": total / total.abs(),
-        "One norm for all coordinates: each coordinate has a root of its own.": total / squares.sum().sqrt(),
-        "You multiplied by the root: the memory that minimises the squares divides.": total * squares.sqrt(),
-        "The sign is turned: this returns the memory, and the step has the minus.": -total / squares.sqrt(),
-    }
-    return compare(best_memory(G.clone()), total / squares.sqrt(), mistakes)
+Box = Callable[[Tensor], Tensor]
 
 
-@never_raises
-def check_running_mean(running_mean: Callable[[Tensor, float], Tensor]) -> str:
-    """Checks `running_mean(G, beta)`: the bias-corrected running mean after the last gradient of G (steps, n)."""
-    G, beta = _draw(4, 3), 0.8
-    kept = beta ** torch.arange(3, -1, -1, dtype=G.dtype)
-    total = kept @ G
-    raw = (1 - beta) * total
-    mistakes = {
-        "No bias correction: the mean starts at 0 and is still too small.": raw,
-        "You divided by 1 - beta: the correction is 1 - beta to the power of how many gradients there were.": total,
-        "You corrected with one gradient too few: after the first, 1 - beta must be left of it.": raw / (1 - beta**3),
-        "You corrected with one gradient too many: count them from 1.": raw / (1 - beta**5),
-        "You multiplied by the correction: a mean that is too small is divided.": raw * (1 - beta**4),
-        "The share 1 - beta of the new is missing: this is a sum, not a mean.": total / (1 - beta**4),
-        "The shares are exchanged: beta is kept, 1 - beta is new.":
-            beta * ((1 - beta) ** torch.arange(3, -1, -1, dtype=G.dtype) @ G) / (1 - beta**4),
-        "This is the plain mean: old gradients should count less.": G.mean(0),
-    }
-    return compare(running_mean(G.clone(), beta), raw / (1 - beta**4), mistakes)
+def _box(make: Callable[[list[Tensor]], Optimizer]) -> Box:
+    """An optimizer behind a curtain: for gradients (steps, *shape) its steps, before their minus sign."""
+
+    def steps(gradients: Tensor) -> Tensor:
+        gradients = torch.as_tensor(gradients, dtype=torch.float64)
+        weight = torch.zeros(gradients.shape[1:], dtype=torch.float64, requires_grad=True)
+        optimizer, found = make([weight]), []
+        for gradient in gradients:
+            before, weight.grad = weight.detach().clone(), gradient.clone()
+            optimizer.step()
+            found.append(before - weight.detach())
+        return torch.stack(found)
+
+    return steps
+
+
+def _printed(gradients: Tensor) -> Tensor:
+    """Eq. 105 as printed, over both of its sums."""
+    gradients = torch.as_tensor(gradients, dtype=torch.float64)
+    return gradients.cumsum(0) / gradients.square().cumsum(0).sqrt().clamp(min=1e-12)
+
+
+FOUR: dict[str, Box] = {
+    "A": _box(lambda p: AdaGrad(p, lr=1.0)),
+    "B": _box(lambda p: Adam(p, lr=1.0, betas=(0.9, 0.99))),
+    "C": _printed,
+    "D": _box(lambda p: RMSProp(p, lr=1.0, beta=0.99)),
+}
+"""Four entrywise optimizers: for gradients (steps, *shape) their steps, of rate 1, before the minus."""
+THREE: dict[str, Box] = {
+    "A": _box(lambda p: Muon(p, lr=1.0, weight_decay=0.0, dtype=None)),
+    "B": _box(lambda p: MultiscaleMomentumMuon(p, lr=1.0)),
+    "C": _box(lambda p: Adam(p, lr=1.0)),
+}
+"""Three optimizers of matrices: for gradients (steps, rows, columns) their steps, of rate 1, before the minus."""
 
 
 @never_raises
-def check_newton_schulz(step: Callable[[Tensor], Tensor]) -> str:
-    """Checks `step(O)`: one step of rate 1/8 down the gradient of eq. 43, for O (rows, columns)."""
-    O = _draw(4, 3) / 4
-    cube = O @ O.mT @ O
-    mistakes = {
-        "Nothing happened: O came back as it was.": O,
-        "The sign is wrong: this step climbs, and singular values leave 1.": 0.5 * O + 0.5 * cube,
-        "You cubed each number: the cube of a matrix here is O times O^T O.": 1.5 * O - 0.5 * O**3,
-        "The gradient's factor 4 is missing: the step is too short.": O - (cube - O) / 8,
-        "The rate 1/8 is missing: the step is too long.": O - 4 * (cube - O),
-        "This is the gradient itself: take a step of 1/8 down along it.": 4 * (cube - O),
-        "The identity is missing from O^T O - I: O only shrinks.": O - 0.5 * cube,
+def check_four(answer: Mapping[str, str]) -> str:
+    """Checks which of `FOUR` is which: a dict from "A" to "D" to "Adam", "AdaGrad", "RMSProp" or "printed"."""
+    right = {"A": "AdaGrad", "B": "Adam", "C": "printed", "D": "RMSProp"}
+    hints = {
+        "A": "Give it ones: its steps shrink. Whose root never forgets, while its numerator is the newest gradient alone?",
+        "B": "Give it ones: every step is 1, from the first on. Which two corrections does that take?",
+        "C": "Give it ones: its steps grow. Which form forgets nothing, neither above the line nor below?",
+        "D": "Give it ones: the first step is 10, and then they fall towards 1. Which mean starts at 0 and is not corrected for it?",
     }
-    return compare(step(O.clone()), 1.5 * O - 0.5 * cube, mistakes)
+    return compare_names(answer, right, hints)
 
 
 @never_raises
-def check_write_slow(write_slow: Callable[[Tensor, Tensor, float], Tensor]) -> str:
-    """Checks `write_slow(slow, period, beta3)`: slow after a period of gradients (f, rows, columns), as a running mean."""
-    slow, period, beta3 = _draw(2, 3), _draw(5, 2, 3), 0.75
-    mean, total = period.mean(0), period.sum(0)
-    mistakes = {
-        "Nothing was written: slow came back as it was, or faded.": slow,
-        "This is eq. 75's minus: slow then points uphill, since the step subtracts it.": beta3 * slow - (1 - beta3) * mean,
-        "This is the sum of Alg. 1 as printed: nothing of slow fades.": slow + beta3 * total,
-        "You took the sum of the period: its mean keeps slow as large as a gradient.": beta3 * slow + (1 - beta3) * total,
-        "You took the period's last gradient alone: the slow memory takes all of them.": beta3 * slow + (1 - beta3) * period[-1],
-        "The shares are exchanged: beta3 is kept, 1 - beta3 is new.": (1 - beta3) * slow + beta3 * mean,
-        "Nothing of slow fades: keep beta3 of it.": slow + (1 - beta3) * mean,
+def check_three(answer: Mapping[str, str]) -> str:
+    """Checks which of `THREE` is which: a dict from "A" to "C" to "Adam", "Muon" or "M3"."""
+    right = {"A": "Muon", "B": "M3", "C": "Adam"}
+    hints = {
+        "A": "Look at the singular values of one of its steps: how far apart are they? And does a gradient ten times as large change it?",
+        "B": "Make all gradients ten times as large: whose steps change, and by how much? Which optimizer has a root below the line, "
+        "and above it something without a size?",
+        "C": "Give it one gradient: how large is each entry of its first step? Who divides a gradient by its own size, entry by entry?",
     }
-    return compare(write_slow(slow.clone(), period.clone(), beta3), beta3 * slow + (1 - beta3) * mean, mistakes)
+    return compare_names(answer, right, hints)
+
+
+def _adam_moves(gradients: Sequence[float], beta1: float = 0.9, beta2: float = 0.99) -> list[float]:
+    """The weight after each gradient, from 0, at rate 1."""
+    m = h = weight = 0.0
+    found = []
+    for t, g in enumerate(gradients, 1):
+        m, h = beta1 * m + (1 - beta1) * g, beta2 * h + (1 - beta2) * g * g
+        root = (h / (1 - beta2**t)) ** 0.5
+        weight -= m / (1 - beta1**t) / root if root > 0 else 0.0
+        found.append(weight)
+    return found
+
+
+@never_raises
+def check_uphill(stream: Callable[[], Tensor]) -> str:
+    """Checks `stream()`: at most 1,000 gradients of one weight, of positive sum, on which Adam with betas 0.9 and 0.99 climbs.
+
+    They are played three times, and the third time counts.
+    """
+    found = stream()
+    if found is None:
+        return "It returns nothing yet."
+    g = torch.as_tensor(found, dtype=torch.float64)
+    if g.ndim != 1 or not 1 <= len(g) <= 1000 or not g.isfinite().all():
+        return f"The stream has size {list(g.shape)}: give at most 1,000 finite numbers in a row, one per step."
+    if g.sum() <= 0:
+        return f"The gradients add up to {g.sum():.4g}: with a sum that is not positive, to climb is no mistake. Make it positive."
+    if (g >= 0).all():
+        return "No gradient is negative, and a mean of positive numbers is positive: Adam cannot err here. Which gradients should be few?"
+    weights = _adam_moves(g.tolist() * 3)
+    moved = weights[-1] - weights[2 * len(g) - 1]
+    if moved > 0:
+        return RIGHT
+    often = (g > 0).double().mean().item()
+    if often >= 0.1:
+        return (f"The weight went down by {-moved:.3g}, as it should: {often:.0%} of your gradients are positive, so the root "
+                "never has the time to forget one before the next. Make them rarer, and larger.")
+    return (f"The weight went down by {-moved:.3g}, as it should: after a large gradient the root stays large, and holds the "
+            "small ones down, for some hundred steps at a beta of 0.99, and longer the larger it was. Leave it more time.")
 
 
 @never_raises
 def check_full_adagrad(direction: Callable[[Tensor], Tensor]) -> str:
     """Checks `direction(G)`: full-matrix AdaGrad's direction after gradients G (steps, n), steps at least n."""
-    G = _draw(6, 3)
+    G = torch.randn(6, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     values, vectors = torch.linalg.eigh(G.mT @ G)
 
     def power(exponent: float) -> Tensor:
@@ -103,3 +133,35 @@ def check_full_adagrad(direction: Callable[[Tensor], Tensor]) -> str:
             torch.linalg.solve((G.mT @ G).abs().sqrt(), G[-1]),
     }
     return compare(direction(G.clone()), power(-0.5) @ G[-1], mistakes)
+
+
+@never_raises
+def check_cubic(coefficients: Callable[[], Sequence[float]]) -> str:
+    """Checks `coefficients()`: (a, b) of `a s + b s^3` that ends at 1 from any s in (0, 1], and lifts 0.1 above 0.9 in five steps."""
+    found = coefficients()
+    if found is None:
+        return "It returns nothing yet."
+    if not isinstance(found, Sequence | Tensor) or len(found) != 2:
+        return "Return two numbers: `return a, b`."
+    a, b = (float(value) for value in found)
+    if a <= 1:
+        return f"With a = {a:g} a small singular value does not grow, because s^3 is next to nothing for it. What must a exceed?"
+    if b >= 0:
+        return f"With b = {b:g} nothing holds the large ones back. The sign of the second number?"
+    if abs(a + b - 1) > 1e-6:
+        return f"A value of 1 becomes {a + b:g}: it should stay at 1. Which sum must a and b have?"
+    small = _walk(torch.tensor(0.1, dtype=torch.float64), a, b, 5).item()
+    ended = _walk(torch.linspace(0.01, 1, 100, dtype=torch.float64), a, b, 2000)
+    if not ((ended - 1).abs() < 1e-3).all():
+        return (f"It starts fast, but it never comes to rest at 1: there the slope is a + 3b = {a + 3 * b:.3g}, so a small "
+                "error turns its sign at each step and does not shrink. How large may a slope be?")
+    if small <= 0.9:
+        return f"It ends at 1, and too late: in five steps 0.1 has come to {small:.2f} (1.5 and -0.5 bring it to 0.66). Be bolder."
+    return RIGHT
+
+
+def _walk(s: Tensor, a: float, b: float, steps: int) -> Tensor:
+    """Singular values after so many steps of the polynomial, kept from overflowing."""
+    for _ in range(steps):
+        s = (a * s + b * s**3).clamp(-1e3, 1e3)
+    return s

@@ -5,80 +5,33 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from nlcore.exercises.checking import compare, compare_names, never_raises
+from nlcore.exercises.checking import RIGHT, UNKNOWN, compare, compare_names, never_raises
 
 Step = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 
-def _draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 @never_raises
-def check_rate(rate: Callable[[float, Tensor], float]) -> str:
-    """Checks `rate(eta, x)`, the rate eta' of the exact step."""
-    eta, x = 0.5, torch.tensor([2.0, 1.0, 2.0], dtype=torch.float64)
-    square = x.square().sum()
-    mistakes = {
-        "This is the printed rate: it is right at a length of 1 only, and this input has length 3.": eta / (1 + eta),
-        "The length must be squared: the matrix x x^T stretches x by its squared length.": eta / (1 + eta * square.sqrt()),
-        "This is eta itself, the rate of gradient descent: at a long input it overshoots.": eta,
-        "This is the share that is left of an old answer: multiply by eta.": 1 / (1 + eta * square),
-        "This is the share that an answer moves: the rate multiplies x x^T, so divide by ||x||^2.":
-            eta * square / (1 + eta * square),
-        "In the denominator eta is missing: without it the rate at eta near 0 is not eta.": eta / (1 + square),
-    }  # fmt: skip
-    mistakes = {say: torch.as_tensor(wrong, dtype=torch.float64) for say, wrong in mistakes.items()}
-    return compare(rate(eta, x), eta / (1 + eta * square), mistakes)
-
-
-@never_raises
-def check_step(step: Step) -> str:
-    """Checks `step(W, x, u, eta)`, one exact write of Delta Gradient Descent."""
-    W, x, u, eta = _draw(2, 3), _draw(3, seed=1), _draw(2, seed=2), 0.7
-    before, rate = W.clone(), eta / (1 + eta * x.square().sum())
-    erase, new = torch.outer(W @ x, x), torch.outer(u, x)
-    right = W - rate * erase + rate * new
-    answer = step(W, x, u, eta)
-    if not torch.equal(W, before):
-        return "W itself was changed in place: return a new matrix and leave the old one alone."
-    mistakes = {
-        "Nothing happened: W came back as it was.": W,
-        "Nothing is erased: this writes u on top of the old answer.": W + rate * new,
-        "This is gradient descent: nothing is erased, and eta is not eta'.": W + eta * new,
-        "Nothing is written: the old answer is erased, u is not stored.": W - rate * erase,
-        "The sign of u is lost, as in eq. 114: it learns the gradient, not its negative.": W - rate * erase - rate * new,
-        "The rate is eta, not eta'.": W - eta * erase + eta * new,
-        "The rate is the printed one, for inputs of length 1.": W + eta / (1 + eta) * (new - erase),
-        "It erases at rate eta' and writes at eta: both have the same rate.": W - rate * erase + eta * new,
-        "It adds the old answer instead of erasing it.": W + rate * erase + rate * new,
-    }
-    return compare(answer, right, mistakes)
-
-
-@never_raises
-def check_left(left: Callable[[float, float], float]) -> str:
-    """Checks `left(eta, norm)`: the share of the error at x that one exact write leaves, for a squared error."""
-    settings = [(0.1, 1.0), (0.5, 2.0), (3.0, 0.5)]
-    found = [left(eta, norm) for eta, norm in settings]
-    if any(share is None for share in found):
+def check_scaled(rests: Callable[[float, float], float]) -> str:
+    """Checks `rests(v, s)`: where Delta GD's answer comes to rest if the squared error is multiplied by s."""
+    settings = [(6.0, 1.0), (6.0, 2.0), (-3.0, 100.0), (2.0, 0.5)]
+    found = [rests(v, c) for v, c in settings]
+    if any(answer is None for answer in found):
         return "It returns nothing yet."
 
-    def table(rule: Callable[[float], float]) -> Tensor:
-        return torch.tensor([rule(eta * norm**2) for eta, norm in settings], dtype=torch.float64)
+    def table(rule: Callable[[float, float], float]) -> Tensor:
+        return torch.tensor([rule(v, c) for v, c in settings], dtype=torch.float64)
 
     mistakes = {
-        "This is gradient descent's: it may fall below -1.": table(lambda s: 1 - s),
-        "This is what is left if the value is given: here the write erases as well, so the answer moves twice as far.":
-            table(lambda s: 1 / (1 + s)),
-        "The sign is lost: a long step jumps to the other side, where the error has the opposite sign.":
-            table(lambda s: abs(1 - s) / (1 + s)),
-        "This is gradient descent at twice the rate: eta' is smaller than eta.": table(lambda s: 1 - 2 * s),
-        "The sign is wrong: with eta = 0 all of the error is left.": table(lambda s: (s - 1) / (1 + s)),
+        "This is the half of the plain loss: with s the correction is s times as large, and so is what is stored.":
+            table(lambda v, c: v / 2),
+        "This is v itself: the layer still stores its correction, which would be 0 there.": table(lambda v, c: v),
+        "s stands on the wrong side: a larger loss has to pull more, so that the rest comes nearer to v.":
+            table(lambda v, c: v / (1 + c)),
+        "This grows without end with s, past v: but at v there is nothing left to correct.": table(lambda v, c: c * v / 2),
+        "You erase twice here: at rest a = s (v - a) holds, with one a for the erasing on the left.":
+            table(lambda v, c: c * v / (2 + c)),
     }  # fmt: skip
-    lengths = torch.tensor([1 - 2 * e / (1 + e * n * n) for e, n in settings], dtype=torch.float64)
-    mistakes["The length is missing: eta' x x^T stretches x by eta' ||x||^2."] = lengths
-    return compare(torch.tensor(found, dtype=torch.float64), table(lambda s: (1 - s) / (1 + s)), mistakes)
+    return compare(torch.tensor(found, dtype=torch.float64), table(lambda v, c: c * v / (1 + c)), mistakes)
 
 
 def _suspect(sign: float, swap: bool, printed: bool) -> Step:
@@ -111,23 +64,84 @@ def check_suspects(answer: Mapping[str, str]) -> str:
     return compare_names(answer, right, hints)
 
 
+def comes_to(values: Callable[[Tensor, Tensor], Tensor], v: Tensor, eta: float, writes: int = 200) -> Tensor:
+    """The answer of a layer after so many exact writes (eq. 57) of `values(answer, gradient)`, for a squared error to v."""
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    rate = eta / (1 + eta * x.square().sum())
+    W = torch.tensor([[2.0, 1.0], [1.0, -1.0]], dtype=torch.float64)
+    for _ in range(writes):
+        answer = W @ x
+        u = torch.as_tensor(values(answer.clone(), answer - v), dtype=torch.float64)
+        W = (W + rate * torch.outer(u - answer, x)).clamp(-1e6, 1e6)
+    return W @ x
+
+
 @never_raises
-def check_huber(gradient: Callable[[Tensor, Tensor, float], Tensor]) -> str:
-    """Checks `gradient(answer, value, delta)`, the Huber loss's gradient at the answer."""
-    answer, value, delta = torch.tensor([0.3, -4.0, 9.0, 2.0]).double(), torch.tensor([0.0, 1.0, 1.0, 1.5]).double(), 2.0
-    error = answer - value
-    right = error.clamp(-delta, delta)
-    mistakes = {
-        "This is L2's: an outlier pulls as hard as it is far.": error,
-        "The sign is wrong: this is minus the gradient, the direction of a step.": -right,
-        "It keeps signs only, the gradient of L1: near the value it must shrink with the error.": error.sign(),
-        "It keeps signs times delta: near the value it must shrink with the error.": delta * error.sign(),
-        "Outside delta the loss is straight, not flat: its slope there is delta, not 0.":
-            torch.where(error.abs() <= delta, error, 0.0),
-        "It clips at 1: clip at delta.": error.clamp(-1, 1),
-        "It clips the answer: clip the error.": answer.clamp(-delta, delta) - value,
-        "It clips on one side only.": error.clamp(max=delta),
-        "This is the loss, not its gradient.":
-            torch.where(error.abs() <= delta, error.square() / 2, delta * (error.abs() - delta / 2)),
-    }  # fmt: skip
-    return compare(gradient(answer, value, delta), right, mistakes)
+def check_own_value(values: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """Checks `values(answer, gradient)`, an f of eq. 60 with which Delta GD comes to rest at the target."""
+    targets = [torch.tensor([6.0, -2.0], dtype=torch.float64), torch.tensor([-1.0, 3.0], dtype=torch.float64)]
+    first = values(torch.tensor([4.0, -1.0], dtype=torch.float64), torch.tensor([-2.0, 1.0], dtype=torch.float64))
+    if first is None:
+        return "It returns nothing yet."
+    if not isinstance(first, Tensor) or first.shape != (2,):
+        return "A value has an entry for each entry of the answer: return a tensor of the answer's size."
+    rests = torch.stack([comes_to(values, v, eta) for v in targets for eta in (0.05, 0.2)])
+    wanted = torch.stack([v for v in targets for _ in range(2)])
+    if torch.allclose(rests, wanted, atol=1e-6):
+        if torch.allclose(torch.stack([comes_to(values, v, 2.0) for v in targets]), wanted[::2], atol=1e-6):
+            return RIGHT
+        return "It rests at the target where steps are small, and runs away at a rate of 2: it asks for far more than is missing."
+    if not torch.isfinite(rests).all() or rests.abs().max() > 100:
+        return "It runs away: what it stores moves the answer away from the target. Look at the sign of the gradient."
+    start = torch.tensor([4.0, -1.0], dtype=torch.float64).expand(4, 2)
+    for place, says in (
+        (wanted / 2, "It rests at half: the value is the correction alone, which shrinks as the answer grows."),
+        (0 * wanted, "It rests at 0: nothing that is stored tells of the target."),
+        (start, "It stays where it began: it stores what the layer answers already."),
+        (-wanted, "It rests at minus the target: a sign is lost."),
+    ):
+        if torch.allclose(rests, place, atol=1e-6):
+            return says
+    share = (rests * wanted).sum() / wanted.square().sum()
+    if torch.allclose(rests, share * wanted, atol=1e-6):
+        return f"It rests at {share:.2f} of the target: at the target itself the value has to be the target, whatever else it is."
+    if torch.allclose(rests[:2], wanted[:2], atol=1e-6) or torch.allclose(rests[2:], wanted[2:], atol=1e-6):
+        return "It is right for one target only: the target has to come in through the gradient."
+    return UNKNOWN
+
+
+TEACHER = torch.tensor([1.0, -1.0], dtype=torch.float64)
+"""What both rules are to find in exercise 4."""
+
+
+def ends(keys: Tensor, eta: float = 0.5) -> tuple[float, float]:
+    """Squared distances to `TEACHER` that gradient descent and the exact step leave, each from 0, one write a key (T, 2)."""
+    descent, exact = torch.zeros(2, 2, dtype=torch.float64)
+    for x in keys.double():
+        value, rate = TEACHER @ x, eta / (1 + eta * x.square().sum())
+        descent = descent + eta * (value - descent @ x) * x
+        exact = exact + rate * (value - exact @ x) * x
+    return (descent - TEACHER).square().sum().item(), (exact - TEACHER).square().sum().item()
+
+
+@never_raises
+def check_stable(keys: Callable[[], Tensor]) -> str:
+    """Checks `keys()`, inputs (T, 2), at most 50, that gradient descent learns and the exact step does not, at a rate of 1/2."""
+    x = keys()
+    if x is None:
+        return "It returns nothing yet."
+    if not isinstance(x, Tensor) or x.ndim != 2 or x.shape[1] != 2 or not 1 <= len(x) <= 50:
+        return "Return a tensor of 1 to 50 inputs of two numbers each, (T, 2)."
+    descent, exact = ends(x)
+    if descent < 1e-3 and exact > 0.1:
+        return RIGHT
+    told = f"Gradient descent leaves {descent:.3g}, the exact step {exact:.3g}. "
+    if not descent <= 2 + 1e-6:
+        return told + "Gradient descent explodes: an input has eta ||x||^2 above 2, and there only the exact step is safe."
+    if torch.linalg.matrix_rank(x.double()) < 2:
+        return told + "All inputs lie in one direction, so that neither rule can hear of the other."
+    if descent < 1e-3:
+        return told + "Both arrive: so many writes leave the exact step time enough."
+    if exact < descent:
+        return told + "The exact step is ahead: some inputs are so long that gradient descent overshoots, or they do not let it finish."
+    return told + "Gradient descent is not there yet: at which length does a single write take away all of the error?"

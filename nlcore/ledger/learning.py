@@ -160,7 +160,7 @@ LEARNING: tuple[Row, ...] = (
     Row(
         4, "44, erratum", "a pull back to g that eq. 43 lacks: iterates do not become orthogonal",
         "nlcore.ops.newton_schulz.printed_newton_schulz", _SCHULZ + "test_as_printed_it_stops_elsewhere",
-        "## The term too many in eq. 44",
+        "## One term too many in eq. 44",
     ),
     Row(
         4, "42, 52", "Muon: momentum read through Newton-Schulz",
@@ -191,17 +191,17 @@ LEARNING: tuple[Row, ...] = (
     Row(
         5, "57", "erase, then write; the printed rate is right at a length of 1 only",
         "nlcore.optim.delta_rate", _DGD + "test_for_one_input_it_is_equation_57_with_the_corrected_rate",
-        "Erratum: the printed rate",
+        "**1, the rate.**",
     ),
     Row(
         5, "114-118", "appendix C loses the sign of u and swaps the proximal weight",
         "nlcore.optim.delta_step", _DGD + "test_the_printed_derivation_ascends_and_swaps_the_weight",
-        "Erratum: the sign and the weight in 114",
+        "**2, the sign, and 3, the weight.**",
     ),
     Row(
         5, "119-121", "the square of lambda that 120 loses",
         "nlcore.optim.delta_step", _DGD + "test_lambda_must_be_squared_in_120",
-        "Erratum: a square that is lost in 120",
+        "**4, a square.**",
     ),
     Row(
         5, "57, as an optimizer", "Delta Gradient Descent for the linear layers of any model (ours)",

@@ -23,7 +23,7 @@ def settle(matrix: Tensor, x: Tensor, eta: Tensor | float) -> Tensor:
 
     Solves in the smaller of the two dimensions: of size N by Woodbury's identity while N < in, where it
     costs out x in x N; else of size in, on the mean of x x^T, of in x in numbers. Both are symmetric and
-    positive definite at any eta >= 0. Half precision is computed in float32. What is not finite stays so,
+    positive definite at any eta >= 0; the README here derives it. Half precision is computed in float32. What is not finite stays so,
     without an error.
     """
     wide = wide_dtype(matrix)

@@ -85,10 +85,15 @@ def sample(model: LanguageModel, held_out: HeldOut, length: int, choice: Choice,
 
 
 @torch.no_grad()
+def written(model: LanguageModel, tokens: Tensor) -> dict[str, dict[str, Tensor]]:
+    """What the memories report as they read (N, T) tokens, by block: see `WriteLog.report`; {} without memories."""
+    with probe.listen():
+        return {block: report for block, report in model(tokens).reports.items() if "surprise" in report}
+
+
 def felt(model: LanguageModel, tokens: Tensor) -> dict[str, Tensor]:
     """What the memories felt at each token of (N, T): surprise, eta and alpha, (N, T), the mean over blocks; {} without."""
-    with probe.listen():
-        reports = [report for report in model(tokens).reports.values() if "surprise" in report]
+    reports = list(written(model, tokens).values())
     names = ("surprise", "eta", "alpha") if reports else ()
     return {name: torch.stack([report[name] for report in reports]).mean(0) for name in names}
 

@@ -4,26 +4,24 @@ import pytest
 import torch
 from torch import nn
 
-from nlcore.exercises.chapter_02 import check_batch, check_hidden, check_most, check_proximal, check_write
+from nlcore.exercises.chapter_02 import SUSPECTS, check_exact, check_harmless, check_most, check_silent, check_suspects
 from nlcore.exercises.checking import RIGHT
+from nlcore.memory import proximal_step
 
-outer, tanh = torch.outer, torch.tanh
-
-
-def write(W, x, delta, eta):
-    return W - eta * outer(delta, x)
+double = torch.float64
 
 
-def hidden_surprise(W_above, delta_above, z):
-    return (W_above.T @ delta_above) * (1 - tanh(z) ** 2)
+def harmless():
+    return torch.eye(3), torch.tensor([[4.0, 1.0], [-3.0, 2.0], [1.0, 5.0]])
 
 
-def batch_write(X, Delta, eta):
-    return -eta * Delta.T @ X / len(X)
+def silent():
+    return torch.ones(3, 2), torch.ones(2, 3), torch.ones(2), torch.tensor([5.0, 7.0])
 
 
-def implicit_step(W, x, v, eta):
-    return W - eta / (1 + eta * x @ x) * outer(W @ x - v, x)
+def exact_step(W, X, V, eta):
+    error = X @ W.T - V
+    return W - eta * torch.linalg.solve(torch.eye(len(X), dtype=X.dtype) + eta * X @ X.T, error).T @ X
 
 
 def surprises(model, x, v, of=lambda module, output: output.grad):
@@ -44,68 +42,111 @@ def most_surprised(model, x, v):
 
 
 def test_the_solutions_are_right():
-    found = [check_write(write), check_hidden(hidden_surprise), check_batch(batch_write),
-             check_proximal(implicit_step), check_most(most_surprised)]
+    named = {"A": "batch", "B": "exact", "C": "live", "D": "frozen"}
+    found = [check_harmless(harmless), check_suspects(named), check_silent(silent), check_most(most_surprised), check_exact(exact_step)]
     assert found == [RIGHT] * 5
 
 
-@pytest.mark.parametrize("wrong, says", [
-    (lambda W, x, d, e: W, "Nothing happened"),
-    (lambda W, x, d, e: W + e * outer(d, x), "climbs"),
-    (lambda W, x, d, e: W - e * outer(x, d), "exchanged"),
-    (lambda W, x, d, e: W - outer(d, x), "eta is not used"),
-    (lambda W, x, d, e: -e * outer(d, x), "change alone"),
-    (lambda W, x, d, e: W - e * (d * x)[:, None], "outer product"),
-    (lambda W, x, d, e: W.sub_(e * outer(d, x)), "in place"),
-    (lambda W, x, d, e: None, "returns nothing"),
-    (lambda W, x, d, e: x @ d, "has size"),
-    (lambda W, x, d, e: 2 * W, "not a mistake known here"),
-    (lambda W, x, d, e: 1 / 0, "ZeroDivisionError"),
-])
-def test_a_wrong_write_is_named(wrong, says):
-    assert says in check_write(wrong)
+def test_the_exact_step_is_the_problem_solved():
+    draw = torch.Generator().manual_seed(7)
+    W, X, V = (torch.randn(*size, generator=draw, dtype=double) for size in ((3, 4), (5, 4), (5, 3)))
+    solved = proximal_step(lambda w: (X @ w.T - V).square().sum() / 2, W, 0.3)
+    assert (exact_step(W, X, V, 0.3) - solved).abs().max() < 1e-12
+
+
+def test_the_suspects_part_by_what_the_hints_say():
+    x, v = torch.tensor([[1.0, 0.0]], dtype=double), torch.tensor([[1.0]], dtype=double)
+    once = {name: (box(x, v, 100.0) @ x[0]).item() for name, box in SUSPECTS.items()}
+    assert once["A"] == once["C"] == once["D"] == 100 and 0.98 < once["B"] < 1
+    many = {name: (box(x.expand(40, -1), v.expand(40, -1), 0.5) @ x[0]).item() for name, box in SUSPECTS.items()}
+    assert many["A"] == pytest.approx(0.5) and many["D"] == pytest.approx(20)
+    assert many["B"] == pytest.approx(1) and many["C"] == pytest.approx(1)
+
+
+def pairs(X, V=None):
+    return lambda: (torch.tensor(X), harmless()[1] if V is None else torch.tensor(V))
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda W, d, z: W.T @ d, "tanh is missing"),
-    (lambda W, d, z: (W @ d) * (1 - tanh(z) ** 2), "W_above is not transposed"),
-    (lambda W, d, z: W @ d, "Not transposed, and"),
-    (lambda W, d, z: (W.T @ d) * tanh(z), "tanh itself"),
-    (lambda W, d, z: (W.T @ d) * (1 - z**2), "wants tanh(z)"),
-    (lambda W, d, z: d * (1 - tanh(z) ** 2), "W_above is missing"),
-    (lambda W, d, z: W.T @ (d * (1 - tanh(z) ** 2)), "order is reversed"),
-    (lambda W, d, z: -(W.T @ d) * (1 - tanh(z) ** 2), "sign is turned"),
-    (lambda W, d, z: None, "returns nothing"),
+    (lambda: None, "returns nothing"),
+    (lambda: (torch.eye(3), torch.eye(3)), "the values [3, 3]"),
+    (pairs([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1]]), "at key 2 the live layer hears 0.6 times what was written under key 1"),
+    (pairs([[1.0, 0, 0], [0, 1, 0], [0, -2, 1]]), "at key 3 the live layer hears -2 times what was written under key 2"),
+    (pairs([[1.0, 0, 0], [1, 0, 0], [1, 0, 0]]), "asks for something else"),
+    (pairs([[1.0, 0, 0], [0, 0, 0], [0, 0, 1]]), "Pair 2 writes nothing"),
+    (lambda: (torch.eye(3) * 0.01, harmless()[1]), "Pair 1 writes nothing"),
+    (lambda: torch.eye(3), "ValueError"),
 ])
-def test_a_wrong_hidden_surprise_is_named(wrong, says):
-    assert says in check_hidden(wrong)
+def test_harm_is_named(wrong, says):
+    assert says in check_harmless(wrong)
+
+
+@pytest.mark.parametrize("named, says", [
+    ({}, "names nothing"),
+    ({"A": "", "B": "", "C": "", "D": ""}, "names nothing"),
+    ({"A": "batch", "B": "implicit", "C": "live", "D": "frozen"}, "'implicit' is none of the names"),
+    ({"A": "live", "B": "exact", "C": "batch", "D": "frozen"}, "Look again at A"),
+    ({"A": "batch", "B": "live", "C": "exact", "D": "frozen"}, "Look again at B. Write a single pair"),
+    ({"A": "batch", "B": "exact", "C": "frozen", "D": "live"}, "Look again at C"),
+])
+def test_a_wrong_suspect_is_named(named, says):
+    assert says in check_suspects(named)
+
+
+def net(W_1=((1.0, 1), (1, 1), (1, 1)), W_2=((1.0, 1, 1), (1, 1, 1)), x=(1.0, 1), v=(5.0, 7)):
+    return lambda: tuple(torch.tensor(part) for part in (W_1, W_2, x, v))
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda X, D, e: -e * D.T @ X, "It is the sum"),
-    (lambda X, D, e: e * D.T @ X / len(X), "climbs"),
-    (lambda X, D, e: -e * X.T @ D / len(X), "transposed"),
-    (lambda X, D, e: -e * outer(D.mean(0), X.mean(0)), "averaged before"),
-    (lambda X, D, e: -e * outer(D[0], X[0]), "first point"),
-    (lambda X, D, e: -e * D.T @ X / X.shape[1], "width instead"),
-    (lambda X, D, e: -D.T @ X / len(X), "eta is not used"),
-    (lambda X, D, e: -e * D @ X.T / len(X), "has size [5, 5]"),
+    (lambda: None, "returns nothing"),
+    (net(W_1=((1.0, 1), (1, 1))), "The sizes are"),
+    (net(x=(0.0, 0)), "key of layer 1 is zero"),
+    (net(W_1=((-1.0, -1), (-1, -1), (-1, -1))), "closes relu"),
+    (net(W_1=((1.0, 1), (1, 1), (0, 0))), "closes relu"),
+    (net(W_2=((0.0, 0, 0), (0, 0, 0))), "A column of W_2 is empty"),
+    (net(v=(6.0, 6)), "off by 0 only"),
+    (net(v=(5.9, 6.1)), "off by 0.14 only"),
+    (net(v=(5.0, 5)), "still surprised, by 2 at hidden number 1"),
+    (net(W_2=((1.0, 1, 2), (1, 1, 1)), v=(7.0, 7)), "column 3 of W_2"),
 ])
-def test_a_wrong_batch_is_named(wrong, says):
-    assert says in check_batch(wrong)
+def test_noise_of_layer_1_is_named(wrong, says):
+    assert says in check_silent(wrong)
+
+
+def alone(W, X, V, eta):
+    error = X @ W.T - V
+    return W - eta * (error / (1 + eta * X.square().sum(1))[:, None]).T @ X
+
+
+def in_turn(W, X, V, eta):
+    for x, v in zip(X, V):
+        W = exact_step(W, x[None], v[None], eta)
+    return W
+
+
+def with_matrix(matrix, outer=lambda eta: eta):
+    return lambda W, X, V, e: W - outer(e) * torch.linalg.solve(matrix(e, X @ X.T), X @ W.T - V).T @ X
+
+
+one = torch.eye(2, dtype=double)
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda W, x, v, e: W, "Nothing happened"),
-    (lambda W, x, v, e: W - e * outer(W @ x - v, x), "gradient step"),
-    (lambda W, x, v, e: W - outer(W @ x - v, x) / (x @ x), "price for distance"),
-    (lambda W, x, v, e: W - e / (1 + e * x.norm()) * outer(W @ x - v, x), "not squared"),
-    (lambda W, x, v, e: W - e / (1 + x @ x) * outer(W @ x - v, x), "missing below"),
-    (lambda W, x, v, e: W - 1 / (1 + e * x @ x) * outer(W @ x - v, x), "missing above"),
-    (lambda W, x, v, e: W + e / (1 + e * x @ x) * outer(W @ x - v, x), "climbs"),
+    (lambda W, X, V, e: None, "returns nothing"),
+    (lambda W, X, V, e: W, "Nothing happened"),
+    (lambda W, X, V, e: W - e * (X @ W.T - V).T @ X, "That is the gradient step:"),
+    (lambda W, X, V, e: W - e * (X @ W.T - V).T @ X / 2, "on the mean"),
+    (alone, "as if the other were not there"),
+    (in_turn, "two problems, one after the other"),
+    (with_matrix(lambda e, gram: gram, lambda e: 1), "price for distance"),
+    (with_matrix(lambda e, gram: one + gram), "before the keys' products"),
+    (with_matrix(lambda e, gram: one + e * gram, lambda e: 1), "before the new errors"),
+    (with_matrix(lambda e, gram: one + e * gram, lambda e: -e), "climbs"),
+    (lambda W, X, V, e: exact_step(W, X, V, e).T, "has size [4, 3]"),
+    (lambda W, X, V, e: exact_step(W, X, V, 2 * e), "not a mistake known here"),
 ])
-def test_a_wrong_implicit_step_is_named(wrong, says):
-    assert says in check_proximal(wrong)
+def test_a_wrong_exact_step_is_named(wrong, says):
+    assert says in check_exact(wrong)
 
 
 def largest(of):

@@ -4,28 +4,17 @@ import pytest
 import torch
 
 from nlcore.exercises.chapter_04 import (
-    check_best_memory, check_full_adagrad, check_newton_schulz, check_running_mean, check_write_slow,
+    FOUR, THREE, check_cubic, check_four, check_full_adagrad, check_three, check_uphill,
 )  # fmt: skip
 from nlcore.exercises.checking import RIGHT
 
-
-def best_memory(G):
-    return G.sum(0) / G.square().sum(0).sqrt()
-
-
-def running_mean(G, beta):
-    m = torch.zeros_like(G[0])
-    for g in G:
-        m = beta * m + (1 - beta) * g
-    return m / (1 - beta ** len(G))
+NAMED_FOUR = {"A": "AdaGrad", "B": "Adam", "C": "printed", "D": "RMSProp"}
+NAMED_THREE = {"A": "Muon", "B": "M3", "C": "Adam"}
 
 
-def step(O):
-    return 1.5 * O - 0.5 * O @ O.mT @ O
-
-
-def write_slow(slow, period, beta3):
-    return beta3 * slow + (1 - beta3) * period.mean(0)
+def rare(size, length=1000):
+    """One gradient of this size, then only -1."""
+    return torch.cat([torch.tensor([size]), -torch.ones(length - 1)])
 
 
 def direction(G):
@@ -34,81 +23,64 @@ def direction(G):
 
 
 def test_the_solutions_are_right():
-    answers = check_best_memory(best_memory), check_running_mean(running_mean), check_newton_schulz(step)
-    assert [*answers, check_write_slow(write_slow), check_full_adagrad(direction)] == [RIGHT] * 5
+    answers = check_four(NAMED_FOUR), check_three(NAMED_THREE), check_uphill(lambda: rare(1100.0))
+    assert [*answers, check_full_adagrad(direction), check_cubic(lambda: (1.9, -0.9))] == [RIGHT] * 5
+    assert check_four({name: kind.lower() for name, kind in NAMED_FOUR.items()}) == RIGHT
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda G: None, "nothing yet"),
-    (lambda G: G.sum(0), "momentum"),
-    (lambda G: G[-1] / G.square().sum(0).sqrt(), "AdaGrad"),
-    (lambda G: G.sum(0) / G.square().sum(0), "root is missing"),
-    (lambda G: G.sum(0) / G.square().mean(0).sqrt(), "mean of the squares"),
-    (lambda G: G.sum(0) / G.sum(0).square().sqrt(), "square each gradient first"),
-    (lambda G: G.sum(0) / G.norm(), "One norm"),
-    (lambda G: G.sum(0) * G.square().sum(0).sqrt(), "multiplied"),
-    (lambda G: -best_memory(G), "sign"),
-    (lambda G: 3 * G[0], "not a mistake known"),
-    (lambda G: G, "has size"),
-    (lambda G: G[9], "IndexError"),
+    ({}, "nothing yet"),
+    (NAMED_FOUR | {"A": "Muon"}, "none of the names"),
+    ({"A": "Adam", "B": "AdaGrad", "C": "printed", "D": "RMSProp"}, "root never forgets"),
+    (NAMED_FOUR | {"B": "RMSProp", "D": "Adam"}, "every step is 1"),
+    (NAMED_FOUR | {"C": "RMSProp", "D": "printed"}, "steps grow"),
+    (NAMED_FOUR | {"D": "Adam"}, "first step is 10"),
 ])
-def test_a_wrong_memory_is_named(wrong, says):
-    assert says in check_best_memory(wrong)
+def test_a_wrong_name_of_four_is_told(wrong, says):
+    assert says in check_four(wrong)
 
 
-def mean(keep, new, correct):
-    """A running mean with its parts exchanged."""
-    def found(G, beta):
-        m = torch.zeros_like(G[0])
-        for g in G:
-            m = keep(beta) * m + new(beta) * g
-        return correct(m, beta, len(G))
-
-    return found
+def test_the_four_are_as_their_hints_say():
+    ones = {name: box(torch.ones(40)) for name, box in FOUR.items()}
+    assert ones["A"][[0, 3]].tolist() == pytest.approx([1, 0.5])
+    assert ones["B"].tolist() == pytest.approx([1] * 40)
+    assert ones["C"][[0, 3]].tolist() == pytest.approx([1, 2])
+    assert ones["D"][0] == pytest.approx(10, rel=1e-3) and 1 < ones["D"][-1] < 2.1
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda G, beta: None, "nothing yet"),
-    (mean(lambda b: b, lambda b: 1 - b, lambda m, b, t: m), "No bias correction"),
-    (mean(lambda b: b, lambda b: 1 - b, lambda m, b, t: m / (1 - b)), "divided by 1 - beta"),
-    (mean(lambda b: b, lambda b: 1 - b, lambda m, b, t: m / (1 - b ** (t - 1))), "too few"),
-    (mean(lambda b: b, lambda b: 1 - b, lambda m, b, t: m / (1 - b ** (t + 1))), "too many"),
-    (mean(lambda b: b, lambda b: 1 - b, lambda m, b, t: m * (1 - b**t)), "multiplied"),
-    (mean(lambda b: b, lambda b: 1, lambda m, b, t: m / (1 - b**t)), "sum, not a mean"),
-    (mean(lambda b: 1 - b, lambda b: b, lambda m, b, t: m / (1 - b**t)), "exchanged"),
-    (lambda G, beta: G.mean(0), "plain mean"),
+    (None, "nothing yet"),
+    ({"A": "M3", "B": "Muon", "C": "Adam"}, "singular values"),
+    (NAMED_THREE | {"B": "Adam", "C": "M3"}, "ten times as large"),
+    (NAMED_THREE | {"C": "Muon"}, "each entry of its first step"),
+    ({"A": "SOAP", "B": "M3", "C": "Adam"}, "none of the names"),
 ])
-def test_a_wrong_mean_is_named(wrong, says):
-    assert says in check_running_mean(wrong)
+def test_a_wrong_name_of_three_is_told(wrong, says):
+    assert says in check_three(wrong)
+
+
+def test_the_three_are_as_their_hints_say():
+    G = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    steps, tenfold = ({name: box(scale * G) for name, box in THREE.items()} for scale in (1, 10))
+    change = {name: (tenfold[name] / steps[name]).mean().item() for name in THREE}
+    assert change["A"] == pytest.approx(1, rel=1e-4) and change["C"] == pytest.approx(1, rel=1e-4)
+    assert change["B"] == pytest.approx(0.1, rel=1e-3)
+    singular = torch.linalg.svdvals(steps["A"])
+    assert singular.max() / singular.min() < 1.9
+    torch.testing.assert_close(steps["C"][0].abs(), torch.ones(5, 3, dtype=torch.float64), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda O: O, "Nothing happened"),
-    (lambda O: O + 0.5 * (O @ O.mT @ O - O), "climbs"),
-    (lambda O: 1.5 * O - 0.5 * O**3, "cubed each number"),
-    (lambda O: O - (O @ O.mT @ O - O) / 8, "factor 4"),
-    (lambda O: O - 4 * (O @ O.mT @ O - O), "rate 1/8"),
-    (lambda O: 4 * (O @ O.mT @ O - O), "gradient itself"),
-    (lambda O: O - 0.5 * O @ O.mT @ O, "identity"),
-    (lambda O: O.mT @ O @ O, "RuntimeError"),
-    (lambda O: O.mT, "has size"),
+    (lambda: None, "nothing yet"),
+    (lambda: torch.zeros(2000), "size [2000]"),
+    (lambda: -torch.ones(10), "add up to -10"),
+    (lambda: torch.ones(10), "No gradient is negative"),
+    (lambda: torch.tensor([3.0, -1.0, -1.0]), "Make them rarer"),
+    (lambda: rare(70.0, 60), "more time"),
+    (lambda: rare(1e6), "more time"),
 ])
-def test_a_wrong_step_is_named(wrong, says):
-    assert says in check_newton_schulz(wrong)
-
-
-@pytest.mark.parametrize("wrong, says", [
-    (lambda slow, period, b: slow, "Nothing was written"),
-    (lambda slow, period, b: b * slow - (1 - b) * period.mean(0), "minus"),
-    (lambda slow, period, b: slow + b * period.sum(0), "as printed"),
-    (lambda slow, period, b: b * slow + (1 - b) * period.sum(0), "took the sum"),
-    (lambda slow, period, b: b * slow + (1 - b) * period[-1], "last gradient"),
-    (lambda slow, period, b: (1 - b) * slow + b * period.mean(0), "exchanged"),
-    (lambda slow, period, b: slow + (1 - b) * period.mean(0), "keep beta3"),
-    (lambda slow, period, b: period, "has size"),
-])
-def test_a_wrong_slow_memory_is_named(wrong, says):
-    assert says in check_write_slow(wrong)
+def test_a_stream_that_leads_adam_downhill_is_told_why(wrong, says):
+    assert says in check_uphill(wrong)
 
 
 @pytest.mark.parametrize("wrong, says", [
@@ -118,6 +90,8 @@ def test_a_wrong_slow_memory_is_named(wrong, says):
     (lambda G: torch.linalg.solve(G.mT @ G, G[-1]), "root is missing"),
     (lambda G: torch.linalg.inv(roots(G)) @ G[-1], "multiplied"),
     (lambda G: torch.linalg.solve((G.mT @ G).abs().sqrt(), G[-1]), "each number"),
+    (lambda G: G, "has size"),
+    (lambda G: G[9], "IndexError"),
 ])
 def test_a_wrong_adagrad_is_named(wrong, says):
     assert says in check_full_adagrad(wrong)
@@ -127,3 +101,17 @@ def roots(G):
     """H^-1/2."""
     values, Q = torch.linalg.eigh(G.mT @ G)
     return Q / values.sqrt() @ Q.mT
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (None, "nothing yet"),
+    ((1.5,), "two numbers"),
+    ((0.9, 0.1), "does not grow"),
+    ((1.9, 0.9), "holds the large ones back"),
+    ((3.4445, -4.775), "stay at 1"),
+    ((2.2, -1.2), "a + 3b = -1.4"),
+    ((2.0, -1.0), "a + 3b = -1"),
+    ((1.5, -0.5), "come to 0.66"),
+])
+def test_a_wrong_cubic_is_named(wrong, says):
+    assert says in check_cubic(lambda: wrong)

@@ -3,77 +3,43 @@
 import pytest
 import torch
 
-from nlcore.exercises.chapter_05 import SUSPECTS, check_huber, check_left, check_rate, check_step, check_suspects
+from nlcore.exercises.chapter_05 import (
+    SUSPECTS,
+    check_own_value,
+    check_scaled,
+    check_stable,
+    check_suspects,
+    comes_to,
+    ends,
+)
 from nlcore.exercises.checking import RIGHT
+from nlcore.optim import delta_step
 
 
-def rate(eta, x):
-    return eta / (1 + eta * x @ x)
-
-
-def step(W, x, u, eta):
-    return W + rate(eta, x) * torch.outer(u - W @ x, x)
-
-
-def left(eta, norm):
-    return (1 - eta * norm**2) / (1 + eta * norm**2)
-
-
-def huber(answer, value, delta):
-    return (answer - value).clamp(-delta, delta)
+def keys():
+    return 2**0.5 * torch.eye(2)
 
 
 def test_the_solutions_are_right():
-    assert [check_rate(rate), check_step(step), check_left(left), check_huber(huber)] == [RIGHT] * 4
+    assert check_scaled(lambda v, c: c * v / (1 + c)) == RIGHT
     assert check_suspects({"A": "weight", "B": "rate", "C": "sign"}) == RIGHT
+    assert check_own_value(lambda answer, gradient: answer - gradient) == RIGHT
+    assert check_own_value(lambda answer, gradient: answer - 0.5 * gradient) == RIGHT
+    assert check_stable(keys) == RIGHT
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda e, x: e / (1 + e), "printed rate"),
-    (lambda e, x: e / (1 + e * x.norm()), "squared"),
-    (lambda e, x: e, "eta itself"),
-    (lambda e, x: 1 / (1 + e * x @ x), "share that is left"),
-    (lambda e, x: e * x @ x / (1 + e * x @ x), "share that an answer moves"),
-    (lambda e, x: e / (1 + x @ x), "eta is missing"),
-    (lambda e, x: None, "nothing yet"),
-    (lambda e, x: x, "size [3]"),
-    (lambda e, x: 7.0, "not a mistake known here"),
-    (lambda e, x: 1 / 0, "ZeroDivisionError"),
+    (lambda v, c: v / 2, "plain loss"),
+    (lambda v, c: v, "v itself"),
+    (lambda v, c: v / (1 + c), "wrong side"),
+    (lambda v, c: c * v / 2, "without end"),
+    (lambda v, c: c * v / (2 + c), "erase twice"),
+    (lambda v, c: None, "nothing yet"),
+    (lambda v, c: 0.3, "not a mistake known here"),
+    (lambda v, c: 1 / 0, "ZeroDivisionError"),
 ])
-def test_a_wrong_rate_is_named(wrong, says):
-    assert says in check_rate(wrong)
-
-
-@pytest.mark.parametrize("wrong, says", [
-    (lambda W, x, u, e: W, "Nothing happened"),
-    (lambda W, x, u, e: W + rate(e, x) * torch.outer(u, x), "Nothing is erased"),
-    (lambda W, x, u, e: W + e * torch.outer(u, x), "gradient descent"),
-    (lambda W, x, u, e: W - rate(e, x) * torch.outer(W @ x, x), "Nothing is written"),
-    (lambda W, x, u, e: W - rate(e, x) * torch.outer(u + W @ x, x), "eq. 114"),
-    (lambda W, x, u, e: W + e * torch.outer(u - W @ x, x), "eta, not eta'"),
-    (lambda W, x, u, e: W + e / (1 + e) * torch.outer(u - W @ x, x), "length 1"),
-    (lambda W, x, u, e: W - rate(e, x) * torch.outer(W @ x, x) + e * torch.outer(u, x), "same rate"),
-    (lambda W, x, u, e: W + rate(e, x) * torch.outer(u + W @ x, x), "adds the old answer"),
-    (lambda W, x, u, e: W.add_(torch.outer(u, x)), "in place"),
-    (lambda W, x, u, e: None, "nothing yet"),
-    (lambda W, x, u, e: W + rate(e, x) * torch.outer(x, u - W @ x), "RuntimeError"),
-])
-def test_a_wrong_step_is_named(wrong, says):
-    assert says in check_step(wrong)
-
-
-@pytest.mark.parametrize("wrong, says", [
-    (lambda e, n: 1 - e * n**2, "may fall below -1"),
-    (lambda e, n: 1 / (1 + e * n**2), "value is given"),
-    (lambda e, n: abs(left(e, n)), "opposite sign"),
-    (lambda e, n: 1 - 2 * e * n**2, "twice the rate"),
-    (lambda e, n: -left(e, n), "eta = 0"),
-    (lambda e, n: 1 - 2 * e / (1 + e * n * n), "length is missing"),
-    (lambda e, n: None, "nothing yet"),
-    (lambda e, n: 0.3, "not a mistake known here"),
-])
-def test_a_wrong_share_is_named(wrong, says):
-    assert says in check_left(wrong)
+def test_a_wrong_rest_is_named(wrong, says):
+    assert says in check_scaled(wrong)
 
 
 @pytest.mark.parametrize("wrong, says", [
@@ -84,6 +50,10 @@ def test_a_wrong_share_is_named(wrong, says):
 ])
 def test_a_wrong_suspicion_is_named(wrong, says):
     assert says in check_suspects(wrong)
+
+
+def step(W, x, u, eta):
+    return delta_step(W, -torch.outer(u, x), x[None], eta)
 
 
 def test_the_suspects_are_as_their_hints_say():
@@ -98,16 +68,41 @@ def test_the_suspects_are_as_their_hints_say():
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda a, v, d: a - v, "L2's"),
-    (lambda a, v, d: (v - a).clamp(-d, d), "sign is wrong"),
-    (lambda a, v, d: (a - v).sign(), "gradient of L1"),
-    (lambda a, v, d: d * (a - v).sign(), "times delta"),
-    (lambda a, v, d: torch.where((a - v).abs() <= d, a - v, 0.0), "straight, not flat"),
-    (lambda a, v, d: (a - v).clamp(-1, 1), "at delta"),
-    (lambda a, v, d: a.clamp(-d, d) - v, "clips the answer"),
-    (lambda a, v, d: (a - v).clamp(max=d), "one side"),
-    (lambda a, v, d: torch.where((a - v).abs() <= d, (a - v) ** 2 / 2, d * ((a - v).abs() - d / 2)), "loss, not"),
-    (lambda a, v, d: None, "nothing yet"),
+    (lambda a, g: -g, "rests at half"),
+    (lambda a, g: -2 * g, "rests at 0.67"),
+    (lambda a, g: 0 * a, "rests at 0:"),
+    (lambda a, g: a, "stays where it began"),
+    (lambda a, g: a + g, "runs away"),
+    (lambda a, g: a - 3 * g, "far more than is missing"),
+    (lambda a, g: 2 * g - a, "runs away"),
+    (lambda a, g: torch.tensor([6.0, -2.0]), "one target only"),
+    (lambda a, g: None, "nothing yet"),
+    (lambda a, g: 6.0, "entry for each entry"),
+    (lambda a, g: a @ torch.ones(3), "RuntimeError"),
 ])
-def test_a_wrong_huber_gradient_is_named(wrong, says):
-    assert says in check_huber(wrong)
+def test_a_wrong_value_is_named(wrong, says):
+    assert says in check_own_value(wrong)
+
+
+def test_a_write_of_own_values_is_the_step():
+    """From the start of `comes_to`, one write of the correction."""
+    W, x, v = torch.tensor([[2.0, 1.0], [1.0, -1.0]]).double(), torch.tensor([1.0, 2.0]).double(), torch.zeros(2).double()
+    assert torch.allclose(comes_to(lambda a, g: -g, v, 0.7, writes=1), step(W, x, -(W @ x), 0.7) @ x)
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (lambda: 3 * torch.eye(2), "explodes"),
+    (lambda: torch.tensor([[1.0, 1.0]]).expand(9, 2), "one direction"),
+    (lambda: (2**0.5 * torch.eye(2)).repeat(20, 1), "Both arrive"),
+    (lambda: 0.5 * torch.eye(2), "not there yet"),
+    (lambda: (1.97 * torch.eye(2)).repeat(4, 1), "exact step is ahead"),
+    (lambda: torch.eye(3), "two numbers each"),
+    (lambda: None, "nothing yet"),
+])
+def test_wrong_keys_are_named(wrong, says):
+    assert says in check_stable(wrong)
+
+
+def test_at_a_length_of_root_two_descent_is_done_at_once_and_the_exact_step_half():
+    descent, exact = ends(keys())
+    assert descent == pytest.approx(0, abs=1e-12) and exact == pytest.approx(0.5)

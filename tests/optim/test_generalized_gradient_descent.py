@@ -156,6 +156,18 @@ def test_retention_is_the_penalty_as_written(retention):
             history.append(layer.weight.detach().clone())
 
 
+@pytest.mark.parametrize("c", [1, 2, 4])
+def test_the_mean_of_c_states_goes_down_a_steady_slope_at_two_by_c_plus_one(c):
+    weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))  # no layer's: it follows the dot product and the retention
+    with LayerInputs(nn.Linear(1, 1), surprises=True) as inputs:
+        optimizer = GeneralizedGradientDescent([weight], inputs, 0.1, DotProduct(), StayNear(c))
+        for _ in range(200):
+            before = weight.item()
+            weight.grad = torch.ones_like(weight)
+            optimizer.step()
+    assert before - weight.item() == pytest.approx(0.1 * 2 / (c + 1), rel=1e-9)
+
+
 def test_huber_and_lp_write_less_of_an_outlier():
     x, u, centre = normal(1, 5), torch.tensor([[50.0]], dtype=torch.float64), torch.zeros(1, 5, dtype=torch.float64)
     size = {name: write_values(rule, x, u, centre, 0.1, 50).norm().item() for name, rule in OBJECTIVES.items()}

@@ -10,14 +10,15 @@ from torch import Tensor
 from nlcore.optim.regression import adam_regression, elementwise_memory
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.theme import COLOURS, REFERENCE, Look
+from nlcore.viz.optimizers import LOOKS, like
+from nlcore.viz.theme import REFERENCE, Look
 
 STEPS = 80
 STREAMS = ("steady", "switching", "sparse")
 REACH, TARGETS = 4.4, 6.5
 """Ends of the frame: no gradient is larger, and few targets."""
 GRADIENT = Look(REFERENCE.colour, "solid", "o")
-MOMENTUM, ROOT, STEP = (Look(COLOURS[i], dash, "o") for i, dash in ((0, "solid"), (2, "dashed"), (1, "solid")))
+MOMENTUM, ROOT, STEP = LOOKS["m"], like("m", "dashed"), LOOKS["Adam"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def chart(found: Regression) -> Chart:
             f"The regression: slope {found.slope:.2f}", "gradient", "target, and the memory's answer",
             (Line("past gradients, larger if they count more", found.gradients, found.targets, GRADIENT, "points", size=size),
              Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=12),
-             Line("best memory", ends, found.slope * ends, MOMENTUM)),
+             Line("best memory", ends, found.slope * ends, STEP)),
             x_range=(-REACH, REACH), y_range=(-TARGETS / 2, TARGETS), references={0.0: ""},
         ),
     )

@@ -14,17 +14,22 @@ from nlcore.viz.controls import Control, choice
 from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.tape import TapeView, packed
-from nlcore.viz.theme import looks, tidy
+from nlcore.viz.theme import COLOURS, Look, tidy
 from nlcore.viz.view import script, style
 
 STEPS = 200
 ETA = 0.3
 OPENS = 10
 """The step that is in view when the demo opens."""
-LAYERS = ("1, at the input", "2, hidden", "3, at the output")
+LAYERS = ("1, at the input", "2, in the middle", "3, at the output")
 STEP, RUN = "this step", "the whole run"
 LINES = ("loss", "surprise, mean norm", "write, norm")
-LOOKS = looks(LINES)
+LOOKS = {
+    "loss": Look("#000000", "solid", "o"),
+    "surprise, mean norm": Look(COLOURS[4], "dashed", "s"),
+    "write, norm": Look(COLOURS[3], "dotted", "^"),
+}
+"""What is written has the colour that the weights have on the map."""
 BLUE_RED = LinearSegmentedColormap.from_list("blue, white, red", ("#2166ac", "#f7f7f7", "#b2182b"))
 """The colours of backward_as_writes.js."""
 
@@ -136,16 +141,17 @@ def picture(frame: Frame) -> Figure:
     _heat(keys, of.keys[t], 1, "Keys x, ±1", f"{of.keys.shape[2]} entries of x", f"{POINTS} points")
     _heat(surprises, of.surprises[t].T, most, f"Surprises δ, turned, ±{most:.2g}", f"{POINTS} points",
           f"{of.surprises.shape[2]} entries of δ")
-    _heat(write, of.writes[t], change, f"Write, ±{change:.2g}", f"{of.keys.shape[2]} entries of x", "")
+    _heat(write, of.writes[t], change, f"Write, ±{change:.2g}", f"{of.keys.shape[2]} entries of x",
+          f"{of.surprises.shape[2]} entries of δ")
     return figure
 
 
 def alt(frame: Frame) -> str:
-    """What `picture` shows of the hidden layer."""
+    """What `picture` shows of layer 2, which opens."""
     t, found, layer = frame.step, frame.run, frame.layer
     (points, into), out = layer.keys.shape[1:], layer.surprises.shape[2]
     return (
-        f"Step {t} in the hidden layer, laid out as a matrix product. Top right the keys, {points} points by {into} entries, "
+        f"Step {t} in layer 2 of three, laid out as a matrix product. Top right the keys, {points} points by {into} entries, "
         f"with a pattern along each spiral arm. Bottom left the surprises, {out} by {points}, strong at some points. In the "
         f"corner below both the write, {out} by {into}. Top left loss, surprise and write over {STEPS} steps; the loss falls "
         f"from {found.loss[0]:.2g} to {found.loss[-1]:.2g} and is {found.loss[t]:.2g} here, with {found.right[t]} of {points} "
@@ -163,7 +169,7 @@ def backward_as_writes() -> Demo:
         "colours": choice("Full colour is the largest of", STEP, [STEP, RUN]),
     }
     view = WritesView(
-        try_this="Press Play. The loss falls; do the surprises of the hidden layer? Then stop, point at a cell of the "
+        try_this="Press Play. The loss falls; do the surprises of layer 2? Then stop, point at a cell of the "
         "write, and take layer 3: its surprise is the error itself.",
         controls={name: control.facts() for name, control in controls.items()},
         at={name: control.first for name, control in controls.items()},

@@ -5,11 +5,11 @@ from functools import cache, lru_cache
 
 import numpy as np
 import torch
+from torch import nn
 
-from nlcore import probe
 from nlcore.layers import SelfModifyingTitans
-from nlcore.models import LanguageModel
 from nlcore.train import load
+from nlcore.train.evaluate import written
 from nlcore.viz.chart import Chart, Explorer, Heat, Plot
 from nlcore.viz.controls import choice, text
 from nlcore.viz.prompt import shown
@@ -32,7 +32,7 @@ class Written:
 
 
 @cache
-def reader() -> LanguageModel:
+def reader() -> nn.Module:
     """The trained model, which writes all its memories at every byte."""
     model, _ = load(MODEL)
     for layer in model.modules():
@@ -50,17 +50,16 @@ def compute(sentence: str, block: str) -> Written:
     tokens = sentence.encode()
     if not 0 < len(tokens) <= LONGEST:
         raise ValueError(f"the sentence has {len(tokens)} bytes: type 1 to {LONGEST}")
-    with probe.listen(), torch.no_grad():
-        report = reader()(torch.tensor([list(tokens)])).reports[BLOCKS[block]]
+    report = written(reader(), torch.tensor([list(tokens)]))[BLOCKS[block]]
     change = np.stack([report[f"update/{name}"].numpy() for name in MEMORIES])
     return Written(tuple(shown(bytes([token])) for token in tokens), change)
 
 
-def chart(written: Written) -> Chart:
+def chart(found: Written) -> Chart:
     """A row for each memory, in shades of the row's own largest change."""
-    most = written.change.max(1)
-    rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(written.letters))
-    heat = Heat(written.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
+    most = found.change.max(1)
+    rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(found.letters))
+    heat = Heat(found.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
     ticks = {row: f"{name}, up to {most[row]:.2g}" for row, name in rows.items()}
     return (Plot("How much each byte changes a memory: bright is the row's largest change", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
 

@@ -11,7 +11,7 @@ from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.chart.words import short
 from nlcore.viz.controls import stops
 from nlcore.viz.spiral import POINTS, network, spiral
-from nlcore.viz.theme import looks
+from nlcore.viz.theme import COLOURS, Look
 
 STEPS = 192
 NEVER = STEPS
@@ -20,7 +20,8 @@ REFRESH = (1, 2, 4, 8, 16, 32, 64, NEVER)
 LOSSES, DISTANCES = (0.03, 30.0), (0.001, 30.0)
 LOST = 1e4
 """Beyond this a trajectory is not drawn any more."""
-LOOKS = looks(("live", "frozen"))
+LOOKS = {"live": Look(COLOURS[3], "solid", "o"), "frozen": Look(COLOURS[1], "dashed", "s")}
+"""What backpropagation does has the colour that the weights, into which it writes, have on the map."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def compute(eta: float, refresh: int) -> Trajectories:
 def chart(found: Trajectories) -> Chart:
     """Both losses, and how far apart the weights are, against writes."""
     steps = np.arange(STEPS + 1)
-    name = {1: "asked before every write: the same", NEVER: "never asked again: linear attention"}
-    frozen = name.get(found.refresh, f"asked every {found.refresh} writes")
+    name = {1: "values made anew at every write: the same", NEVER: "frozen values (linear attention)"}
+    frozen = name.get(found.refresh, f"values made anew every {found.refresh} writes")
     apart = np.where(found.distance > 0, found.distance, np.nan)
     last = np.flatnonzero(np.isfinite(found.distance))[-1]
     size = short(found.distance[last])

@@ -10,7 +10,8 @@ from torch import Tensor
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz, printed_newton_schulz
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import player, stops
-from nlcore.viz.theme import REFERENCE, looks
+from nlcore.viz.optimizers import LOOKS as COLOURED
+from nlcore.viz.theme import REFERENCE
 
 SIZE, STEPS = 16, 24
 FORMS = {
@@ -18,7 +19,7 @@ FORMS = {
     "quintic (Muon)": lambda g, steps: newton_schulz(g, steps, QUINTIC),
     "as printed (44)": printed_newton_schulz,
 }
-LOOKS = looks(tuple(FORMS))
+LOOKS = dict(zip(FORMS, (COLOURED[name] for name in ("cubic", "Muon", "as printed"))))
 
 
 @dataclass(frozen=True)

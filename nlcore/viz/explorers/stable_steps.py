@@ -7,13 +7,12 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import looks
+from nlcore.viz.descents import LOOKS
 
 WIDTH, STEPS, SEEDS = 4, 100, 8
 ETAS = np.geomspace(0.01, 100, 61)
-RULES = ("gradient descent", "Delta GD as printed", "Delta GD, exact")
-LOOKS = looks(RULES)
-SHOWN = (1e-6, 1e6)
+RULES = ("gradient descent", "Delta GD as printed", "Delta GD, exact", "exact step")
+SHOWN = (1e-4, 1e4)
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Stability:
     """How each rule's distance to its fixed point changes, for every step size of `ETAS`."""
 
     gain: np.ndarray
-    """(rules, etas) what one write of an input leaves of the error at that input, signed."""
+    """(rules, etas) what one write leaves, at its input, of the distance to where the rule comes to rest, signed."""
     left: np.ndarray
     """(rules, etas) distance left after `STEPS` writes, as a share of the first; geometric mean over seeds."""
     limit: dict[str, float]
@@ -31,21 +30,22 @@ class Stability:
 def compute(norm: float, rho: float) -> Stability:
     """A squared error and a fixed target: each write changes the error e by `-c (e . x) x`.
 
-    c is eta for gradient descent and `2 eta'` for Delta GD, which erases and writes; its fixed point is half of
-    the target. Inputs have length `norm`, and a direction that is AR(1) with correlation rho before it is
+    c is eta for gradient descent, eta' for the exact step, and `2 eta'` for Delta GD, which erases and writes; its
+    fixed point is half of the target. Inputs have length `norm`, and a direction that is AR(1) with correlation rho before it is
     brought to that length. Raises ValueError unless norm is above 0 and rho is 0 to 1.
     """
     if not (norm > 0 and 0 <= rho <= 1):
         raise ValueError(f"norm {norm}, correlation {rho}: give a length above 0 and a correlation from 0 to 1")
     square = norm**2
-    rates = np.stack([ETAS, 2 * ETAS / (1 + ETAS), 2 * ETAS / (1 + ETAS * square)])
+    exact = ETAS / (1 + ETAS * square)
+    rates = np.stack([ETAS, 2 * ETAS / (1 + ETAS), 2 * exact, exact])
     x, error = norm * _directions(rho), np.ones((*rates.shape, SEEDS, WIDTH)) / np.sqrt(WIDTH)
     for key in x:
         error -= (rates[..., None] * (error * key).sum(-1))[..., None] * key
         np.clip(error, -1e100, 1e100, out=error)
     left = np.exp(np.log(np.linalg.norm(error, axis=-1) + 1e-300).mean(-1))
     printed = 1 / (square - 1) if square > 1 else np.inf
-    return Stability(1 - rates * square, left, dict(zip(RULES, (2 / square, printed, np.inf))))
+    return Stability(1 - rates * square, left, dict(zip(RULES, (2 / square, printed, np.inf, np.inf))))
 
 
 @lru_cache(64)
@@ -61,14 +61,14 @@ def _directions(rho: float) -> np.ndarray:
 def chart(found: Stability) -> Chart:
     def label(rule: str) -> str:
         limit = found.limit[rule]
-        return f"{rule}: stable at any η" if np.isinf(limit) else f"{rule}: stable below η = {limit:.3g}"
+        return f"{rule}: any η" if np.isinf(limit) else f"{rule}: η < {limit:.3g}"
 
     gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
     left = tuple(Line(label(rule), ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
     return (
-        Plot("One write", "step size η", "error left at its input (share)", gains, x_log=True, y_range=(-2.5, 2.2),
-             x_range=(0.01, 100), references={-1.0: "turned round", 0.0: "all gone", 1.0: "nothing gone"}),
-        Plot(f"After {STEPS} writes", "step size η", "distance left (share)", left, x_log=True, y_log=True,
+        Plot("One write; in the legend, where a rule is stable", "step size η", "left of the distance to its rest", gains, x_log=True, y_range=(-2.5, 2.2),
+             x_range=(0.01, 100), references={-1.0: "as far, on the other side", 0.0: "at rest", 1.0: "as far as before"}),
+        Plot(f"After {STEPS} writes", "step size η", "left of the distance to its rest", left, x_log=True, y_log=True,
              x_range=(0.01, 100), y_range=SHOWN, references={1.0: "as far as at first"}),
     )  # fmt: skip
 
@@ -82,9 +82,9 @@ def stable_steps() -> Explorer[Stability]:
             "rho": stops("Correlation of directions", 0.0, (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0)),
         },
         chart,
-        alt="Error left after one write, and distance left after 100, against the step size. For inputs of length 2 "
-        "gradient descent leaves -1 at 0.5 and explodes beyond, Delta GD as printed at 0.333; the exact form stays "
-        "between -1 and 1 at every step size.",
+        alt="What one write, and what a hundred, leave of the distance to where a rule comes to rest, against the step size. "
+        "For inputs of length 2 gradient descent reaches -1 at 0.5 and explodes beyond, Delta GD as printed at 0.333; the "
+        "exact form stays between -1 and 1 at every step size, and the exact step between 0 and 1.",
         try_this="Move ‖x‖ to 1: which two curves become one? Then raise the correlation: what changes is how fast, "
         "not how far η may go.",
         name="stable_steps",

@@ -7,11 +7,11 @@ CHAPTER = Chapter(
     (
         Tick(
             "02-small",
-            "When the loss has become small, what of a hidden layer's step has shrunk with it?",
+            "When the loss has become small, what of layer 2's step has shrunk with it?",
             ("the keys most of all", "the surprises of single points most of all", "what is written most of all", "all three alike"),
             right="what is written most of all",
-            because="Keys are what the layer sees, and stay large. The points go on asking, but what one asks for others ask back, "
-            "and in the sum that is written it cancels.",
+            because="Keys are what the layer sees, and stay large. Single points go on surprising it, but different points want "
+            "opposite changes, and in the sum that is written these cancel.",
         ),
         Tick(
             "02-orthogonal",
@@ -26,17 +26,17 @@ CHAPTER = Chapter(
             "Which points go on surprising the network to the end?",
             ("those at the centre of the spiral", "those at its ends", "all alike"),
             right="those at the centre of the spiral",
-            because="At the centre the two arms lie close together, and a network that answers smoothly has to turn its answer "
-            "round within a short way.",
+            because="At the centre the two arms lie close together and want opposite answers, which a network that answers smoothly "
+            "can hardly give.",
         ),
         Curve(
             "02-frozen",
             "The line is the loss of a network that learns by backpropagation, point by point. Draw the loss of the same network "
             "if every value is taken from its first state, which is linear attention on gradients.",
-            line="never",
+            line="frozen",
             given=("backpropagation",),
-            because="For some seven writes both learn alike. Then the frozen network passes by the answer, since its values do "
-            "not know what has been written by now.",
+            because="For some seven writes both learn alike. Then the frozen network overshoots, since its values do not know what has "
+            "been written by now.",
         ),
     ),
 )

@@ -7,18 +7,20 @@ CHAPTER = Chapter(
     (
         Tick(
             "05-drift",
-            "The inputs of a stream resemble each other, and the target drifts slowly. Which follows it with the smaller error?",
-            ("gradient descent, which only adds", "Delta GD, which first erases", "they are alike"),
-            right="gradient descent, which only adds",
-            because="Delta GD stores the correction in the place of the answer, and so stops at half of the target whatever the "
-            "correlation. What erasing is good for has to be taken apart from that.",
+            "At a step size of 2 gradient descent explodes; the exact step and Delta GD do not. Inputs resemble each other, and the "
+            "target drifts slowly. Which of these two follows it with the smaller error?",
+            ("Delta GD, which first erases", "the exact step, which does not erase", "they are alike"),
+            right="the exact step, which does not erase",
+            because="Both take a step whose size answers to the input, and that is what keeps them from exploding. But Delta GD also "
+            "erases, and so it stops at half of the target, whatever the correlation.",
         ),
         Tick(
-            "05-step",
-            "The layer answers 4 and should answer 6; x = (1, 2) and η = 0.2. What does it answer after one step?",
-            ("4.4", "5", "6", "8"),
-            right="6",
-            because="The answer moves by η u ‖x‖² = 0.2 · 2 · 5 = 2, so that it is right at once.",
+            "05-write",
+            "The layer answers 4 and should answer 6, so that u = 2. Delta GD first erases half of the answer, and then adds half of "
+            "u. What does the layer answer after this one write?",
+            ("3", "5", "6", "7"),
+            right="3",
+            because="Erasing leaves 2 of the 4, and half of u is 1. So the answer has moved away from the 6 that it should be.",
         ),
         Curve(
             "05-stable",
@@ -31,12 +33,13 @@ CHAPTER = Chapter(
         ),
         Tick(
             "05-outliers",
-            "Every tenth value is off by 20 times its usual size. Which objective ends farthest from the clean target?",
+            "The picture is of values of which every tenth is off by 10. If none were off, which objective would end nearest to the "
+            "target?",
             ("the dot product, which is gradient descent", "L2, which is Delta GD", "Huber, with a slope that is cut off"),
             right="the dot product, which is gradient descent",
-            because="It writes a wrong value in proportion to its size. Huber's slope is cut off, and hardly notices; the price is "
-            "that without outliers it stops at half of the target, as L2 does.",
-            at={"outlier": 20},
+            because="It goes to the target itself, while all others ask the layer to answer its own correction and stop at half of "
+            "the way. With outliers it is the other way about, since it writes a wrong value in proportion to its size.",
+            at={"outlier": 0},
             spoils=False,
         ),
     ),

@@ -37,7 +37,7 @@ function render({ model, el }) {
     x.end = 1;
     keys.draw(x, "Keys x, ±1", `${x.rows} points`, `${x.columns} entries of x`);
     surprises.draw(delta, `Surprises δ, turned, ±${steady(delta.end)}`, `${delta.rows} entries of δ`, `${delta.columns} points`);
-    write.draw(change, `Write, ±${steady(change.end)}`, "", `${change.columns} entries of x`);
+    write.draw(change, `Write, ±${steady(change.end)}`, `${change.rows} entries of δ`, `${change.columns} entries of x`);
     point(change);
   }
 

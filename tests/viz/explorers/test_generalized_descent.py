@@ -70,3 +70,12 @@ def test_the_lines_are_what_each_rule_writes_of_a_value_that_its_memory_answers_
     np.testing.assert_allclose(l2, rate * u / (1 + rate))
     np.testing.assert_allclose(huber, rate * np.clip(u / (1 + rate), -0.4, 0.4))
     np.testing.assert_allclose(np.abs(lp), rate * np.sqrt(np.abs(u - lp)), atol=1e-12)
+
+
+def test_as_stored_the_dot_product_is_the_worst_and_all_lies_in_the_frame():
+    opened = explorer.generalized_descent()
+    found = compute(**opened.values(opened.first))
+    ends = found.loss[:, -20:].mean(1)
+    assert ends.argmax() == 0 and 0.24 < ends[2] < 0.27
+    low, high = explorer.chart(found)[0].y_range
+    assert low <= found.loss.min() and found.loss.max() <= high and high / low <= 100
