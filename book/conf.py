@@ -9,6 +9,7 @@ exclude_patterns: list[str] = []
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict] = {}
 myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 2  # a notebook may link to a word of the glossary
 html_math_renderer = "mathml"
 
 html_theme = "sphinx_book_theme"

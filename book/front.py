@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 from pathlib import Path
 from string import Template
 
@@ -13,6 +14,8 @@ from book.chapters import README, Chapter, runs, span
 from book.execute import named_pictures, pictures
 
 HERE = Path(__file__).parent
+GLOSSARY = "glossary.md"
+"""Beside the notebooks, and after them in the book."""
 SHOWN = ("clock_of_levels", "dashboard")
 """Pictures of the first page, as far as the notebooks have them."""
 
@@ -31,11 +34,16 @@ def stage(notebooks: list[Path], staged: Path) -> list[str]:
             (staged / f"{name}.md").write_text(to_come(run, min(after, default=None)), encoding="utf-8")
             order.append(name)
             listed += [f"- {chapter.number} · {chapter.title} *(to come)*. {chapter.question}" for chapter in run]
+    words = ""
+    if (glossary := notebooks[0].with_name(GLOSSARY)).exists():
+        shutil.copy(glossary, staged / "notebooks")
+        order.append("notebooks/glossary")
+        words = f"What the course's words mean is in its [glossary](notebooks/{GLOSSARY})."
     shown = {name: figure for path in notebooks for name, figure in _figures(path, staged).items()}
     demos = [name for name in shown if name in explorers.names()]
     page = Template((HERE / "index.md").read_text(encoding="utf-8")).substitute(
         {name: raw(shown.get(name, "")) for name in SHOWN},
-        promise=promise(), route=route(set(files.values())), chapters="\n".join(listed), order="\n".join(order), loads=raw(live.loads(demos, "")),
+        promise=promise(), route=route(set(files.values())), chapters="\n".join(listed), glossary=words, order="\n".join(order), loads=raw(live.loads(demos, "")),
     )  # fmt: skip
     (staged / "index.md").write_text(page, encoding="utf-8")
     return demos

@@ -1,30 +1,41 @@
 # %% [markdown]
 # # 00 · Start here: the illusion in one picture
 #
-# **After this notebook** you can say what a level is, read a level score, and tell what each part
-# of a language model still knows of a text it has just read.
+# **After this notebook** you can say what nested learning is; tell which of two parts of a model is the faster, even
+# where both keep one clock; read a level score; say what each part of a language model still knows of a text it has
+# just read, and why a model in use cannot remember yesterday.
 #
-# **You need** some Python, and to know what a vector and a matrix are. **Time:** 20 minutes; every
-# cell runs in seconds on a laptop.
+# **You need** some Python, and to know what a vector, a matrix and a gradient are. **Time:** 40 minutes, exercises
+# apart; all cells together take a few seconds.
+
+# %% [markdown]
+# The course follows *Nested Learning: The Illusion of Deep Learning Architectures*, by Ali Behrouz, Meisam Razaviyayn,
+# Peilin Zhong and Vahab Mirrokni (NeurIPS 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
+# "The paper" is always this one, and numbers in brackets, such as (64), are equations of its long version.
 #
 # Run a cell with Shift+Enter. Pictures come alive when you run the cell above them. If nothing appears, choose Restart
-# Kernel in the menu Kernel, and run the cells again from the top.
+# Kernel in the menu Kernel, and run the cells again from the top. Words that the course uses in its own sense lead to
+# the [glossary](glossary.md).
 
 # %% [markdown]
 # ## What does a model remember, and for how long?
 #
-# A language model that is in use seems to remember two things: the text in front of it, and what it
-# was trained on, perhaps years ago. What it read an hour ago is in neither. Attention, an MLP, a recurrent layer, an
-# optimizer seem to be parts of different kinds. The paper (arXiv 2512.24695, section 5.1) calls this heterogeneity the
-# illusion of its title: they are the same thing, memories that learn, and they look different because we do not see *when*
-# each of them learns. A set that changes at one frequency is a **level**.
+# Some people, after an injury of the brain, can form no new long-term memories. They know what they learnt before it, and
+# they can follow a conversation. But when the conversation is over it is gone, and tomorrow the same doctor is a
+# stranger. This is *anterograde amnesia*, and the paper says that language models have it. What one was trained on is in
+# its weights, the text before it is in its attention, and what it read an hour ago is in neither, so that it lives in
+# "the immediate present as if it were always new".
 
 # %% [markdown]
-# Below, seven memories read the same 52 words. All rows are one kind of memory with other settings; a word is
-# highlighted as strongly as that memory recalls it now. Marks under the words show when it was updated.
-#
+# Could there be something between the present and the distant past? Below, seven memories read the same 52 words, and a
+# word is highlighted as strongly as that row [recalls](glossary.md#recall) it now. A mark under the words is an update
+# of the row, a [tick](glossary.md#tick). *Attention* and *pre-training* are what a Transformer in use has. *Fast
+# weights* are a recurrent layer. *CMS*, short for continuum memory system, are three layers that go on learning, at
+# three paces; and *momentum* belongs to the optimizer of the row below it.
+
+# %% [markdown]
 # The picture asks you something before it plays. Guess even if you do not know: who has guessed sees more, and whether
-# you were right matters less. “Show me anyway” is there too.
+# you were right matters less. "Show me anyway" is there too.
 
 # %%
 from nlcore.viz.explorers.clock_of_levels import clock_of_levels
@@ -34,26 +45,48 @@ clock_of_levels().predict("00-clock")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Seven levels read Lewis Carroll, Through the Looking-Glass.* After the last word, the fast rows know
-# the end and little else. The slow rows know much more, but not the last words: their update has not
-# come yet. Pre-training knows “the”, “it”, “to”, met long ago, and never learns “jam”.
+# *Half of the text, 26 words, has been read.* Attention and the fast weights know the last words alone, while the
+# slower rows know the text from its beginning. But "said", the last word but one, is known to the upper two only: the
+# others are waiting for their next update. (The very first "The" is bright in most rows because it is the same word as
+# "the", which has just been read.) Pre-training knows four words met long ago, such as "must", and never learns "jam".
 #
 # </details>
 
 # %% [markdown]
-# A Transformer in use has the first row and the last, and nothing between. The missing rows are what
-# this course builds. Each is a real memory here, written as the text is read.
+# The picture stops in the middle. How does it end?
+
+# %%
+from nlcore.viz.explorers.clock_of_levels import START, known, trace
+
+for name, period in START:
+    found = trace(name, period)
+    knows, of = known(found, 52)
+    print(f"{name:13}{found.fired.sum():3} updates; after the last word it knows {knows:2} of {of} words")
+
+# %% [markdown]
+# The row that learnt most rarely knows most, because every update lets what was there before fade a little, and it has
+# had only two. That does not make slow better than fast: up to word 23 the same row knew nothing at all, and exercise 3
+# asks you for a text on which it loses.
+
+# %% [markdown]
+# So a fast part is exact about now, and a slow one holds what was. A Transformer in use has the first row and the last,
+# and nothing between, which is why it has to be told everything again in each conversation. The paper wants the rows
+# between, and they are what this course builds.
 
 # %% [markdown]
 # ## What is such a memory?
 #
-# A matrix $W$ that answers a key $k$ with a value $v$. To write, keep a part $\alpha$ of the old
-# matrix and add the new pair, scaled by a rate $\eta$ (eq. 64; eq. 5 is the same with
-# $\eta = 1$, and eq. 15 and 18 with $\alpha = 1$ as well):
+# To see what ticks in a row, we open one. It is a matrix $W$ that answers a [key](glossary.md#key) $k$ with a value,
+# $\hat v = W k$; a word of the text has one key and one value, both random. To write, keep a part $\alpha$ of the old
+# matrix, its [retention](glossary.md#retention), and add the new pair, scaled by a [rate](glossary.md#rate) $\eta$:
 #
-# $$W_t = \alpha\, W_{t-1} + \eta\, v_t k_t^\top \qquad\qquad \hat v = W k$$
+# $$W_t = \alpha\, W_{t-1} + \eta\, v_t k_t^\top$$
+
+# %% [markdown]
+# This is the [Hebbian rule](glossary.md#hebbian-rule). The paper prints it as (64), with $\alpha_t$ and $\eta_t$ that
+# may change with each token and with $\phi(k_t)$ for the key; in (5) $\eta$ is 1, and in (15) and (18) $\alpha$ as well.
 #
-# Below, two pairs are written with $\eta = 1$ and $\alpha = 0.5$: first $(4, 2)$, and then $(6, 0)$ under another key.
+# Two pairs are written with $\eta = 1$ and $\alpha = 0.5$: first $(4, 2)$, and then $(6, 0)$ under another key.
 
 # %%
 from nlcore.viz.predictions import predict
@@ -62,47 +95,312 @@ predict("00-halved")
 
 # %%
 import torch
-from nlcore.memory import AssociativeMemory, Linear, Rates
-from nlcore.memory import Decay, DotProduct, GradientDescent
+from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
 
 k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # two keys
 v = torch.tensor([[4.0, 2.0], [6.0, 0.0]])  # their values
 alpha, eta = torch.tensor(0.5), torch.tensor(1.0)
 
-choices = Linear(2, 2), DotProduct(), GradientDescent(), Decay()
-memory = AssociativeMemory(*choices)
-state = memory.start()
+adds = AssociativeMemory(Linear(2, 2), DotProduct(), GradientDescent(), Decay())
+state = adds.start()
 for t in range(2):
-    state, report = memory.write(state, k[t], v[t], Rates(eta, alpha))
+    state, report = adds.write(state, k[t], v[t], Rates(eta, alpha))
 
-W = alpha * torch.outer(v[0], k[0]) + torch.outer(v[1], k[1])  # eq. 64
+W = alpha * torch.outer(v[0], k[0]) + torch.outer(v[1], k[1])  # (64), twice
 assert torch.equal(state.memory[0], W)
 print("W =", W.tolist())
-print("first key answers", memory.read(state, k[0]).tolist())
+print("first key answers", adds.read(state, k[0]).tolist())
 
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# The first value, $(4, 2)$, came back halved: one update passed, and each keeps half.
+# The first value, $(4, 2)$, came back as $(2, 1)$. One update came after it, and an update keeps half of all that is
+# there.
 #
 # </details>
 
 # %% [markdown]
-# Had this memory been updated once for both words, nothing would have faded. So two things decide how long a word
-# lasts: how much an update keeps, and how often updates come. The second is the level's **frequency**.
+# Had this memory been updated once for both pairs, nothing would have faded. So two things decide how long a word
+# lasts: how much an update keeps, and how often updates come. The second is the [frequency](glossary.md#frequency) of
+# the memory, and what lies between two updates is its [period](glossary.md#period). In the clock all updates keep 0.7,
+# and what tells the rows apart is above all their frequency.
+
+# %% [markdown]
+# Has such a matrix *learnt* anything? The paper, after neuropsychology, keeps two words apart: "[Memory](glossary.md#memory)
+# is a neural update caused by an input, and [learning](glossary.md#learning) is the process for acquiring effective and
+# useful memory." Every write is a memory. To see that it need not be a useful one, write twice under one key, as when
+# somebody moves: first $(4, 2)$, then $(6, 0)$, and let nothing fade. Beside the rule that adds stands one that
+# *corrects*: it asks first, and writes only what is wrong about the answer, $v - W k$.
+
+# %%
+corrects = AssociativeMemory(Linear(2, 2), L2(), GradientDescent(), Decay())
+for name, memory in {"adds": adds, "corrects": corrects}.items():
+    state = memory.start()
+    for value in v:
+        state, report = memory.write(state, k[0], value, Rates(torch.tensor(1.0), torch.tensor(1.0)))
+    print(f"the rule that {name} answers {memory.read(state, k[0]).tolist()}")
+
+# %% [markdown]
+# One has added both places up and answers with neither; the other has learnt where the person is now. By hand: it held
+# $(4, 2)$, was wrong by $(6, 0) - (4, 2) = (2, -2)$, and wrote that.
+
+# %% [markdown]
+# Both writes are a step of gradient descent, but on different problems. The first makes the product
+# $\langle W k, v \rangle$ large, the second the error $\tfrac12 \lVert W k - v \rVert^2$ small, whose gradient is
+# $(W k - v)\, k^\top$. So what makes a memory useful is the problem that its update solves; chapter 01 lists the choices.
+# In the clock the fast weights add, and the rows below them correct.
+
+# %% [markdown]
+# ## What is the illusion?
 #
-# The rows of the clock keep 0.7 at each update; what tells them apart is above all how often that is.
-# (Attention keeps nothing: it reads its last eight words anew.)
+# Attention, an MLP, a recurrent layer, an optimizer: a textbook gives each its own chapter, and they look like different
+# kinds of thing. The paper calls this heterogeneity an illusion (section 5.1). We see it, it says, because we are
+# "observing only the solution of optimization problems": the finished formula, but neither the small problem behind it
+# nor *when* that problem is solved. Look at problem and time, and each of them is a memory that learns.
+#
+# That can be tested. If it is so, all seven rows of the clock must come out of one class, and differ in its arguments
+# alone.
+
+# %%
+from dataclasses import dataclass
+
+
+@dataclass
+class Part:
+    """Anything in the clock. Its problem: to answer each key with its value."""
+    every: int  # words between two ticks, 0 is never
+    corrects: bool = True  # write what is wrong about the answer, or all of the value
+    theta: float = 0.0  # what the momentum of its steps keeps of itself
+    asks: str = "W"  # who answers, the weights or their momentum
+    window: int = 0  # keep so many pairs, and solve the problem when asked
+    keeps: float = 0.7
+
+    def __post_init__(self):
+        self.W = self.m = torch.zeros(64, 64)
+        self.k = self.v = torch.zeros(0, 64)
+
+    def tick(self, k, v):
+        """Takes in the words, a row each, that came since the last tick."""
+        self.k, self.v = (torch.cat(pair)[-self.window :] for pair in ((self.k, k), (self.v, v)))
+        self.m = self.theta * self.m + (v - self.corrects * k @ self.W.T).T @ k
+        self.W = self.keeps * self.W + self.m
+
+    def answer(self, q):
+        return torch.softmax(q @ self.k.T / 0.1, -1) @ self.v if self.window else q @ getattr(self, self.asks).T
+
+
+# %% [markdown]
+# In `tick` stands the write of the last section, with one thing more: the change first goes to a momentum $m$, which
+# keeps a part $\theta$ of itself and is then added to $W$. Where $\theta$ is 0, that is the plain write. In `answer`
+# there are two ways, and we come back to the second.
+
+# %%
+from torch.nn.functional import cosine_similarity
+from nlcore.viz.explorers.clock_of_levels import BEFORE, TEXT, vectors, words
+
+keys, values = (torch.stack(part) for part in zip(*(vectors()[word] for word in words(TEXT))))
+rows = {
+    "attention": Part(every=1, window=8),
+    "fast weights": Part(every=1, corrects=False),
+    "momentum": Part(every=4, theta=0.5, asks="m"),
+    "CMS, fast": Part(every=4, theta=0.5),
+    "CMS, middle": Part(every=12, theta=0.5),
+    "CMS, slow": Part(every=24, theta=0.5),
+    "pre-training": Part(every=1, keeps=1.0),
+}
+for word in words(BEFORE):  # what was read long ago
+    key, value = vectors()[word]
+    rows["pre-training"].tick(key[None], value[None])
+rows["pre-training"].every = 0  # training ends
+for name, part in rows.items():
+    for t in range(1, 53):
+        if part.every and t % part.every == 0:
+            part.tick(keys[t - part.every : t], values[t - part.every : t])
+    recall = cosine_similarity(part.answer(keys), values, dim=-1).clamp(min=0)
+    assert torch.allclose(recall, torch.tensor(trace(name, dict(START)[name]).recall[-1]), atol=1e-5)
+    print(f"{name:13} is the clock's row: recall {recall.mean():.2f} on average")
+
+# %% [markdown]
+# All seven are there. What reads like seven inventions are seven settings: which problem, how it is solved, and when. A
+# recurrent layer ticks with each word; a layer of a network that goes on learning ticks rarely; a layer that was trained
+# has ceased to tick; and what an optimizer carries from step to step is a part like the others, asked for another of its
+# matrices.
+
+# %% [markdown]
+# Attention is the odd one. It takes no steps at all: it keeps the pairs of its window, and when it is asked it solves a
+# problem with them, whose answer is the softmax in `answer` (chapter 06 derives it). What ticks in its row is only the
+# window. So the paper counts it as updated infinitely often, anew at every read.
+#
+# And is it the time that makes the difference, or the rule? As a control, exchange them.
+
+# %%
+for rule, wrong_only in {"adds": False, "corrects": True}.items():
+    for every in (1, 24):
+        part = Part(every=every, corrects=wrong_only)
+        for t in range(every, 53, every):
+            part.tick(keys[t - every : t], values[t - every : t])
+        recall = cosine_similarity(part.answer(keys), values, dim=-1)
+        last = dict(zip(words(TEXT), (recall >= 0.5).tolist()))
+        print(f"{rule:9} every {every:2} words: knows {sum(last.values()):2} of {len(last)}")
+
+# %% [markdown]
+# It is mostly the time. Updated rarely, each rule knows three to four times as many words; exchange the rules, and the
+# count changes by a third at most. That is for this text, and for plain matrices. That attention, recurrent layers and
+# optimizers are such parts too as they are really used is not shown by it: chapters 01 to 06 derive that, one by one.
+
+# %% [markdown]
+# ## What is nested in what?
+#
+# Seven rows beside each other are not yet *nested*. Where does that word come from? From any training program, read
+# from the inside:
+#
+# ```
+# for batch in training:                          # slow
+#     for token in text:                          # fast
+#         memory = write(memory, token)
+#     momentum = theta * momentum + gradient
+#     weights = weights - eta * momentum
+# ```
+
+# %% [markdown]
+# Before the weights can tick once, the momentum must tick; and before that, a whole text must have gone through the
+# memory, tick by tick. **One tick of an outer part takes all ticks of the part within.** That is what nested means. Each
+# part learns by gradient descent on a problem of its own, from a [context flow](glossary.md#context-flow) of its own:
+# the memory from tokens, the momentum from gradients, the weights from batches. The paper calls such a part, with its
+# problem and its gradient, a [box](glossary.md#box), and so we draw boxes in boxes.
+
+# %% [markdown]
+# Below, such a training plays. A text says of four people in which town they are, and at its end the memory is asked for
+# all four. It corrects, as above, at rate 1. But the four names are alike, any two of them at 0.8, so that each write
+# spoils the others. The weights make keys out of the names, and may learn to tell them apart.
+
+# %%
+from nlcore.viz.explorers.boxes_in_boxes import boxes_in_boxes
+
+boxes_in_boxes()
+
+# %% [markdown]
+# *Batch 4: the momentum has just ticked for the fourth time, the weights have not yet.* Four texts of four tokens have
+# been read, and so the memory stands at 16. A square is darker the larger its number is. Among the weights, grey between
+# two names means that their keys are alike: played from 0, it fades, and from batch 4 on the memory names all four
+# towns, where at first it had one.
+
+# %% [markdown]
+# Now look at the last eight events. Training ends, and from there on only the innermost box ticks. It reads a text, and
+# names all four towns; then the text is over, and with it everything the memory held. No box outside has taken any of
+# it up. This is the amnesia of the first section, and you can see its cause: it is not that nothing learns any more, but
+# that nothing *slower* does.
+
+# %% [markdown]
+# Here is the whole of it, in the numbers of the picture. `k` and `v` are the keys and values of a batch of 16 texts.
+# The gradient passes all four writes on its way to the weights, so that these learn which keys serve the memory.
+
+# %%
+from torch.nn.functional import normalize
+from nlcore.viz.explorers.boxes_in_boxes import STEPS, names, texts, train
+
+draw, score = torch.Generator().manual_seed(0), []
+weights, momentum = torch.eye(4, requires_grad=True), torch.zeros(4, 4)
+for step in range(STEPS):
+    who, where = texts(draw)  # (16 texts, 4 tokens) each
+    k_, v_ = normalize(names() @ weights.T, dim=1)[who], torch.eye(4)[where]
+    M = torch.zeros(16, 4, 4)
+    for t in range(4):
+        before, wrong = M, v_[:, t] - (M @ k_[:, t, :, None])[..., 0]
+        M = M + wrong[..., None] * k_[:, t, None, :]  # the memory ticks
+        score.append(("memory", 4 * step + t, (M - before).norm() / M.norm()))
+    loss = (k_ @ M.mT - v_).square().sum(-1).mean()
+    (gradient,) = torch.autograd.grad(loss, weights)
+    old = momentum, weights
+    momentum = 0.5 * momentum + gradient  # the momentum ticks
+    weights = (weights - 0.1 * momentum).detach().requires_grad_()  # the weights tick
+    score.append(("momentum", 4 * step + 3, (momentum - old[0]).norm() / momentum.norm()))
+    score.append(("weights", 4 * step + 3, (weights - old[1]).norm() / weights.norm()))
+    print(f"batch {step + 1}: error {loss.item():.2f} (silence: 1)")
+assert torch.allclose(weights, train().weights, atol=1e-6)
+
+# %% [markdown]
+# ## What is a level?
+#
+# A system of many boxes has to be put in order before one can speak of it. The paper does it by counting: a
+# [level](glossary.md#level) is what ticks at one frequency. But momentum and weights tick at the same times, once per
+# batch. Are they one level? **Definition 2** says that $A$ is faster than $B$
+#
+# - if $A$ is updated more often,
+# - or if both are updated equally often, and $B$'s new state needs $A$'s new state.
+
+# %% [markdown]
+# This batch's weights need this batch's momentum, as the program shows: were the two lines exchanged, the step would be
+# another. The momentum needs weights too, for its gradient, but those of the batch *before*. So momentum is the faster
+# one, and it stands inside the weights although both keep one clock. In the clock of the first section it ticks at every
+# fourth word, as the row below it does, and stands above it for this reason.
+
+# %%
+from fractions import Fraction
+from nlcore.levels import Component, order
+
+tokens = 4 * STEPS
+ticks = {"weights": STEPS, "momentum": STEPS, "memory": tokens}
+parts = [Component(name, Fraction(times, tokens)) for name, times in ticks.items()]
+for told, needs in {"by frequency alone": [], "by Definition 2": [("weights", "momentum")]}.items():
+    levels = order(parts, needs)  # fastest first
+    said = [" and ".join(f"{part.name} ({part.frequency})" for part in level) for level in levels]
+    print(f"{told:19}", " > ".join(said))
+
+# %% [markdown]
+# Two levels by frequency, three by the definition. (In brackets, updates per token.) Level 1 is the slowest; the paper
+# calls it the *highest*, and we say slow and fast. Where parts tick equally often and none needs another, they share a
+# level, and chapter 07 shows that inside a level order does not matter.
+
+# %% [markdown]
+# Two more words of the paper now have their place. The memory maps keys to values. Momentum is given a gradient and
+# nothing to map it to; it is there to keep it. The paper calls that a [value-less
+# memory](glossary.md#value-less-memory), and chapter 03 derives the problem it solves. (One can also ask it with a key,
+# as the clock does: then it answers with what was surprising about that word. The paper gives both readings.)
+
+# %% [markdown]
+# And **in-context learning**. The memory learns from its text while it reads, and nobody calls that training. But the
+# weights do the same with a longer text, all the batches: "[pre-training](glossary.md#pre-training) is a form of
+# [in-context learning](glossary.md#in-context-learning), where the context is the entire pre-training data". It is the
+# slowest case, no other kind of thing.
+
+# %% [markdown]
+# If one box is in the other, they should depend on each other. That can be tested, by making one of them stand still.
+
+# %%
+predict("00-boxes")
+
+# %%
+still = {
+    "all three tick": {},
+    "the memory is never written": {"writes": False},
+    "the weights stand still": {"eta": 0.0},
+    "no momentum": {"theta": 0.0},
+}
+for what, setting in still.items():
+    print(f"{what:28} error on new texts {train(**setting).loss[-1]:.2f}")
+assert torch.equal(train(writes=False).weights, torch.eye(4))
+rates = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+for theta in (0.5, 0.0):
+    print(f"theta {theta}:", ", ".join(f"{train(eta=rate, theta=theta).loss[-1]:.3f} at rate {rate}" for rate in rates))
+
+# %% [markdown]
+# Without a memory that is written, the weights learn nothing, since no change of theirs changes the error: outer boxes
+# learn through the inner one. With weights that stand still, the memory learns badly. This is what the paper means by
+# acquiring a *useful* memory: each write is a memory, and the slower box makes the writes useful.
+
+# %% [markdown]
+# The momentum is the box that we could have spared. With rates tried for each, both reach an error of less than 0.001. A
+# level more is not better by itself, and the course will ask of each what it is for. A run that takes one thing away to
+# see whether it mattered is a [control](glossary.md#control), and every chapter has some. (Other draws change nothing
+# here: the four names are alike in the same way.)
 
 # %% [markdown]
 # ## Fading or crowding?
 #
-# A word can be lost in two ways: it fades, or too many others crowd a small matrix. Below, 48
-# different words are written, one after the other. The curves show how well each is recalled at the
-# end, by its age.
-#
-# One memory *adds* each pair, as above. The other *corrects*: it writes only what is wrong about its
-# answer. What if nothing fades?
+# What is in reach of a slow part, and what is lost to a fast one? A word can be lost in two ways: it fades, or too many
+# others crowd a small matrix. Below, 48 different words are written, one after the other, and the curves show how well
+# each is recalled at the end, by its age. One memory adds each pair, the other corrects.
 
 # %%
 from nlcore.viz.explorers.fading import fading
@@ -112,31 +410,32 @@ fading().predict("00-fading")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Recall by age; the stored picture has $\alpha = 0.9$.* With $\alpha = 1$ the adding memory treats all words alike, and
-# recalls each with the noise of all others. The correcting one has the last word exactly right, and
-# pays with the oldest. A wider memory crowds less, and a slower one fades less.
+# *Recall by age at $\alpha = 1$, width 32, mean of 16 streams.* Nothing fades, and yet words are lost, by crowding: 48
+# pairs are more than 32 numbers per key can hold apart. The memory that adds recalls all alike, each with the noise of
+# all others. The one that corrects has the last word exactly right, and pays with the oldest.
 #
 # </details>
 
 # %% [markdown]
-# No setting wins everywhere. That is the case for many levels: fast ones that are exact about now,
-# slow ones that hold what was.
+# Move the sliders, and begin with $\alpha = 0.9$. A wider memory crowds less, and a slower one fades less, but it is no
+# longer exact about the last word, because words that are written together do not see each other. No setting wins
+# everywhere. That is the case for many levels: fast ones that are exact about now, and slow ones that hold what was.
 
 # %% [markdown]
 # ## How the course works
 #
-# Each section asks a question, gives the equation with the paper's number, a few lines of code in the
-# same symbols, a number you can check by hand, and something to move. What you predicted is kept in a small file of
-# your own, and counted at the end of this notebook.
-#
-# Widgets work with the keyboard: Tab reaches a control, arrows move it, Space presses a button. Change
-# any cell; `make book` never overwrites a notebook that you changed. Exercises stand at the end, each
-# with a check that says which mechanism is wrong.
+# Each section asks a question, gives the equation with the paper's number, a few lines of code in the same symbols, a
+# number you can check by hand, and something to move. What you predict is kept in a small file of your own, and counted
+# at the end of this notebook. Where the paper's print, run as it stands, does not do what its text says, we show both
+# forms and call it an *erratum*.
+
+# %% [markdown]
+# Widgets work with the keyboard: Tab reaches a control, arrows move it, Space presses a button. Change any cell; `make
+# book` never overwrites a notebook that you changed. Exercises stand at the end, each with a check that says which
+# mechanism is wrong.
 
 # %% [markdown]
 # ## Symbols and colours
-#
-# The same letters mean the same things in every chapter and in the code.
 #
 # | symbol | in words | in code |
 # |---|---|---|
@@ -144,26 +443,22 @@ fading().predict("00-fading")
 # | $W$ or $\mathcal{M}$ | what a memory holds now | `state.memory` |
 # | $\eta$ | rate: how much of the new is written | `Rates.eta` |
 # | $\alpha$ | retention: how much of the old is kept; 1 is all | `Rates.alpha` |
-# | $\theta$ | momentum: how much of the last step returns | `Rates.theta` |
-# | $C$ | period or chunk: how many words or steps between updates | `Level.period` |
+# | $\theta$ | what momentum keeps of itself | `Rates.theta` |
+# | $C$ | period or chunk: how much passes between updates | `Level.period` |
+#
+# These letters keep their meaning. The paper uses some of them twice, and where a chapter must do so as well, a box at
+# its head says which meaning holds there.
 
 # %% [markdown]
-# Levels are listed from fastest to slowest, everywhere. A level keeps its colour, its dash and its
-# mark in every picture of a chapter, so you can tell lines apart in print or if you see colours
-# differently.
-
-# %%
-from nlcore.viz.colour_key import colour_key
-from nlcore.viz.explorers.clock_of_levels import LOOKS
-
-colour_key(LOOKS)
+# Levels are listed from fastest to slowest, everywhere. Each has a colour, and also a dash and a mark, so that lines can
+# be told apart in print, or by those who see colours differently. In this chapter momentum is green and what training
+# left is black, wherever they are drawn.
 
 # %% [markdown]
 # ## Is everything here?
 #
-# This looks at your Python, PyTorch, memory, disk and widgets. Each line is OK, or says what to do.
-# For the sizes of model that fit this machine, and how long each takes, type
-# `python -m nlcore.doctor` in a terminal.
+# This looks at your Python, PyTorch, memory, disk and widgets. Each line is OK, or says what to do. For the sizes of
+# model that fit this machine, and how long each takes, type `python -m nlcore.doctor` in a terminal.
 
 # %%
 from nlcore import doctor
@@ -173,7 +468,8 @@ print(*doctor.examine(), sep="\n")
 # %% [markdown]
 # ## The map
 #
-# Twelve chapters are here; those marked “to come” are not written yet. Each can be read alone, after this one.
+# Twelve chapters are here; those marked "to come" are not written yet. They build on each other, and the head of each
+# says which ones it needs.
 #
 # | | chapter | the question it answers |
 # |---|---|---|
@@ -192,32 +488,16 @@ print(*doctor.examine(), sep="\n")
 # | 13 | What holds, what does not *(to come)* | What did we find, and where is each equation? |
 
 # %% [markdown]
-# Most of them build a part of one model, Hope. This is its map: a box is a part that learns, the fastest on top. At the
-# end of each chapter it comes back with more of it filled.
-
-# %%
-from nlcore.viz.hope_map import hope_map
-
-hope_map(0)
-
-# %% [markdown]
-# *Nothing is built yet.* In the upper two boxes is what learns while a text is read: the memory, and the projections
-# that make its keys, values and rates. Below is what learns over many texts, once in a step of training or less often:
-# the weights, and a chain of three networks, from `cms-3`, the fast one, to `cms-1`. Each comes with two memories of its
-# gradients, momentum and squares. The frequencies are those of the model's size `laptop`.
-
-# %% [markdown]
 # ## The course in half an hour
 #
-# These sections, in this order, are enough to say what a level is, why a good write first erases, what
-# training and momentum write and under which key, and which level of a trained Hope holds the text that it reads.
+# These sections, in this order, are enough to say what nested learning is, from which choices a memory is made, what
+# training writes and under which key, and which level of a trained Hope holds the text that it reads.
 #
 # | chapter | sections | minutes |
 # |---|---|---|
-# | [00](00_start_here.ipynb) | What does a model remember, and for how long? · What is such a memory? · Fading or crowding? | 8 |
-# | [01](01_associative_memory.ipynb) | How many pairs can a memory hold? · What are the four choices? · What if we write only what is wrong? | 7 |
+# | [00](00_start_here.ipynb) | What does a model remember, and for how long? · What is such a memory? · What is the illusion? · What is nested in what? · What is a level? | 20 |
+# | [01](01_associative_memory.ipynb) | What are the four choices? | 2 |
 # | [02](02_backpropagation.ipynb) | What does training write, and under which key? · What does one step write? | 4 |
-# | [03](03_momentum.ipynb) | What does an optimizer remember, and forget? · What does momentum hold? | 4 |
 # | [11](11_train_hope.ipynb) | Who will change, and how often? · Watch and steer · What does each level hold? | 6 |
 
 # %% [markdown]
@@ -225,18 +505,87 @@ hope_map(0)
 # here: it takes some two minutes, and is done long before you arrive.
 
 # %% [markdown]
+# ## Where are we in the nest?
+#
+# Every chapter ends with this question, and answers it with a [level score](glossary.md#level-score) of what was just
+# built: a row for each part, fastest on top, and time from left to right. Here are the boxes in boxes, from the program
+# above.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from nlcore.viz.explorers.boxes_in_boxes import HOW_OFTEN, LOOKS
+from nlcore.viz.roll import Row, roll
+from nlcore.viz.show import show
+
+fastest_first = ("memory", "momentum", "weights")
+change, fired = np.zeros((3, tokens)), np.zeros((3, tokens), dtype=int)
+for name, token, size in score:
+    row = fastest_first.index(name)
+    change[row, token], fired[row, token] = size.item(), 1
+figure, axes = plt.subplots(figsize=(10, 2.2), layout="constrained")
+drawn_rows = [Row(name, HOW_OFTEN[name].split(",")[0], LOOKS[name].colour) for name in fastest_first]
+roll(axes, drawn_rows, np.arange(tokens), np.arange(tokens) + 1, change, fired)
+axes.set(xlim=(0, tokens), xlabel="tokens read (four are a text, and a batch)")
+show(figure, name="score_of_boxes",
+     alt="A level score of three rows over 24 tokens. The memory changes at each token, most at the first of a text; momentum and "
+     "weights change once in four tokens, at the same tokens.")
+
+# %% [markdown]
+# *A notch is an update; brightness is its size, as a share of what it changes.* Who writes? In the memory the rule that
+# corrects; in the weights gradient descent, through the momentum. Into what? A matrix per text; a matrix of gradients;
+# the matrix that makes keys. How often? Every token; every batch, first; every batch, second. From which context? This
+# text; the gradients so far; all texts so far.
+
+# %% [markdown]
+# To whom is knowledge handed? The weights give the memory its keys; back
+# goes the error's gradient to the momentum, and its step to the weights. (Momentum and weights light up together; who is
+# first is told by the order of the rows.)
+
+# %% [markdown]
+# The course builds, part by part, one model of this kind: *Hope*. This is its map: a box is a part that learns, the
+# fastest on top. At the end of each chapter it comes back with more of it filled.
+
+# %%
+from nlcore.viz.hope_map import hope_map
+
+hope_map(0)
+
+# %% [markdown]
+# *Nothing is built yet.* In the upper two boxes is what learns while a text is read: the memory, and the projections,
+# which make its keys, values and rates. Below is what learns over many texts, once per step of training or less often:
+# the weights, and a chain of three networks, from `cms-3`, the fast one, to `cms-1`. Each of these comes with two
+# memories of its gradients, its momentum and its squares, which stand above it at the same frequency. The frequencies
+# are those of the model's size `laptop`.
+
+# %% [markdown]
 # ## Summary
 #
-# 1. A model is a set of memories; those that change at one frequency are a level.
-# 2. A memory is a matrix that answers keys; a write keeps $\alpha$ of the old and adds the new.
-# 3. Fast levels are exact about now; slow levels hold what was, and learn late.
-# 4. A word is lost by fading, at every update, or by crowding, in a small matrix.
-# 5. A Transformer in use has the fastest level and the slowest; this course builds what lies between.
+# 1. A model is a set of memories, each with a small problem and a context of its own. That they look like different kinds
+#    of thing is the illusion.
+# 2. They are nested: one tick of an outer part takes all the ticks of the part within.
+# 3. A level is a frequency and, at equal frequency, a dependence: momentum stands inside the weights.
+# 4. A memory is an update; learning is getting useful ones. Pre-training is the slowest learning in context.
+# 5. A Transformer in use has the fastest level and one that stands still, hence its amnesia. We build what lies between.
+
+# %% [markdown]
+# ## Sources
+#
+# - Behrouz, Razaviyayn, Zhong, Mirrokni (2025), [Nested Learning](https://arxiv.org/abs/2512.24695), sections 1, 3 and
+#   5.1.
+# - Amnesia: Scoville, Milner (1957), [Loss of recent memory after bilateral hippocampal
+#   lesions](https://doi.org/10.1136/jnnp.20.1.11).
+# - Matrices as memories: Hopfield (1982), [Neural networks and physical systems with emergent collective computational
+#   abilities](https://doi.org/10.1073/pnas.79.8.2554); fast and slow weights: Schmidhuber (1992), [Learning to control
+#   fast-weight memories](https://doi.org/10.1162/neco.1992.4.1.131).
+# - Momentum: Polyak (1964), [Some methods of speeding up the convergence of iteration
+#   methods](https://doi.org/10.1016/0041-5553(64)90137-5).
+# - The text of the clock: Lewis Carroll (1871), [Through the Looking-Glass](https://www.gutenberg.org/ebooks/12).
 
 # %% [markdown]
 # ## Exercise 1: write (easy, 5 minutes)
 #
-# Write the update of eq. 64 for one pair. Change the last line, run, and read what the check says.
+# Write the update of (64) for one pair. Change the last line, run, and read what the check says.
 #
 # <details><summary>Hint</summary>
 #
@@ -251,7 +600,7 @@ hope_map(0)
 # </details>
 
 # %%
-from nlcore.exercises.chapter_00 import check_fires, check_lasts, check_write
+from nlcore.exercises.chapter_00 import BOXES, check_boxes, check_lasts, check_text, check_write
 
 
 def write(W, k, v, alpha, eta):
@@ -262,41 +611,14 @@ def write(W, k, v, alpha, eta):
 print(check_write(write))
 
 # %% [markdown]
-# ## Exercise 2: the clock (easy, 5 minutes)
+# ## Exercise 2: how long? (middle, 10 minutes)
 #
-# When is a level updated? Words count from 1; a level with period 4 waits for four words, and one
-# with period 0 is never updated.
-#
-# <details><summary>Hint</summary>
-#
-# The remainder `t % period` is 0 at every fourth word. What is `t % 0`?
-#
-# </details>
-#
-# <details><summary>Solution</summary>
-#
-# `return period > 0 and t % period == 0`
-#
-# </details>
-
-# %%
-def fires(t, period):
-    """Whether a level is updated after word t."""
-    return False
-
-
-print(check_fires(fires))
-
-# %% [markdown]
-# ## Exercise 3: how long? (middle, 10 minutes)
-#
-# A word stands alone in a memory. Each update keeps $\alpha$ of it. After how many words is its
-# strength below one half for the first time, if an update comes every `period` words?
+# A word stands alone in a memory. Each update keeps $\alpha$ of it. After how many words is its strength below one half
+# for the first time, if an update comes every `period` words?
 #
 # <details><summary>Hint</summary>
 #
-# After $n$ updates the strength is $\alpha^n$. Find the first $n$; each takes `period` words. What if
-# $\alpha$ is 1?
+# After $n$ updates the strength is $\alpha^n$. Find the first $n$; each takes `period` words. What if $\alpha$ is 1?
 #
 # </details>
 #
@@ -317,6 +639,58 @@ def lasts(alpha, period):
 
 
 print(check_lasts(lasts))
+
+# %% [markdown]
+# ## Exercise 3: where the slow row loses (middle, 10 minutes)
+#
+# *Break.* On Carroll's text the slow row of the clock, updated every 24 words, knows more than the fast weights. Write a
+# text of 30 to 60 words after which they know more different words than it does.
+#
+# <details><summary>Hint</summary>
+#
+# The slow row has not yet seen what came after its last update. How few different words could it have met before?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# `return "jam " * 24 + "one two three four five six seven eight nine ten"`
+#
+# </details>
+
+# %%
+def my_text():
+    """A text on which the fast weights win."""
+    return "jam to-morrow and jam yesterday but never jam to-day"
+
+
+print(check_text(my_text()))
+
+# %% [markdown]
+# ## Exercise 4: four boxes (hard, 20 minutes)
+#
+# *Diagnose.* Behind `BOXES[name](k, v, q)` are four memories of width 8. Each reads the pairs `k`, `v` (T, 8) in turn,
+# then answers the queries `q` (Q, 8). One is never updated. Find each one's period, by experiment.
+#
+# <details><summary>Hint</summary>
+#
+# Ask for the newest pair after one pair, after two, after three, and so on. If a box answers although it has read
+# nothing, does its answer change?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# `{"A": 3, "B": 1, "C": 0, "D": 6}`. C and D were born with something in them; D needs six pairs before it changes.
+#
+# </details>
+
+# %%
+key_, value_ = torch.eye(8), torch.ones(8, 8)
+for name, box in BOXES.items():
+    print(name, "after one pair:", [round(number, 1) for number in box(key_[:1], value_[:1], key_[:1])[0].tolist()])
+periods = {"A": None, "B": None, "C": None, "D": None}
+print(check_boxes(periods))
 
 # %% [markdown]
 # ## Your predictions

@@ -12,7 +12,7 @@ from nlcore.viz.chart.data import describe
 from nlcore.viz.explorers import names
 from nlcore.viz.view import plotly, script, style
 
-NAMES = [name for name in names() if name not in ("backward_as_writes", "clock_of_levels")]
+NAMES = [name for name in names() if name not in ("backward_as_writes", "boxes_in_boxes", "clock_of_levels")]
 WIDTHS = (368, 800, 1280)
 # The words at the ticks of each frame that are cut, or run into the next one; those aslant need a line's height.
 CRAMPED = """frames => frames.flatMap(frame => {

@@ -1,4 +1,4 @@
-"""The two players in a real JupyterLab: by mouse and keyboard, in narrow cells, in both themes, and without a kernel."""
+"""The players in a real JupyterLab: by mouse and keyboard, in narrow cells, in both themes, and without a kernel."""
 
 import re
 
@@ -54,7 +54,7 @@ def marks(of: Locator) -> list[str]:
 def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_kernel(lab, page):
     view = opened(lab, page, "clock_of_levels()", ".nl-clock")
     stops, momentum = view.get_by_label("Words read", exact=True), row(view, "momentum")
-    expect(momentum).to_contain_text("knows 12 of 20 words")
+    expect(momentum).to_contain_text("knows 7 of 20 words")
     expect(stops).to_have_attribute("aria-valuetext", "word 26 of 52: the")
     inside = page.locator(".jp-WindowedPanel-outer")  # at 1280 by 800 the whole of it is in view
     assert view.evaluate("root => root.offsetHeight") < inside.evaluate("panel => panel.clientHeight")
@@ -72,28 +72,31 @@ def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_ker
     before = marks(momentum)
     period = view.get_by_label("How often momentum is updated")
     period.focus()
-    for _ in range(4):  # 3, 4, 6, 8 words
+    for _ in range(4):  # 6, 8, 12, 16 words
         page.keyboard.press("ArrowRight")
         expect(period).to_be_focused()
-    expect(period).to_have_attribute("aria-valuetext", "every 8 words")
+    expect(period).to_have_attribute("aria-valuetext", "every 16 words")
+    expect(view.get_by_label("How often CMS, fast is updated")).to_have_attribute("aria-valuetext", "every 16 words")
     assert marks(momentum) != before
-    assert names(view)[2:4] == ["momentum", "CMS, fast"]  # it keeps its place while the slider has the keys
+    assert names(view)[2:5] == ["momentum", "CMS, fast", "CMS, middle"]  # they keep their place while the slider has the keys
     page.keyboard.press("Tab")
-    expect(view.locator(".nl-clock-name").nth(3)).to_have_text("momentum")
-    assert names(view)[2] == "CMS, fast"
+    expect(view.locator(".nl-clock-name").nth(2)).to_have_text("CMS, middle")
+    assert names(view)[3:5] == ["momentum", "CMS, fast"]
+    view.get_by_label("Move CMS, middle one place slower").click()  # past both, since they keep one clock
+    assert names(view)[2:5] == ["momentum", "CMS, fast", "CMS, middle"]
 
     faster = view.get_by_label("Move CMS, slow one place faster")
     faster.focus()
     page.keyboard.press("Enter")
     expect(faster).to_be_focused()
-    expect(row(view, "CMS, slow")).to_contain_text("every 12 words")
+    expect(row(view, "CMS, slow")).to_contain_text("every 16 words")
     expect(row(view, "CMS, middle")).to_contain_text("every 24 words")
     assert names(view)[4:6] == ["CMS, slow", "CMS, middle"]
 
     shut_down(lab, page, "player.ipynb")
     page.get_by_role("button", name="Reset", exact=True).click()
     expect(stops).to_have_value("26")
-    expect(momentum).to_contain_text("knows 12 of 20 words")
+    expect(momentum).to_contain_text("knows 7 of 20 words")
     assert names(view)[2:6] == ["momentum", "CMS, fast", "CMS, middle", "CMS, slow"]
     view.get_by_role("button", name="Play: Words read").click()
     expect(stops).to_have_attribute("aria-valuetext", re.compile("word (3[0-9]) of 52"))
@@ -108,7 +111,7 @@ def test_the_clock_plays_and_answers_mouse_and_keyboard_with_and_without_its_ker
     expect(period).to_have_attribute("aria-valuetext", re.compile("32|48|never"))
     assert names(view)[2] == "momentum"
     page.mouse.up()
-    expect(view.locator(".nl-clock-name").nth(5)).to_have_text("momentum")
+    expect(view.locator(".nl-clock-name").nth(4)).to_have_text("momentum")
     assert view.evaluate("root => root.getAnimations({ subtree: true }).length") == 0
     reads_well(page, view, stops, (0, 13, 26, 52))
     assert page.complaints == []
@@ -162,4 +165,30 @@ def test_backpropagation_as_writes_plays_and_answers_mouse_and_keyboard_with_and
     expect(view.get_by_role("button", name="Play again: Step")).to_be_visible()
     expect(stops).to_have_attribute("aria-valuetext", re.compile("32 of 32 right"))
     reads_well(page, view, stops, (10, 200))
+    assert page.complaints == []
+
+
+def test_boxes_in_boxes_plays_and_answers_with_and_without_its_kernel(lab, page):
+    view = opened(lab, page, "boxes_in_boxes()", ".nl-boxes")
+    stops, said = view.get_by_label("Event", exact=True), view.locator(".nl-boxes-said")
+    counts = lambda: [box.inner_text() for box in view.locator(".nl-box-title").all()]  # noqa: E731
+    assert [text.split()[1:3] for text in counts()] == [["weights", "3"], ["momentum", "4"], ["memory", "16"]]
+    stops.focus()
+    page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("The weights tick")
+    assert counts()[0].split()[1:3] == ["weights", "4"]
+    view.get_by_role("button", name="Reset").click()
+    expect(said).to_contain_text("The momentum ticks")
+
+    shut_down(lab, page, "player.ipynb")
+    stops.focus()
+    page.keyboard.press("Home")
+    view.get_by_role("button", name="Play: Event").click()
+    expect(view.locator(".nl-boxes-now")).to_have_text("Ann is in Oslo")
+    view.get_by_role("button", name="Pause: Event").click()
+    stops.focus()
+    page.keyboard.press("End")
+    expect(said).to_contain_text("nobody outside it has ticked")
+    assert "stands still" in counts()[0] and "thrown away" in counts()[1]
+    reads_well(page, view, stops, (0, 6, 7, 30, 55))
     assert page.complaints == []

@@ -87,8 +87,10 @@ def test_a_curve_is_drawn_by_mouse_and_laid_over_the_chart(lab, page):
     expect(chart(page)).to_have_attribute("aria-label", GUESS)
     expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "1")
     expect(chart(page)).to_have_attribute("aria-label", re.compile("corrects.*: from 1 at 0 to 0"))  # at α = 1
+    page.get_by_role("slider", name="Retention").press("ArrowLeft")
+    expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "0.99")
     page.get_by_role("button", name="Reset", exact=True).click()
-    expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "0.9")
+    expect(page.get_by_role("slider", name="Retention")).to_have_attribute("aria-valuetext", "1")
 
     question = opened(lab, page, "curve.ipynb")
     expect(question.locator(".nl-ask-verdict")).to_contain_text("You were right")

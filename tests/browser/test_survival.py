@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from bench.lab import ask, notebook_of, put, run_all, start_all
 from tests.browser.seen import nothing_is_missed, shut_down
 
-ALT = re.compile("Recall of a word falls with its age")
+ALT = re.compile("Recall of a word by its age")
 SAVED = "survival.ipynb"
 CELL = "from nlcore.viz.explorers.fading import fading\nfading()"
 BUSY = 'import pathlib, time\nwhile not pathlib.Path("free.ipynb").exists(): time.sleep(0.1)'
@@ -75,7 +75,7 @@ def test_a_kernel_that_stops_is_said_and_takes_nothing_away(lab, page):
     shut_down(lab, page, "stopped.ipynb")
     slider = page.get_by_label("Retention α (each update)")
     slider.focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
     expect(page.locator(".nl-status")).to_contain_text("No answer yet", timeout=15_000)
     expect(frame).to_be_visible()
     page.set_viewport_size({"width": 900, "height": 1000})  # and what was drawn last still fits

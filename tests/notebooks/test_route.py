@@ -11,7 +11,7 @@ from nlcore.viz.explorers import names
 ROOT = Path(__file__).parent.parent.parent
 ROW = re.compile(r"^(?:# )?\| \[(\d\d)\]\(\S*?(\w+)\.ipynb\) \| (.+?) \| (\d+) \|$", re.MULTILINE)
 WORDS_A_MINUTE, MINUTES_A_PICTURE = 130, 1.5
-SHOWS = re.compile(rf"^(?:show|Dashboard|PromptBox|colour_key|{'|'.join(names())})\(", re.MULTILINE)
+SHOWS = re.compile(rf"^(?:show|Dashboard|PromptBox|{'|'.join(names())})\(", re.MULTILINE)
 HEADING = re.compile(r"^## (.+)")
 
 

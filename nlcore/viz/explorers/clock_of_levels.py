@@ -1,9 +1,10 @@
-"""The clock of levels: one text, seven memories that differ in how often they are written."""
+"""The clock of levels: one text, and seven memories that are one thing with other arguments."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch.nn.functional import cosine_similarity, normalize
 
-from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates, State
-from nlcore.memory.objectives import Objective
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
 from nlcore.viz.tape import TapeView, packed
@@ -33,8 +32,12 @@ BEFORE = (
     "Now, here, you see, it takes all the running you can do, to keep in the same place. If you want "
     "to get somewhere else, you must run at least twice as fast as that."
 )
+Vectors = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+"""Word -> its key and its value, (WIDTH,) each."""
 WIDTH = 64
 RETENTION = 0.7
+BANDWIDTH = 0.1
+"""Of attention: how much less alike than the query a key may be and still be heard."""
 PERIODS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 NEVER = 0
 SHOWN = 0.5
@@ -47,26 +50,33 @@ OPENS = 26
 class Kind:
     """What a level is besides its period."""
 
-    objective: Objective
-    window: int | None = None
-    """Forget all and read this many words anew at an update; None: keep, and read what came since."""
+    corrects: bool = True
+    """It writes what is wrong about its answer (objective L2); else all of the value (dot product)."""
+    theta: float = 0.0
+    """What the momentum of its steps keeps of itself; 0 is none."""
+    shows: Literal["weights", "momentum"] = "weights"
+    """Which of the two is asked."""
+    window: int = 0
+    """Keep so many of the newest words themselves, and solve for the answer anew at each read; 0: keep a matrix."""
     trained: bool = False
-    """The memory has read `BEFORE`."""
+    """It has read `BEFORE`, one word at a time, and kept all."""
 
 
 KINDS = {
-    "attention": Kind(L2(), window=8),
-    "fast weights": Kind(DotProduct()),
-    "momentum": Kind(DotProduct()),
-    "CMS, fast": Kind(L2()),
-    "CMS, middle": Kind(L2()),
-    "CMS, slow": Kind(L2()),
-    "pre-training": Kind(L2(), trained=True),
+    "attention": Kind(window=8),
+    "fast weights": Kind(corrects=False),
+    "momentum": Kind(theta=0.5, shows="momentum"),
+    "CMS, fast": Kind(theta=0.5),
+    "CMS, middle": Kind(theta=0.5),
+    "CMS, slow": Kind(theta=0.5),
+    "pre-training": Kind(trained=True),
 }
 START = (
-    ("attention", 1), ("fast weights", 1), ("momentum", 2), ("CMS, fast", 4), ("CMS, middle", 12),
+    ("attention", 1), ("fast weights", 1), ("momentum", 4), ("CMS, fast", 4), ("CMS, middle", 12),
     ("CMS, slow", 24), ("pre-training", NEVER),
 )
+NEEDED = {"momentum": "CMS, fast"}
+"""Who is updated whenever the other is, and just before: the two keep one clock, and Def. 2 lets the needed one come first."""
 LOOKS = looks(tuple(KINDS))
 
 
@@ -86,9 +96,14 @@ def words(text: str) -> list[str]:
 
 
 @cache
-def vectors() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+def vectors() -> Vectors:
+    """Of each word of `TEXT` and `BEFORE`."""
+    return drawn({*words(TEXT), *words(BEFORE)})
+
+
+def drawn(text: Iterable[str]) -> Vectors:
     """A fixed random key and value for each word, both unit vectors of size `WIDTH`."""
-    known = sorted({*words(TEXT), *words(BEFORE)})
+    known = sorted(set(text))
     draw = torch.Generator().manual_seed(1)
     pairs = normalize(torch.randn(len(known), 2, WIDTH, generator=draw), dim=-1)
     return {word: (pair[0], pair[1]) for word, pair in zip(known, pairs)}
@@ -96,40 +111,58 @@ def vectors() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 
 @cache
 def trace(name: str, period: int) -> Trace:
-    """One level reads the text, and is written every `period` words (`NEVER`: not at all).
+    """One level reads the text, and is updated every `period` words (`NEVER`: not at all).
 
-    An update keeps `RETENTION` of the memory, then writes each word it has waited for.
     Pure, so its answers are remembered.
     Raises ValueError for a level or period there is not.
     """
     if name not in KINDS or not (period in PERIODS or period == NEVER):
         raise ValueError(f"there is no level {name!r} with period {period!r}: take one of {', '.join(KINDS)}")
-    kind, text = KINDS[name], words(TEXT)
-    memory = AssociativeMemory(Linear(WIDTH, WIDTH), kind.objective, GradientDescent(), Decay())
-    state = _write(memory, memory.start(), words(BEFORE)) if kind.trained else memory.start()
-    keys, values = (torch.stack(part) for part in zip(*(vectors()[word] for word in text)))
+    return follow(KINDS[name], period, words(TEXT), vectors())
+
+
+def follow(kind: Kind, period: int, text: Sequence[str], known: Vectors) -> Trace:
+    """What a level of this kind does while any text is read whose words are all `known`.
+
+    An update writes each word it has waited for, all at the state before it, and keeps `RETENTION` of that state.
+    """
+    keys, values = _pairs(text, known)
+    weights, momentum, window = torch.zeros(WIDTH, WIDTH), torch.zeros(WIDTH, WIDTH), text[:0]
+    for k, v in (known[word] for word in words(BEFORE) if kind.trained):
+        weights = weights + torch.outer(v - weights @ k, k)
     fired = np.array([bool(period) and t > 0 and t % period == 0 for t in range(len(text) + 1)])
     recall = []
     for t, fires in enumerate(fired):
         if fires and kind.window:
-            state = _write(memory, memory.start(), text[max(0, t - kind.window) : t])
+            window = text[max(0, t - kind.window) : t]
         elif fires:
-            state = _write(memory, state, text[t - period : t], RETENTION)
-        recall.append(cosine_similarity(memory.read(state, keys), values, dim=-1).clamp(min=0))
+            k, v = keys[t - period : t], values[t - period : t]
+            wrong = v - k @ weights.T if kind.corrects else v
+            momentum = kind.theta * momentum + wrong.T @ k
+            weights = RETENTION * weights + momentum
+        asked = momentum if kind.shows == "momentum" else weights
+        answers = attend(window, keys, known) if kind.window else keys @ asked.T
+        recall.append(cosine_similarity(answers, values, dim=-1).clamp(min=0))
     return Trace(torch.stack(recall).numpy(), fired)
+
+
+def attend(window: Sequence[str], query: torch.Tensor, known: Vectors) -> torch.Tensor:
+    """Softmax attention over these words: answers to queries (n, WIDTH); zeros if there is no word."""
+    if not window:
+        return torch.zeros_like(query)
+    k, v = _pairs(window, known)
+    return torch.softmax(query @ k.T / BANDWIDTH, dim=-1) @ v
+
+
+def _pairs(text: Sequence[str], known: Vectors) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of these words, (n, WIDTH) each."""
+    keys, values = zip(*(known[word] for word in text))
+    return torch.stack(keys), torch.stack(values)
 
 
 def compute(levels: Sequence[tuple[str, int]]) -> dict[str, Trace]:
     """The trace of each level (name, period), in the order given."""
     return {name: trace(name, period) for name, period in levels}
-
-
-def _write(memory: AssociativeMemory, state: State, text: list[str], retention: float = 1.0) -> State:
-    one = torch.ones(())
-    for i, word in enumerate(text):
-        rates = Rates(eta=one, alpha=one * retention if i == 0 else one)
-        state, _ = memory.write(state, *vectors()[word], rates)
-    return state
 
 
 class ClockView(TapeView):
@@ -145,6 +178,8 @@ class ClockView(TapeView):
     levels = traitlets.List().tag(sync=True)
     """(name, period) of each level at the start, fastest first."""
     looks = traitlets.Dict().tag(sync=True)
+    needed = traitlets.Dict().tag(sync=True)
+    """As `NEEDED`."""
 
 
 def tape() -> bytes:
@@ -153,12 +188,12 @@ def tape() -> bytes:
     return np.round(recall * 255).clip(0, 255).astype(np.uint8).tobytes()
 
 
-def known(found: Trace, word: int) -> tuple[int, int]:
+def known(found: Trace, word: int, text: Sequence[str] | None = None) -> tuple[int, int]:
     """How many different words a level knows after so many words, and how many there were to know.
 
     A word that came more than once counts as it is recalled in its last place.
     """
-    seen = dict(zip(words(TEXT)[:word], found.recall[word] >= SHOWN))
+    seen = dict(zip((text or words(TEXT))[:word], (found.recall[word] >= SHOWN).tolist()))
     return sum(seen.values()), len(seen)
 
 
@@ -226,7 +261,7 @@ def clock_of_levels() -> Demo:
         "play again.",
         controls={"word": reading.facts()},
         at={"word": OPENS, "levels": start},
-        words=text, periods=[*PERIODS, NEVER], levels=start,
+        words=text, periods=[*PERIODS, NEVER], levels=start, needed=NEEDED,
         looks={name: vars(look) for name, look in LOOKS.items()},
         tape=packed(tape()),
     )

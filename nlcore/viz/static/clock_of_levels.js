@@ -16,7 +16,7 @@ function dress(look, ink) {
 }
 
 function render({ model, el }) {
-  const words = model.get("words"), periods = model.get("periods"), start = model.get("levels");
+  const words = model.get("words"), periods = model.get("periods"), start = model.get("levels"), needed = model.get("needed");
   const T = words.length;
   const root = node("div", el, { class: "nl nl-clock", role: "group", "aria-label": "The clock of levels" });
   const before = node("div", root);
@@ -40,21 +40,42 @@ function render({ model, el }) {
     choose({ word: model.get("controls").word.first, levels: start });
   }
 
+  // A part that another one needs at each of its updates keeps that one's clock, and stands directly above it.
+  const tied = (name) => needed[name] ?? Object.keys(needed).find((first) => needed[first] === name);
+  const paced = (list, name, period) => list.map(([other, old]) => [other, other === name || other === tied(name) ? period : old]);
+
+  function ordered(list) {
+    const sorted = [...list].sort((one, other) => pace(one) - pace(other) || 0);
+    for (const [first, then] of Object.entries(needed)) {
+      const at = (name) => sorted.findIndex(([other]) => other === name);
+      const [level] = sorted.splice(at(first), 1);
+      sorted.splice(at(then), 0, level);
+    }
+    return sorted;
+  }
+
   function setPeriod(name, period) {
-    choose({ levels: levels().map(([other, old]) => [other, other === name ? period : old]) });
+    choose({ levels: paced(levels(), name, period) });
   }
 
   function sort() {
-    const sorted = [...levels()].sort((one, other) => pace(one) - pace(other) || 0);
+    const sorted = ordered(levels());
     if (sorted.some(([name], i) => name !== levels()[i][0])) choose({ levels: sorted });
+  }
+
+  // The row that a level changes places with: the next, but for the one it is tied to.
+  function neighbour(name, by) {
+    let to = levels().findIndex(([other]) => other === name) + by;
+    if (levels()[to]?.[0] === tied(name)) to += by;
+    return to;
   }
 
   // A level's place is its frequency: two that change places exchange their periods.
   function move(name, by) {
     const next = levels().map((level) => [...level]);
-    const from = next.findIndex(([other]) => other === name), to = from + by;
-    [next[from][0], next[to][0]] = [next[to][0], next[from][0]];
-    choose({ levels: next });
+    const from = next.findIndex(([other]) => other === name), to = neighbour(name, by), [one, other] = [next[from], next[to]];
+    [next[from], next[to]] = [other, one];
+    choose({ levels: ordered(paced(paced(next, other[0], one[1]), name, other[1])) });
   }
 
   // ---- rows ----
@@ -145,11 +166,11 @@ function render({ model, el }) {
     const { word, levels } = model.get("at");
     root.classList.toggle("nl-playing", panel.playing());
     panel.put({ word });
-    levels.forEach(([name, period], i) => {
+    levels.forEach(([name, period]) => {
       const { row, buttons, period: slider } = rows.get(name);
       slider.put(periods.indexOf(period));
-      buttons[0].disabled = i === 0;
-      buttons[1].disabled = i === levels.length - 1;
+      buttons[0].disabled = !levels[neighbour(name, -1)];
+      buttons[1].disabled = !levels[neighbour(name, 1)];
       drawRow([name, period], word);
       if (panel.playing() && word !== shownWord && fires(period, word)) flash(row, dress(rows.get(name).look, ink).colour);
     });

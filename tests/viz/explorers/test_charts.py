@@ -13,7 +13,7 @@ from nlcore.viz.chart import Explorer
 from nlcore.viz.chart.data import Data
 from nlcore.viz.explorers import names
 
-OWN_CANVAS = ("backward_as_writes", "clock_of_levels")
+OWN_CANVAS = ("backward_as_writes", "boxes_in_boxes", "clock_of_levels")
 NAMES = [name for name in names() if name not in OWN_CANVAS]
 
 

@@ -13,35 +13,38 @@ from matplotlib.colors import to_rgb
 
 from nlcore.viz.explorers import clock_of_levels as clock
 from nlcore.viz.explorers.clock_of_levels import (
-    BEFORE, KINDS, NEVER, OPENS, PERIODS, RETENTION, SHOWN, START, TEXT, WIDTH, ClockView, clock_of_levels, compute, trace, words,
+    BEFORE, KINDS, NEEDED, NEVER, OPENS, PERIODS, RETENTION, SHOWN, START, TEXT, WIDTH, ClockView, clock_of_levels, compute, trace, words,
 )
 
 
 def by_hand(name: str, period: int) -> np.ndarray:
     """The recall of a level, (T + 1, T), with nothing but numpy."""
-    kind, text = KINDS[name], words(TEXT)
+    text = words(TEXT)
     vector = {word: (k.double().numpy(), v.double().numpy()) for word, (k, v) in clock.vectors().items()}
-    corrects = name in ("attention", "CMS, fast", "CMS, middle", "CMS, slow", "pre-training")
-    w = np.zeros((WIDTH, WIDTH))
+    corrects = name != "fast weights"
+    w, m, window = np.zeros((WIDTH, WIDTH)), np.zeros((WIDTH, WIDTH)), []
 
-    def read(w, chunk):
-        for word in chunk:
-            k, v = vector[word]
-            w = w + np.outer(v - w @ k if corrects else v, k)
-        return w
+    def answer(k):
+        if name == "attention":
+            loud = [np.exp(vector[word][0] @ k / 0.1) for word in window]
+            return sum((a * vector[word][1] for a, word in zip(loud, window)), np.zeros(WIDTH)) / max(sum(loud), 1e-8)
+        return (m if name == "momentum" else w) @ k
 
     if name == "pre-training":
-        w = read(w, words(BEFORE))
+        for k, v in (vector[word] for word in words(BEFORE)):
+            w = w + np.outer(v - w @ k, k)
     rows = []
     for t in range(len(text) + 1):
         if period and t and t % period == 0:
-            if kind.window:
-                w = read(np.zeros_like(w), text[max(0, t - kind.window):t])
+            chunk = text[t - period:t]
+            if name == "attention":
+                window = text[max(0, t - 8):t]
             else:
-                k, v = vector[text[t - period]]
-                first = v - w @ k if corrects else v
-                w = read(RETENTION * w + np.outer(first, k), text[t - period + 1:t])
-        answers = [w @ vector[word][0] for word in text]
+                pairs = [vector[word] for word in chunk]
+                theta = 0.5 if name == "momentum" or name.startswith("CMS") else 0.0
+                m = theta * m + sum(np.outer(v - w @ k if corrects else v, k) for k, v in pairs)
+                w = RETENTION * w + m
+        answers = [answer(vector[word][0]) for word in text]
         rows.append([a @ vector[word][1] / max(np.linalg.norm(a), 1e-8) for a, word in zip(answers, text)])
     return np.maximum(rows, 0)
 
@@ -68,6 +71,20 @@ def test_the_slower_the_level_the_further_back_it_remembers():
     assert counts == sorted(counts) and counts[0] < counts[-1]
     assert "jam" in known["CMS, slow"] and "jam" not in known["fast weights"] | known["attention"]
     assert known["pre-training"] <= set(words(BEFORE))
+
+
+def test_momentum_keeps_the_clock_of_the_weights_that_need_it_and_stands_above_them():
+    periods, names = dict(START), [name for name, _ in START]
+    for first, then in NEEDED.items():
+        assert periods[first] == periods[then] and names.index(first) + 1 == names.index(then)
+    assert clock_of_levels().view.needed == NEEDED
+
+
+def test_attention_knows_its_window_and_nothing_else():
+    text, found = words(TEXT), trace("attention", 1)
+    for t in (8, 26, 52):
+        known = {word for word, recall in zip(text[:t], found.recall[t]) if recall >= SHOWN}
+        assert known == set(text[max(0, t - 8):t])
 
 
 def test_a_memory_fades_and_returns():

@@ -17,8 +17,9 @@ def by_hand(alpha: float, period: int, width: int, corrects: bool) -> np.ndarray
     for s in range(STREAMS):
         w = np.zeros((width, width))
         for t in range(WORDS):
+            before = w if t % period == 0 else before
             k, v = keys[t, s], values[t, s]
-            w = (alpha if t % period == 0 else 1) * w + np.outer(v - w @ k if corrects else v, k)
+            w = (alpha if t % period == 0 else 1) * w + np.outer(v - before @ k if corrects else v, k)
         for t in range(WORDS):
             a, v = w @ keys[t, s], values[t, s]
             recall[s, t] = a @ v / np.linalg.norm(a)
