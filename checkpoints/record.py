@@ -13,11 +13,11 @@ from pathlib import Path
 from nlcore.train import TrainConfig, configure, new, train
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.records import LEVELS, METRICS, SAMPLES, SURPRISE, Record, read_json, records
-from nlcore.viz.dashboard.replay import FELT_EVERY, STORED
+from nlcore.viz.dashboard.replay import STORED
 
 RUNS = Path(__file__).parent.parent / "runs"
 RECIPE = configure("tiny", report_every=2, validate_every=20, checkpoint_every=380, device="cpu")
-DIGITS = 4
+DIGITS, FELT_EVERY = 4, 10
 
 
 def main(recipe: TrainConfig = RECIPE, runs: Path = RUNS, stored: Path = STORED) -> int:

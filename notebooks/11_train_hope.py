@@ -25,7 +25,7 @@ from nlcore.viz.predictions import predict
 predict("11-rows")
 
 # %% [markdown]
-# Here such a run plays again, in a minute. Drag over it to look closer.
+# Here such a run plays again, in a minute.
 
 # %%
 from nlcore.viz.dashboard import Dashboard, replay
@@ -119,7 +119,7 @@ print("Everything is written to", run.folder.path)
 # ## Watch and steer
 #
 # Now your own run. At `tiny` it is the stored one again, since the seed decides first weights and the order of the text. So
-# make it another: pause it, or pull a slider under *Steer*, and see which rows answer. If you close the browser, training
+# change it: pull a slider under *Steer*, and see which rows answer. If you close the browser, training
 # goes on, and `Dashboard("runs/...")` finds it again. The cell after this one waits for the end, and buttons wait with
 # it: play first, or interrupt the kernel to have them back.
 
@@ -237,7 +237,7 @@ from nlcore.viz import plots
 from nlcore.viz.show import show
 
 show(
-    plots.against(run.folder.path, rival.folder.path), name="rival",
+    plots.against(run.folder.path, rival.folder.path),
     alt="Bits per byte of both models, twice; Hope is the black line. By steps it lies below the Transformer's for most of the "
     "run, and at its end. By minutes the Transformer's line has ended before Hope's is half way, and lies below it until then.",
 )  # fmt: skip
@@ -270,7 +270,7 @@ for place, leg in zip(axes, ("equal steps", "equal time")):
     place.grid(axis="x", alpha=0.25)
 axes[0].invert_yaxis()
 show(
-    figure, name="rivals",
+    figure,
     alt="A mark per seed for five models. At equal steps the LSTM lies lowest, near 2.93 bits per byte, Hope next at 3.12, and "
     "the three with attention between 3.33 and 3.44. At equal time Hope is last, 3.12, and the others lie from 2.21 to 2.76.",
 )  # fmt: skip
@@ -447,7 +447,7 @@ axes.axhline(0, color=GREY, linewidth=0.8)
 tidy(axes, "What the windows before are worth", "window of 256 bytes", "bits per byte saved")
 axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 show(
-    figure, name="lasting",
+    figure,
     alt="Bits per byte saved against the window, 1 to 16. Hope trained with carry 15 rises to 0.05 in the second window "
     "and stays there; the Transformer lies at 0.02, Hope trained on fresh windows close to 0, the control below 0.",
 )  # fmt: skip
@@ -553,7 +553,7 @@ print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['proce
 
 # %%
 show(
-    plots.level_score(run.folder.path, last=48), name="first_steps",
+    plots.level_score(run.folder.path, last=48),
     alt="A level score of six rows over 48 steps. Memory and projections have eight notches in each cell of two steps, weights "
     "and cms-3 two, cms-2 one in every second cell, and cms-1 one at steps 16, 32 and 48.",
 )  # fmt: skip
@@ -582,8 +582,8 @@ hope_map(11)
 # %% [markdown]
 # ## Summary
 #
-# 1. A level score says who changes, when, and by how much; the strip, what the memory makes of a text.
-# 2. A trial says what a run costs; training lives in its own processes, and a notebook only watches and steers.
+# 1. A level score says who changes, when and how much; the strip, what the memory makes of a text.
+# 2. A trial says what a run costs; training lives in its own processes; a notebook only watches and steers.
 # 3. Fair is: own rates, schedules that end where they are compared, seeds; and to say whether steps or minutes are equal.
 # 4. At `tiny` Hope beats the models with attention step for step, loses to them minute for minute, and an LSTM beats all.
 # 5. In a trained Hope the main memory holds the text just read; trained to be carried on, its state lasts sixteen windows.
