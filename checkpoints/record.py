@@ -13,7 +13,7 @@ from pathlib import Path
 from nlcore.train import TrainConfig, configure, new, train
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.records import LEVELS, METRICS, SAMPLES, SURPRISE, Record, read_json, records
-from nlcore.viz.dashboard.replay import STORED
+from nlcore.viz.dashboard.played import STORED
 
 RUNS = Path(__file__).parent.parent / "runs"
 RECIPE = configure("tiny", report_every=2, validate_every=20, checkpoint_every=380, device="cpu")

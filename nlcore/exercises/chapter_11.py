@@ -106,7 +106,7 @@ def _trains(best: Mapping[str, float], floor: Mapping[str, float]) -> Train:
         known = model in best and rate > 0 and int(steps) == steps and steps > 0
         if not known:
             raise ValueError(f"train({model!r}, {rate!r}, {steps!r}, {seed!r}): give 'A' or 'B', a rate, steps and a seed")
-        ends = floor[model] + 0.15 * math.log2(rate / best[model]) ** 2 + 0.3 * math.sin(7 * seed + len(best) * ord(model))
+        ends = floor[model] + 0.15 * abs(math.log2(rate / best[model])) ** 1.5 + 0.3 * math.sin(7 * seed + len(best) * ord(model))
         warm = [(1 + math.cos(math.pi * step / steps)) / 2 for step in range(1, int(steps) + 1)]
         return [ends + 3 / math.sqrt(step) + 0.6 * share for step, share in enumerate(warm, 1)]
 
@@ -120,7 +120,7 @@ trained = _trains({"A": 0.004, "B": 0.002}, {"A": 2.0, "B": 1.55})
 @never_raises
 def check_gap(gap: Callable[[Train, tuple[float, ...], tuple[int, ...], int], float]) -> str:
     """Checks `gap(train, rates, seeds, steps)`: how much more B loses than A after so many steps, if both are treated alike."""
-    world, asked = _trains({"A": 0.002, "B": 0.008}, {"A": 2.05, "B": 1.8}), []
+    world, asked = _trains({"A": 0.002, "B": 0.004}, {"A": 2.05, "B": 1.8}), []
 
     def train(model: str, rate: float, steps: int, seed: int) -> list[float]:
         asked.append((model, rate, steps, seed))

@@ -19,7 +19,7 @@ from nlcore.viz.dashboard import picture
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard.curves import Curves, Message, names
 from nlcore.viz.dashboard.live import Live, differ, gone, open_run
-from nlcore.viz.dashboard.replay import Replay
+from nlcore.viz.dashboard.played import Replay
 from nlcore.viz.dashboard.stored import Stored
 from nlcore.viz.show import png, publish
 from nlcore.viz.theme import run_looks

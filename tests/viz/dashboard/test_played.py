@@ -10,7 +10,7 @@ from nlcore.train import Run, TrainError, new, train
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import records
 from nlcore.viz.dashboard import Dashboard, replay
-from nlcore.viz.dashboard.replay import CANNOT, FILES, STORED, Replay
+from nlcore.viz.dashboard.played import CANNOT, FILES, STORED, Replay
 from tests.train.small import small
 
 
@@ -26,7 +26,7 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture
 def played(shelf, monkeypatch):
-    monkeypatch.setattr("nlcore.viz.dashboard.replay.STORED", shelf[0])
+    monkeypatch.setattr("nlcore.viz.dashboard.played.STORED", shelf[0])
     found = Replay("small")
     yield found
     found.stopped.set()
@@ -89,7 +89,7 @@ def test_the_dashboard_plays_it_again(played):
 
 
 def test_where_a_notebook_is_built_it_is_at_its_end(shelf, monkeypatch):
-    monkeypatch.setattr("nlcore.viz.dashboard.replay.STORED", shelf[0])
+    monkeypatch.setattr("nlcore.viz.dashboard.played.STORED", shelf[0])
     monkeypatch.setenv("NL_STATIC", "1")
     assert replay("small").status()["state"] == "done"
     assert replay("small") is replay("small")
