@@ -554,20 +554,20 @@ print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['proce
 # %%
 show(
     plots.level_score(run.folder.path, last=48),
-    alt="A level score of six rows over 48 steps. Memory and projections have eight notches in each cell of two steps, weights "
+    alt="A level score of six rows over 48 steps. Memory and projections have four notches in each cell of two steps, weights "
     "and cms-3 two, cms-2 one in every second cell, and cms-1 one at steps 16, 32 and 48.",
 )  # fmt: skip
 
 # %% [markdown]
-# *A cell is two steps, a notch an update.* Who writes? In the two upper rows the memories themselves, by Delta Gradient
-# Descent; below, AdamW. Into what? Into the state of a text; into weights. How often? Four times per window; every step, every
-# fourth, every sixteenth. From which context? From the text so far, and with `carry` from up to sixteen windows of it; from
-# batches, `cms-1` from the sum of sixteen.
+# *A cell is two steps, a notch an update; of the memories, the four of the cell's last step.* Who writes? In the two upper
+# rows the memories themselves, by Delta Gradient Descent; below, AdamW. Into what? Into the state of a text; into weights. How
+# often? Four times per window; every step, every fourth, every sixteenth. From which context? From the text so far, and with
+# `carry` from up to sixteen windows of it; from batches, of which `cms-1` gathers sixteen.
 
 # %% [markdown]
 # To whom is knowledge handed? The weights give each memory its start when a text begins, and the projections give the main
 # memory its keys, values and rates. Up goes what the memories answer, and the gradient comes back through their writes, to
-# the end of the window and no farther. The links of the chain hand each other gradients only.
+# the window's end and no farther. The links of the chain hand each other nothing but gradients.
 
 # %%
 from nlcore.viz.hope_map import hope_map
