@@ -45,15 +45,15 @@ Dashboard(replay("tiny-hope"))
 #
 # You will look at this picture for the rest of the chapter, so take each part once. **The loss** is in bits per byte, chapter
 # 08's measure: 8 for a model that knows nothing. The first steps, in which all models fall alike, may leave the frame. The
-# thin line is the text that was just trained on, the marks are text held out. The dashed line is the *order-1 entropy*: the
-# least that anyone can reach who sees the previous byte alone. A model below it knows more than pairs of letters.
+# thin line is the text that was just trained on, the marks are text held out. The broken grey line is the *order-1
+# entropy*: the least that anyone can reach who sees the previous byte alone. A model below it knows more than pairs of letters.
 
 # %% [markdown]
-# **The score.** A cell is an update, a white notch each single one, where there is room. Brightness is the size of the
-# update divided by the size of what it changes, on a logarithmic scale whose ends stand in the title; so rows can be
-# compared, and a row that fades is one whose steps get shorter, as the learning rate falls. Below `memory` and `projections`
-# each level has a second row, its *momentum*. That is chapter 03's memory of gradients, brighter because a running mean
-# changes by a good part of itself in every step.
+# **The score.** A cell lights up where a row was updated; where there is room, each single update has a white notch.
+# Brightness is the size of the update divided by the size of what it changes, on a logarithmic scale whose ends stand
+# in the title; so rows can be compared, and a row that fades is one whose steps get shorter, as the learning rate
+# falls. Below `memory` and `projections` each level has a second row, its *momentum*. That is chapter 03's memory of
+# gradients, brighter because a running mean changes by a good part of itself in every step.
 
 # %% [markdown]
 # Why do `weights` and `cms-3` have two rows? By Definition 2 they are *one* level, because they change equally often, and
