@@ -505,7 +505,7 @@ assert [s for _, s in steps] == sorted({s for _, s in steps}), "no step is done 
 figure = plots.level_score(mine.folder.path)
 restart = commands[-1]["step"] - 1
 figure.axes[0].axvline(restart, color="white", linestyle="dashed")
-figure.axes[0].text(restart + 0.5, 5.4, "command, stop, resume", color="white", fontsize=8)
+figure.axes[0].set_xlabel("step (dashed: the command, the stop, the resumption)")
 show(
     figure,
     alt="A level score of the short run, a dashed line where it was stopped and resumed. The slowest row, cms-1, is dark before "
