@@ -370,7 +370,8 @@ for level, its in gain.items():
 # %% [markdown]
 # So the chain is not quite indifferent: `cms-3` is worth a little more after the same text, `cms-2` and `cms-1` a little
 # less. None of them has changed between the two readings. What has changed is their input, for the memory hands them another
-# answer, and what a link is worth depends on what it is given. Only `memory` can *hold* the text.
+# answer, and what a link is worth depends on what it is given. Only `memory` can *hold* the text. (The zero of `projections`
+# had to be: they act through what the main memory is made to write, and it writes nothing more before the 64 bytes are over.)
 
 # %% [markdown]
 # That was one model. `python -m experiments.held` trains three seeds and measures each in the same way.
