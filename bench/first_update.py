@@ -48,7 +48,7 @@ def run_until_drawn(page: Page, address: str) -> None:
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.locator(".nl-dashboard [role=option]").first.wait_for()
+    page.locator(".nl-dashboard").nth(1).locator("[role=option]").first.wait_for()  # before it a stored run is played
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def choose(device: str, dtype: str) -> Choice:
     if dtype == "auto":
         fast = name == "cuda" and torch.cuda.is_bf16_supported()
         dtype = "bfloat16" if fast else "float32"
-        why += "; bfloat16 is fastest there" if fast else "; float32 is exact and safe there"
+        why += "; bfloat16 is fastest there" if fast else "; float32 is the safe choice there"
     else:
         why += f"; {dtype} was asked for"
     return Choice(torch.device(name), getattr(torch, dtype), why)

@@ -12,6 +12,7 @@ from nlcore.levels import every
 from nlcore.train.launch import Run, attach
 from nlcore.train.records import Record
 from nlcore.viz import score
+from nlcore.viz.axis_of_loss import near
 from nlcore.viz.roll import Row, roll
 from nlcore.viz.theme import Look, level_looks, run_looks, tidy
 
@@ -35,6 +36,7 @@ def against(*runs: str | Path) -> Figure:
     for place, (x, field, scale) in zip(axes, (("step", "step", 1.0), ("minutes of training", "elapsed", 1 / 60))):
         for run, look in zip(runs, run_looks(len(runs))):
             _learning(place, attach(run), look, field, scale)
+        near(place, place.lines)
         tidy(place, f"By {x}", x, "bits per byte")
     axes[0].legend(frameon=False)
     return figure

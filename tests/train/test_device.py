@@ -11,7 +11,7 @@ def test_the_choice_says_why():
     choice = choose("auto", "auto")
     assert choice.device.type in ("cpu", "cuda") and choice.reason in str(choice)
     if not torch.cuda.is_available():
-        assert str(choice) == "cpu in float32: no CUDA GPU was found; float32 is exact and safe there"
+        assert str(choice) == "cpu in float32: no CUDA GPU was found; float32 is the safe choice there"
 
 
 def test_what_is_asked_for_is_taken():

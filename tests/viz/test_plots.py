@@ -11,6 +11,7 @@ from nlcore.train.config import configure
 from nlcore.train.records import append
 from nlcore.train.run import new
 from nlcore.viz import plots
+from nlcore.viz.axis_of_loss import near
 from nlcore.viz.theme import COLOURS, level_looks, looks
 
 PERIODS = {"memory": 1, "weights": 1, "cms-2": 4, "cms-3": 16}
@@ -105,3 +106,17 @@ def test_two_runs_by_steps_and_by_minutes(run):
     assert by_minute.lines[1].get_xdata().tolist() == [8, 16, 24, 32]
     assert by_minute.get_xlabel() == "minutes of training"
     assert len({line.get_color() for line in by_step.lines}) == 2
+
+
+def test_the_first_steps_may_leave_the_axis_of_a_loss(run):
+    by_step, _ = plots.against(run, run).axes
+    bits = np.array([5 / step / math.log(2) for step in range(7, 65)])
+    low, high = by_step.get_ylim()
+    assert low < 8 / 64 < bits.max() < high < 5 / math.log(2)
+
+
+def test_an_axis_of_nothing_stays():
+    axes = plt.figure().subplots()
+    near(axes, [])
+    near(axes, axes.plot([1, 2], [math.nan, math.nan]))
+    assert axes.get_ylim()[0] < axes.get_ylim()[1]

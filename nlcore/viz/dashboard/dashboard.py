@@ -19,6 +19,7 @@ from nlcore.viz.dashboard import picture
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard.curves import Curves, Message, names
 from nlcore.viz.dashboard.live import Live, differ, gone, open_run
+from nlcore.viz.dashboard.played import Replay
 from nlcore.viz.dashboard.stored import Stored
 from nlcore.viz.show import png, publish
 from nlcore.viz.theme import run_looks
@@ -44,6 +45,7 @@ class Dashboard:
         Dashboard("runs/tiny-hope-1")             attaches to a run, or opens one that has ended
         Dashboard(run, against=other)             the same, with another run's curves in the same axes
         Dashboard(run, against=[a, b])            or several, and a table of what they differ in
+        Dashboard(replay("tiny-hope"))            plays a stored run; see `replay`
 
     Everything is read from the run's folder by a background thread, so the kernel stays free, a
     restarted kernel loses nothing, and the run goes on without any dashboard. In one kernel a new
@@ -61,6 +63,7 @@ class Dashboard:
         self, run: TrainConfig | Run | str | Path, against: Run | str | Path | Iterable[Run | str | Path] = ()
     ) -> None:
         run = start(run) if isinstance(run, TrainConfig) else run
+        self.played = run if isinstance(run, Replay) else None
         self.folder = _folder(run)
         self.against = [_folder(one) for one in ([against] if isinstance(against, (Run, str, Path)) else against)]
         self.names = names([self.folder.path, *(one.path for one in self.against)])
@@ -222,6 +225,9 @@ class Dashboard:
             return self.said
         if gone(self.folder):
             return ""
+        if command == "resume" and self.played is not None and not self.run.alive():
+            self.played.play()
+            return "Playing it again, from its first step."
         if command == "resume" and not self.run.alive():
             self.live.run = resume(self.folder.path)
             return "Resuming in a new process, from the newest checkpoint."

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nlcore.viz.dashboard.curves import Message
+from nlcore.viz.axis_of_loss import near
 from nlcore.viz.roll import Row, roll
 from nlcore.viz.theme import COLOURS, GREY, REFERENCE_DASH, tidy
 
@@ -55,6 +56,7 @@ def _curves(axes: Axes, message: Message, wide: float) -> None:
     for event in message["events"]:
         axes.axvline(event["step"], color="#777777", linewidth=1, linestyle="dotted")
     axes.set_xlim(0, wide)
+    near(axes, [line for line in axes.lines if str(line.get_label()).endswith(("validation", "training"))])
     tidy(axes, "Is it learning? Loss in bits per byte", "", "bits per byte" if bytes_ else "validation, bits per byte")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8, ncols=3)

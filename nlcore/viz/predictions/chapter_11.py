@@ -7,8 +7,8 @@ CHAPTER = Chapter(
     (
         Tick(
             "11-rows",
-            "Draw a piano roll: one row a level, one column a step of training, a dot where a level changes. Which rows "
-            "have a dot in every column?",
+            "Draw a piano roll: a row for each of these, a column for each step of training, a dot where it changes. Which "
+            "rows have a dot in every column?",
             (
                 "memory alone",
                 "memory and projections",
@@ -16,7 +16,7 @@ CHAPTER = Chapter(
                 "all but cms-1",
             ),
             right="memory, projections, weights and cms-3",
-            because="A step reads 256 tokens, so that both levels inside the sequence change many times in it, and "
+            because="A step reads texts of 256 bytes, so that memory and projections are written four times in it, and "
             "weights and cms-3 change with every step. The row of cms-2 has a dot in every fourth column, that of cms-1 "
             "in every sixteenth, so 6 in the first 100.",
         ),
@@ -30,7 +30,8 @@ CHAPTER = Chapter(
         ),
         Tick(
             "11-rival",
-            "Which of the two is better at size tiny, on a CPU: after as many steps, and after as many minutes?",
+            "Hope or the Transformer, each at its own best rate: which is better at size tiny, on a CPU, after as many steps, "
+            "and which after as many minutes?",
             (
                 "Hope after as many steps, and after as many minutes too",
                 "Hope after as many steps, the Transformer after as many minutes",
@@ -38,8 +39,8 @@ CHAPTER = Chapter(
                 "the Transformer after both",
             ),
             right="Hope after as many steps, the Transformer after as many minutes",
-            because="Hope takes more from each step, and its memories, which are written as they read, make a step almost "
-            "three times as slow.",
+            because="In all three seeds. Hope takes more from each step, and its memories, which are written as they read, "
+            "make a step almost three times as slow.",
         ),
         Tick(
             "11-worth",
