@@ -1216,7 +1216,7 @@ hope_map(9)
 # 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
 # 3. Anchoring makes chunks parallel and errors old; the index that 90 prints leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
-# 5. Parity in chunks needs a factor near $-1$: the dot product has it in chunks of any length, the squared error has not.
+# 5. Parity in chunks needs a factor near $-1$: the dot product has it, the squared error has not.
 
 # %% [markdown]
 # ## Sources

@@ -900,7 +900,7 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # Ours says it, arm by arm (`python -m experiments.formal`). *Hope, linear* has matrices, the dot product and reads after the
 # token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
 # chapter 09); and *Hope, adding* never erases, for the languages in which one has to count. Beside them stand an LSTM, a
-# Transformer with positions and one without, Titans, and of chapter 06 linear attention and DeltaNet, plain and with
+# Transformer with and without positions, Titans, and of chapter 06 linear attention and DeltaNet, plain and with
 # negative eigenvalues. Where a clock might help, chunks of 15 stand beside chunks of 16: who passes $(aa)^*$ with 16 and
 # not with 15 has read the clock.
 

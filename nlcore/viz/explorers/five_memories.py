@@ -57,11 +57,11 @@ def compute(sentence: str, block: str) -> Written:
 
 def chart(found: Written) -> Chart:
     """A row for each memory, in shades of the row's own largest change."""
-    most = found.change.max(1)
+    most, letter = found.change.max(1), found.letters[found.change[0].argmax()]
     rows, columns = dict(enumerate(MEMORIES)), dict(enumerate(found.letters))
     heat = Heat(found.change / np.maximum(most, 1e-12)[:, None], range=(0.0, 1.0))
     ticks = {row: f"{name}, up to {most[row]:.2g}" for row, name in rows.items()}
-    return (Plot("How much each byte changes a memory: bright is the row's largest change", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
+    return (Plot(f"Bright is a row's largest change; the main memory's is {most[0]:.2g}, at “{letter}”", "byte", "", heat=heat, x_ticks=columns, y_ticks=ticks),)
 
 
 def five_memories() -> Explorer[Written]:

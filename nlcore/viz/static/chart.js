@@ -2,6 +2,7 @@
 
 const MODES = { line: "lines", points: "markers", both: "lines+markers" };
 const MARGIN = { l: 58, r: 18, t: 8, b: 44 };
+const ASLANT = 16; // pixels from a word aslant to the next
 const HIGH = 270; // pixels of the axes
 const BAR = 70; // pixels that a colour bar takes at the right
 const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false };
@@ -139,12 +140,21 @@ function longest(ticks, ink) {
 // Pixels at the left and the right of the axes.
 const sides = (plot, ink) => [Math.max(MARGIN.l, 14 + longest(plot.yTicks, ink) + (plot.y ? 20 : 0)), plot.heat?.label ? MARGIN.r + BAR : MARGIN.r];
 
-// Whether the words at the ticks across would run into each other, and so have to stand aslant.
-function slanted(plot, ink, wide) {
-  if (!plot.xTicks) return false;
+// Pixels from one tick across to the next, where they are nearest.
+function room(plot, ink, wide) {
   const [left, right] = sides(plot, ink), [from, to] = (plot.xRange ?? [0, plot.xTicks.at.length]).map((end) => onLog(end, plot.xLog));
   const at = plot.xTicks.at.map((place) => onLog(place, plot.xLog)), gaps = at.slice(1).map((place, i) => place - at[i]);
-  return longest(plot.xTicks, ink) + 8 > (Math.min(...gaps) / (to - from)) * (wide - left - right);
+  return (Math.min(...gaps) / (to - from)) * (wide - left - right);
+}
+
+// Whether the words at the ticks across would run into each other, and so have to stand aslant.
+const slanted = (plot, ink, wide) => Boolean(plot.xTicks) && longest(plot.xTicks, ink) + 8 > room(plot, ink, wide);
+
+// The ticks across: where even words aslant would run into each other, every second, or third, and so on.
+function ticksAcross(plot, ink, wide) {
+  const every = slanted(plot, ink, wide) ? Math.ceil(ASLANT / room(plot, ink, wide)) : 1;
+  const kept = (of) => of.filter((_, i) => i % every === 0);
+  return plot.xTicks && { at: kept(plot.xTicks.at), words: kept(plot.xTicks.words) };
 }
 
 // Pixels below the axes.
@@ -158,7 +168,7 @@ function layout(plot, ink, wide, low) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css(ink.text), size: 12, family: ink.font },
     hovermode: "closest", hoverlabel: { bgcolor: css(ink.raised), font: { color: css(ink.text) } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
-    xaxis: { ...axis(plot.x, plot.xRange, plot.xLog, plot.xTicks, plot, ink), ...(plot.xTicks ? { tickangle: slanted(plot, ink, wide) ? -45 : 0 } : {}) },
+    xaxis: { ...axis(plot.x, plot.xRange, plot.xLog, ticksAcross(plot, ink, wide), plot, ink), ...(plot.xTicks ? { tickangle: slanted(plot, ink, wide) ? -45 : 0 } : {}) },
     yaxis: { ...axis(plot.y, plot.yRange, plot.yLog, plot.yTicks, plot, ink), ...(plot.square ? { scaleanchor: "x" } : {}), ...(plot.heat?.down && !plot.yRange ? { autorange: "reversed" } : {}) },
     shapes: plot.references.map(({ at }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: at, y1: at, line: { color: css(ink.soft), width: 1, dash: DASHES.reference } })),
     annotations: [...plot.references.map((one) => named(one, plot, ink)), ...outside(plot, ink), ...note(plot, ink), ...barTitle(plot, ink)],
