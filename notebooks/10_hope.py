@@ -901,8 +901,8 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
 # chapter 09); and *Hope, adding* never erases, for the languages in which one has to count. Beside them stand an LSTM, a
 # Transformer with and without positions, Titans, and of chapter 06 linear attention and DeltaNet, plain and with
-# negative eigenvalues. Where a clock might help, chunks of 15 stand beside chunks of 16: who passes $(aa)^*$ with 16 and
-# not with 15 has read the clock.
+# negative eigenvalues. Where a clock might help, chunks of 15 stand beside 16: who passes $(aa)^*$ with
+# 16 alone has read the clock.
 
 # %% [markdown]
 # Two columns are controls: `nothing written` is bin 0 while no memory writes, and `chance` is the most that can be had by
