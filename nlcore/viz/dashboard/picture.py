@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nlcore.viz.dashboard.curves import Message
 from nlcore.viz.axis_of_loss import near
+from nlcore.viz.dashboard.curves import Message
 from nlcore.viz.roll import Row, roll
 from nlcore.viz.theme import COLOURS, GREY, REFERENCE_DASH, tidy
 

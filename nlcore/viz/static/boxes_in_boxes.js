@@ -40,7 +40,7 @@ function render({ model, el }) {
   const stop = follow(root, dressed);
   const stands = standIn(el), asking = prediction(before, model, locks(top, body, panel));
   dressed();
-  awaited(body, Promise.resolve([]), () => {});
+  awaited(body, Promise.resolve([]), () => {}); // nothing to unpack, but a page without a kernel waits for the line that this hides
   return () => {
     panel.stop();
     stop();
