@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -14,7 +15,7 @@ from nlcore.levels import KINDS, Component, NestedSystem, every
 from nlcore.train.records import Record
 from nlcore.viz import score
 from nlcore.viz.roll import Row, roll
-from nlcore.viz.theme import GREY, Look, looks
+from nlcore.viz.theme import COLOURS, GREY, LEVELS, Look, level_looks, looks
 
 LINES = {
     "parametric": ("solid", "-|>"),
@@ -66,9 +67,17 @@ def updates(system: NestedSystem, records: list[Record]) -> Figure:
 
 
 def _looks(system: NestedSystem) -> dict[str, Look]:
-    """Of each component, by name: that of its level."""
-    numbered = looks([str(number) for number in range(len(system.levels))]).values()
-    return {component.name: look for level, look in zip(system.levels, numbered) for component in level}
+    """Of each component, by name. What has the name of a level of Hope, or is the momentum "of" one, has that level's look,
+    as in every picture of a run; the others have, level by level, one of the looks that are left."""
+    owners = {component.name: component.name.rpartition(" of ")[2] for component in system.components}
+    named = level_looks([owner for owner in owners.values() if owner.removesuffix(" in context") in LEVELS])
+    taken = {look.colour for look in named.values()}
+    left = cycle(look for look in looks([str(number) for number in range(len(COLOURS))]).values() if look.colour not in taken)
+    drawn = {name: named[owner] for name, owner in owners.items() if owner in named}
+    for level in system.levels:
+        others = [component.name for component in level if component.name not in drawn]
+        drawn |= dict.fromkeys(others, next(left)) if others else {}
+    return drawn
 
 
 def _heights(frequencies: list[float], room: float) -> list[float]:

@@ -47,6 +47,10 @@ def looks(levels: Sequence[str]) -> dict[str, Look]:
     }
 
 
+LEVELS = ("memory", "projections", "weights", "cms-3", "cms-2", "cms-1")
+"""Of Hope at size tiny, which all differ; any further one of the chain is black."""
+
+
 def level_looks(levels: Sequence[str]) -> dict[str, Look]:
     """The look of each level of a trained model, by its name: the same in every picture of every model.
 
@@ -56,10 +60,8 @@ def level_looks(levels: Sequence[str]) -> dict[str, Look]:
 
 
 def _of_level(name: str) -> Look:
-    """Those of Hope at size tiny come first, so that its six levels differ; any further one of the chain is black."""
-    known = ("memory", "projections", "weights", "cms-3", "cms-2", "cms-1")
     level = name.removesuffix(" in context")
-    at, shift = known.index(level) if level in known else len(known), level != name
+    at, shift = LEVELS.index(level) if level in LEVELS else len(LEVELS), level != name
     return Look(COLOURS[at], DASHES[(at + shift) % len(DASHES)], MARKERS[at + shift])
 
 

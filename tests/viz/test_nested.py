@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 
 from nlcore.levels import KINDS, Component, NestedSystem, Transfer
 from nlcore.viz.nested import BOX, LINES, diagram, updates
+from nlcore.viz.theme import LEVELS, level_looks
 
 SYSTEM = NestedSystem(
     (Component("m", 1), Component("W", 1), Component("memory", 16), Component("slow", Fraction(1, 100)), Component("frozen", 0)),
@@ -63,4 +64,15 @@ def test_the_score_has_a_row_for_each_record_in_its_levels_colour():
     assert [tick.get_text() for tick in score.get_yticklabels()] == ["m   every step", "W   every step"]
     assert [mark.get_color() for mark in score.lines] == [mark.get_color() for mark in picture.lines]
     assert score.lines[0].get_color() != score.lines[1].get_color() and score.get_xlim() == (0, 3)
+    plt.close("all")
+
+
+def test_a_level_of_hope_has_its_own_look_in_map_and_score_and_what_has_no_name_there_takes_what_is_left():
+    names = ("anything", "memory", "momentum of cms-3", "cms-3", "cms-3 in context")
+    parts = tuple(Component(name, rate) for name, rate in zip(names, (16, 8, 1, 1, 4)))
+    boxes = diagram(NestedSystem(parts, (("cms-3", "momentum of cms-3"),))).axes[0]
+    colours = dict(zip(names, (mark.get_color() for mark in boxes.lines)))
+    hope = {name: look.colour for name, look in level_looks(LEVELS).items()}
+    assert [colours[name] for name in names[1:]] == [hope["memory"], *[hope["cms-3"]] * 3]
+    assert colours["anything"] not in (hope["memory"], hope["cms-3"])
     plt.close("all")
