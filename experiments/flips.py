@@ -160,7 +160,8 @@ class Positive:
     """A bound within which no write turns what stood at its key."""
 
     def __init__(self, layer: SelfModifyingTitans) -> None:
-        self.bound, self.decays = layer.learning.bound, 2 if isinstance(layer.learning.objective, L2) else 1
+        self.bound = layer.learning.bound(len(layer.memory.weights))
+        self.decays = 2 if isinstance(layer.learning.objective, L2) else 1
 
     def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
         return self.bound.rates(opened, self._small(opened, eta, decays), budget, decays)
@@ -175,7 +176,8 @@ class Positive:
 
 def positive(layer: SelfModifyingTitans) -> dict[str, Any]:
     """No transition is negative: alpha - 2 eta |x|^2 with L2, whose decay acts twice, else alpha - eta |x|^2."""
-    return {"bound": Positive(layer)}
+    bound = Positive(layer)
+    return {"bound": lambda layers: bound}
 
 
 class Pairs:

@@ -17,9 +17,10 @@ in it; with chunks of one token and the whole eta some untrained models already 
 Hope is run in three forms. One has linear memories and the dot-product objective (eq. 92). Given its keys, such a write
 is exact inside a chunk and read there: of what stood at its key it leaves alpha - eta, down to -1, in chunks of any
 length. Another is the layer as it stands, with MLP memories and L2, which in chunks cannot turn a state round; with
-chunks of one token it can (see `flips`), at ten times the price. The third, on languages that count, only adds to its
-memory, by gradient descent without decay, since what erases at a key cannot count there. The levels of the continuum
-memory are updated at every step.
+chunks of one token it can (see `flips`), at ten times the price. The third, on languages that count, only adds up the
+values that it is given: gradient descent, no decay, nothing that modifies itself. What erases at a key cannot count there;
+and in trials with memories that make keys or values, counting was learnt, and lost again in the same training. The levels
+of the continuum memory are updated at every step.
 
 Three controls. `frozen` is bin 0 while nothing is written in context: what a model has right then, no memory did. Since
 (aa)* and (abab)* have one string a size, bin 0 tests what was learnt by heart. And a Hope whose chunks are longer than
@@ -189,7 +190,7 @@ def answers_to_a(chunk: int, convolved: bool, letters: int = 60) -> Tensor:
 SIZE = dict(width=WIDTH, dim=32, depth=2, heads=2, hidden=16, batch=32, steps=1000)
 LINEAR = dict(architecture="matrix", objective="dot product", reads="after")
 """Of Hope: the preset's fields."""
-ADDING = LINEAR | dict(rule="gradient descent", retention="keep all", learns="given", narrow_rates=False)
+ADDING = LINEAR | dict(rule="gradient descent", retention="keep all", learns="given", narrow_rates=False, adaptive=())
 MODELS = {  # what the table calls them, what they are, and the minutes of a run on strings of 40 letters
     "LSTM": (dict(model="lstm", chunk=1), 0.3),
     "Hope, linear, chunks of 16": (dict(model="hope", chunk=16, memories=LINEAR), 2.1),
@@ -209,7 +210,7 @@ CLOCKED = MLP | {
     "Hope, linear, chunks of 15": (dict(model="hope", chunk=15, memories=LINEAR), 2.1),
 }
 COUNTING = {"Hope, adding, chunks of 16": (dict(model="hope", chunk=16, memories=ADDING), 1.5)}
-CONTROLS = {"parity": MLP, "(aa)*": CLOCKED, "(abab)*": CLOCKED, "a^n b^n": COUNTING, "shuffle-2": COUNTING}
+CONTROLS = {"parity": MLP, "(aa)*": CLOCKED, "(abab)*": CLOCKED} | dict.fromkeys(("a^n b^n", "a^n b^n c^n", "shuffle-2"), COUNTING)
 """Further forms of Hope: where a state is to be turned round, to be told from a chunk's clock, or to be counted in."""
 
 

@@ -89,17 +89,36 @@ class Alone:
         return Chunk(opened, self.rates(opened, eta, budget, decays), decays, erases)
 
 
+@dataclass(frozen=True)
+class Free:
+    """Each token writes at its own rate: for one matrix that adds up what it is given, which amplifies nothing.
+
+    So what it holds is a sum of exactly what its tokens wrote, as counting needs: a budget that is shared at every token
+    anew would weigh a token by how many came with it.
+    """
+
+    most: float
+
+    def rates(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays) -> Tensor:
+        return eta
+
+    def inside(self, opened: Opened, eta: Tensor, budget: Tensor | float, decays: Decays, erases: bool) -> Tokenwise:
+        return Chunk(opened, eta, decays, erases)
+
+
 BOUNDS: dict[tuple[type[Objective], type[Rule]], Bound] = {
     (L2, DeltaGradientDescent): Shared(0.5),
     (L2, GradientDescent): Shared(1.0),
     (DotProduct, DeltaGradientDescent): Alone(2.0),
     (DotProduct, GradientDescent): Shared(1.0),
 }
-"""By objective and rule: what bounds the writes is a property of the pair. A linear memory needs no bound with the last.
+"""By objective and rule: what bounds the writes is a property of the pair.
 
 Proved for linear memories whose keys and values are given. Where they learn their own answers, what is measured is
 that `own_answer` is not enough on long texts, and with the dot product and DGD neither is `soft_answer` above eta 1.
 """
+SUMS = Free(1.0)
+"""With the last pair a linear memory asks nothing and erases nothing, and so needs no bound if its values are given."""
 DEEP = 0.5
 """The largest eta for memories of several layers, whatever the pair. No proof, but measured: gradients stay below 100 with
 the default's chunks, where at 1 some grow without end if one token repeats. In heads of 8 with chunks of 4 a half is no
@@ -125,13 +144,15 @@ class Learning:
         if not isinstance(self.retention, PullToStart | Decay | KeepAll):
             raise ValueError(f"retention is {self.retention!r}: choose PullToStart(), Decay() or KeepAll()")
 
-    @property
-    def bound(self) -> Bound:
-        return BOUNDS[type(self.objective), type(self.rule)]
+    def bound(self, layers: int) -> Bound:
+        """What bounds the writes of memories of so many layers."""
+        sums = isinstance(self.objective, DotProduct) and not self.erases and self.learns is given
+        return SUMS if sums and layers == 1 else BOUNDS[type(self.objective), type(self.rule)]
 
     def largest(self, layers: int) -> float:
         """The largest eta at which memories of so many layers are stable."""
-        return self.bound.most if layers == 1 else min(self.bound.most, DEEP)
+        most = self.bound(layers).most
+        return most if layers == 1 else min(most, DEEP)
 
     def budget(self, budget: Tensor | float, curvature: Tensor, decays: Decays) -> Tensor:
         """The budget of one layer of the memories: no more than is stable at its curvature (see `Architecture.curvatures`).

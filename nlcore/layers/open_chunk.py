@@ -82,7 +82,7 @@ class OpenChunk:
     def _inside(self, opened: Opened, budget: Tensor) -> Tokenwise:
         last = Opened(*(None if x is None else x[:, -1:] for x in opened))
         learning = self.learning
-        return learning.bound.inside(last, self.eta[:, -1:], budget[:, -1:], self.decays, learning.erases)
+        return learning.bound(len(self.opened)).inside(last, self.eta[:, -1:], budget[:, -1:], self.decays, learning.erases)
 
     def close(self, report: bool) -> list[tuple[State, Written | None]]:
         """Writes the chunk (eq. 86-88): each group's new state, and what happened if `report`."""
@@ -97,7 +97,7 @@ class OpenChunk:
 
     def _rates(self, opened: Opened, budget: Tensor) -> Tensor:
         """The rates of one layer's write, each group's its share of what the bound leaves."""
-        rates = self.learning.bound.rates(opened, self.eta, budget, self.decays)
+        rates = self.learning.bound(len(self.opened)).rates(opened, self.eta, budget, self.decays)
         parts = rates.split([len(group.names) for group in self.groups], dim=1)
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 

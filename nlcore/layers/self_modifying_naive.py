@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from nlcore.layers.convolution import WIDTH
-from nlcore.layers.learning import own_answer, soft_answer
+from nlcore.layers.learning import given, own_answer, soft_answer
 from nlcore.layers.memory_group import unit
 from nlcore.layers.self_modifying import SelfModifyingTitans
-from nlcore.memory import AssociativeMemory, DeltaGradientDescent, DotProduct, KeepAll, Rates, State
+from nlcore.memory import L2, AssociativeMemory, DeltaGradientDescent, DotProduct, KeepAll, Linear, Rates, State
 
 
 class _Token(NamedTuple):
@@ -20,6 +20,7 @@ class _Token(NamedTuple):
     v: Tensor
     rates: Rates
     budget: Tensor
+    given: bool
 
 
 def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor, dict[str, State]]:
@@ -48,7 +49,7 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
         for name, chunk in waiting.items():
             own = partial(memories[name].read, opened[name])
             value = LEARNS[how.learns](own(v)) if how.learns in LEARNS else how.learns(own, v)
-            chunk.append(_Token(k, value, rates, budget))
+            chunk.append(_Token(k, value, rates, budget, how.learns is given))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
         found = _read_state(memories["memory"], opened["memory"], seen)
         outputs.append(_output(layer, memories["memory"].read(found, q)))
@@ -109,20 +110,27 @@ def _write_chunk(memory: AssociativeMemory, opened: State, chunk: list[_Token], 
     """Write a whole chunk, token after token, with gradients and the budget of the chunk's start."""
     etas = [_shared_rates(memory, opened, chunk, token) for token in chunk]
     state = opened
-    for (k, v, rates, _), eta in zip(chunk, etas):
+    for (k, v, rates, *_), eta in zip(chunk, etas):
         eta = tuple(share * rate for rate in eta)
         state, _ = memory.write(state, k, v, rates._replace(eta=eta), at=opened)
     return state
 
 
-def _alone(memory: AssociativeMemory) -> bool:
+def _alone(memory: AssociativeMemory, token: _Token) -> bool:
     """Whether a token's rate looks at no other token."""
-    return isinstance(memory.objective, DotProduct) and isinstance(memory.rule, DeltaGradientDescent)
+    erases = isinstance(memory.rule, DeltaGradientDescent)
+    return isinstance(memory.objective, DotProduct) and (erases or _sums(memory, token))
+
+
+def _sums(memory: AssociativeMemory, token: _Token) -> bool:
+    """Whether what is held is no more than a sum of what was given."""
+    asks = isinstance(memory.objective, L2) or isinstance(memory.rule, DeltaGradientDescent)
+    return token.given and not asks and isinstance(memory.architecture, Linear)
 
 
 def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) -> State:
     """The main memory as a read inside the chunk finds it: where rates are shared, erasure too is that of the start."""
-    if _alone(memory):
+    if seen and _alone(memory, seen[0]):
         return _write_chunk(memory, opened, seen, share=1)
     weights, momentum = list(opened.memory), list(opened.momentum)
     for token in seen:
@@ -143,7 +151,8 @@ def _read_state(memory: AssociativeMemory, opened: State, seen: list[_Token]) ->
 def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token], token: _Token) -> tuple[Tensor, ...]:
     """Each layer's rate for one token: its own, divided by how much the chunk's keys overlap with its key.
 
-    With the dot product and DGD nothing is stale by the chunk's end, and the token's own key alone counts.
+    With the dot product and DGD nothing is stale by the chunk's end, and the token's own key alone counts; a sum of
+    given values is amplified by nothing, and has no limit.
     """
 
     def keys(k: Tensor) -> list[Tensor]:
@@ -151,7 +160,9 @@ def _shared_rates(memory: AssociativeMemory, opened: State, chunk: list[_Token],
         return [layer.x.squeeze(-2) for layer in layers]
 
     own = keys(token.k)
-    if _alone(memory):
+    if _sums(memory, token):
+        return (token.rates.eta,)
+    if _alone(memory, token):
         limit = (1 + token.rates.alpha) * (1 if token.rates.theta is None else 1 - token.rates.theta)
         excess = [token.rates.eta * (x**2).sum(-1) / limit for x in own]
         return tuple(token.rates.eta / each.clamp(min=1) for each in excess)

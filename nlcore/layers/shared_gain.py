@@ -42,7 +42,7 @@ def shared_gain(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor, Tensor]:
         opened, q, eta, decays = _open(layer, u[:, :, part], plain, gain, identity if layer.learning.tied else None)
         answers.append(_read(layer, opened, q, eta, decays))
         if q.shape[2] == size:
-            rates = layer.learning.bound.rates(opened, eta, layer.budget(x.dtype), decays)
+            rates = layer.learning.bound(1).rates(opened, eta, layer.budget(x.dtype), decays)
             gain = Chunk(opened, rates, decays, layer.learning.erases).final()[0]
     found = torch.cat(answers, 2) @ layer.memory.weights[0][0].mT
     return layer.w_out(layer.norm(found).transpose(1, 2).flatten(2)), gain
@@ -68,7 +68,7 @@ def _read(layer: SelfModifyingTitans, opened: Opened, q: Tensor, eta: Tensor, de
     if layer.reads == "boundary":
         return q @ opened.weight.mT
     how = layer.learning
-    inside = how.bound.inside(opened, eta, layer.budget(q.dtype), decays, how.erases)
+    inside = how.bound(1).inside(opened, eta, layer.budget(q.dtype), decays, how.erases)
     return (inside.before() if layer.reads == "before" else inside).answers(q)
 
 

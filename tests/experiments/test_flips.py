@@ -79,14 +79,14 @@ def layer_of(objective, **choices):
 @pytest.mark.parametrize(("objective", "most"), [(L2(), 0.5), (DotProduct(), 1.0)])
 def test_held_positive_no_write_turns_what_stood_at_its_key(monkeypatch, objective, most):
     layer, model = layer_of(objective)
-    seen, rates = [], type(layer.learning.bound).rates
+    seen, rates = [], type(layer.learning.bound(1)).rates
 
     def watched(self, opened, eta, budget, decays):
         made = rates(self, opened, eta, budget, decays)
         seen.append((made * opened.overlap.diagonal(dim1=-2, dim2=-1) - most * decays.alpha).max().item())
         return made
 
-    monkeypatch.setattr(type(layer.learning.bound), "rates", watched)
+    monkeypatch.setattr(type(layer.learning.bound(1)), "rates", watched)
     x = torch.randn(2, 9, 8)
     free = layer(x)[0]
     with held(model, positive):

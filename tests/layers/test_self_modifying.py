@@ -50,6 +50,11 @@ SETTINGS = {
     "dot product, after": dict(chunks=(4, 8), objective=DotProduct(), reads="after", architecture=matrix),
     "dot product, before": dict(chunks=(5, 5), objective=DotProduct(), reads="before", momentum=True),
     "descent, after": dict(chunks=(4, 8), rule=GradientDescent(), reads="after", retention=KeepAll()),
+    "a sum": dict(chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="after", learns=given, architecture=matrix),
+    "a sum, before": dict(
+        chunks=(5, 5), objective=DotProduct(), rule=GradientDescent(), reads="before", learns=given, architecture=matrix,
+        momentum=True, retention=KeepAll(),
+    ),
     "Hebbian": dict(chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="before", retention=Decay()),
     "static rates": dict(chunks=(4, 8), adaptive=("k", "v", "q"), narrow_rates=True),
     "narrow eta alone": dict(chunks=(4, 8), adaptive=("eta",), narrow_rates=True),
