@@ -47,6 +47,8 @@ SETTINGS = {
     "linear, dot product, soft answer, eta up to 1": LINEAR | DOT | SOFT | {"eta_max": 1.0},
     "linear, dot product, soft answer": LINEAR | DOT | SOFT,
     "linear, dot product, gradient descent, soft answer": LINEAR | DOT | DESCENT | SOFT,
+    "linear, dot product, gradient descent, values given": LINEAR | DOT | DESCENT | {"learns": given},
+    "the same, nothing adapts": LINEAR | DOT | DESCENT | {"learns": given, "adaptive": ()},
     "linear, dot product, read after, soft answer": LINEAR | DOT | SOFT | {"reads": "after"},
     "decay": {"retention": Decay()},
     "nothing forgotten": {"retention": KeepAll()},

@@ -118,7 +118,7 @@ Proved for linear memories whose keys and values are given. Where they learn the
 that `own_answer` is not enough on long texts, and with the dot product and DGD neither is `soft_answer` above eta 1.
 """
 SUMS = Free(1.0)
-"""With the last pair a linear memory asks nothing and erases nothing, and so needs no bound if its values are given."""
+"""With the last pair a linear memory asks nothing and erases nothing, and so needs no bound if all it is given is given."""
 DEEP = 0.5
 """The largest eta for memories of several layers, whatever the pair. No proof, but measured: gradients stay below 100 with
 the default's chunks, where at 1 some grow without end if one token repeats. In heads of 8 with chunks of 4 a half is no
@@ -133,6 +133,8 @@ class Learning:
     rule: Rule = DeltaGradientDescent()
     retention: Retention = PullToStart()
     learns: Learns = own_answer
+    adapts: bool = True
+    """Whether memories make what they are written with: keys, values or rates."""
 
     def __post_init__(self) -> None:
         pair = (type(self.objective), type(self.rule))
@@ -146,8 +148,8 @@ class Learning:
 
     def bound(self, layers: int) -> Bound:
         """What bounds the writes of memories of so many layers."""
-        sums = isinstance(self.objective, DotProduct) and not self.erases and self.learns is given
-        return SUMS if sums and layers == 1 else BOUNDS[type(self.objective), type(self.rule)]
+        asks = self.adapts or self.erases or isinstance(self.objective, L2) or self.learns is not given
+        return SUMS if layers == 1 and not asks else BOUNDS[type(self.objective), type(self.rule)]
 
     def largest(self, layers: int) -> float:
         """The largest eta at which memories of so many layers are stable."""

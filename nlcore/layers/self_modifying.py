@@ -128,7 +128,7 @@ class SelfModifyingTitans(nn.Module):
         eta_max: float | None = None,
     ) -> None:
         super().__init__()
-        self.learning = Learning(objective, rule, retention, learns)
+        self.learning = Learning(objective, rule, retention, learns, bool(adaptive))
         _check(dim, heads, chunks, reads, projections_share, learns, adaptive)
         self.heads, self.width, self.reads = heads, dim // heads, reads
         self.chunks = tuple(chunks) if adaptive else (chunks[0],) * 2

@@ -49,7 +49,7 @@ def self_modifying_naive(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor,
         for name, chunk in waiting.items():
             own = partial(memories[name].read, opened[name])
             value = LEARNS[how.learns](own(v)) if how.learns in LEARNS else how.learns(own, v)
-            chunk.append(_Token(k, value, rates, budget, how.learns is given))
+            chunk.append(_Token(k, value, rates, budget, how.learns is given and not how.adapts))
         seen = {"boundary": [], "before": waiting["memory"][:-1], "after": waiting["memory"]}[layer.reads]
         found = _read_state(memories["memory"], opened["memory"], seen)
         outputs.append(_output(layer, memories["memory"].read(found, q)))

@@ -50,10 +50,16 @@ SETTINGS = {
     "dot product, after": dict(chunks=(4, 8), objective=DotProduct(), reads="after", architecture=matrix),
     "dot product, before": dict(chunks=(5, 5), objective=DotProduct(), reads="before", momentum=True),
     "descent, after": dict(chunks=(4, 8), rule=GradientDescent(), reads="after", retention=KeepAll()),
-    "a sum": dict(chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="after", learns=given, architecture=matrix),
+    "a sum": dict(
+        chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="after", learns=given, architecture=matrix,
+        adaptive=(),
+    ),
     "a sum, before": dict(
         chunks=(5, 5), objective=DotProduct(), rule=GradientDescent(), reads="before", learns=given, architecture=matrix,
-        momentum=True, retention=KeepAll(),
+        momentum=True, retention=KeepAll(), adaptive=(),
+    ),
+    "a sum with keys of its own": dict(
+        chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="after", learns=given, architecture=matrix,
     ),
     "Hebbian": dict(chunks=(4, 8), objective=DotProduct(), rule=GradientDescent(), reads="before", retention=Decay()),
     "static rates": dict(chunks=(4, 8), adaptive=("k", "v", "q"), narrow_rates=True),

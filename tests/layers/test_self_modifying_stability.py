@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlcore.layers.family import matrix
-from nlcore.layers.learning import own_answer, soft_answer
+from nlcore.layers.learning import given, own_answer, soft_answer
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import (
     L2,
@@ -80,6 +80,24 @@ def test_stable_with_every_objective_and_rule(pair, architecture, chunks, theta,
         torch.nn.init.constant_(layer.theta, theta)
     gradient, norm = gradient_and_norm(at_the_edge(layer), streams(64 if chunks[0] == 1 else 384))
     assert gradient < (500 if layer.eta_max == 2 else 100) and norm < 500
+
+
+@pytest.mark.parametrize("size", [4, 16, 64])
+def test_a_sum_of_what_is_given_needs_no_bound_and_so_it_counts(size):
+    """Nothing is amplified; and a token writes as much whatever stands beside it, so chunks of any length sum up the same."""
+
+    def adding(chunk):
+        torch.manual_seed(0)
+        return SelfModifyingTitans(
+            16, 2, 8, (chunk, chunk), reads="after", objective=DotProduct(), rule=GradientDescent(), learns=given,
+            architecture=matrix, retention=KeepAll(), adaptive=(),
+        ).double()  # fmt: skip
+
+    x = streams(384).double()
+    (answers, state, _), (one_by_one, summed, _) = adding(size)(x), adding(1)(x)
+    torch.testing.assert_close(answers, one_by_one)
+    torch.testing.assert_close(state.memory.memory, summed.memory.memory)
+    assert gradient_and_norm(at_the_edge(adding(size)), x)[0] < 100
 
 
 @pytest.mark.parametrize("reads", ["boundary", "before", "after"])
