@@ -14,7 +14,7 @@ from nlcore.viz.controls import Control, choice
 from nlcore.viz.demo import Demo
 from nlcore.viz.spiral import POINTS, network, spiral
 from nlcore.viz.tape import TapeView, packed
-from nlcore.viz.theme import COLOURS, Look, tidy
+from nlcore.viz.theme import COLOURS, Look, level_looks, tidy
 from nlcore.viz.view import script, style
 
 STEPS = 200
@@ -27,7 +27,7 @@ LINES = ("loss", "surprise, mean norm", "write, norm")
 LOOKS = {
     "loss": Look("#000000", "solid", "o"),
     "surprise, mean norm": Look(COLOURS[4], "dashed", "s"),
-    "write, norm": Look(COLOURS[3], "dotted", "^"),
+    "write, norm": level_looks(["weights"])["weights"],
 }
 """What is written has the colour that the weights have on the map."""
 BLUE_RED = LinearSegmentedColormap.from_list("blue, white, red", ("#2166ac", "#f7f7f7", "#b2182b"))

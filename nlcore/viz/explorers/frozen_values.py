@@ -11,7 +11,7 @@ from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.chart.words import short
 from nlcore.viz.controls import stops
 from nlcore.viz.spiral import POINTS, network, spiral
-from nlcore.viz.theme import COLOURS, Look
+from nlcore.viz.theme import COLOURS, Look, level_looks
 
 STEPS = 192
 NEVER = STEPS
@@ -20,7 +20,7 @@ REFRESH = (1, 2, 4, 8, 16, 32, 64, NEVER)
 LOSSES, DISTANCES = (0.03, 30.0), (0.001, 30.0)
 LOST = 1e4
 """Beyond this a trajectory is not drawn any more."""
-LOOKS = {"live": Look(COLOURS[3], "solid", "o"), "frozen": Look(COLOURS[1], "dashed", "s")}
+LOOKS = {"live": Look(level_looks(["weights"])["weights"].colour, "solid", "o"), "frozen": Look(COLOURS[1], "dashed", "s")}
 """What backpropagation does has the colour that the weights, into which it writes, have on the map."""
 
 
