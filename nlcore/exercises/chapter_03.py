@@ -36,28 +36,32 @@ def check_retention(retention: Callable[[int], float]) -> str:
 
 
 @never_raises
-def check_delta(delta: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
-    """Checks `delta(m, g, alpha, beta)`: one literal write of Delta Momentum."""
-    m, g = torch.tensor([[1.0, 2.0, -1.0], [0.5, 1.0, 3.0]], dtype=torch.float64)
+def check_delta(delta: Callable[[Tensor, Tensor, Tensor, float, float], Tensor]) -> str:
+    """Checks `delta(m, x, surprise, alpha, beta)`: one literal write of a layer's Delta Momentum, under its input."""
+    m = torch.tensor([[1.0, 2.0, -1.0], [0.5, 1.0, 3.0]], dtype=torch.float64)
+    x, surprise = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64), torch.tensor([1.5, -0.5], dtype=torch.float64)
     alpha, beta = 0.9, 0.25
     before = m.clone()
-    answer = delta(m, g, alpha, beta)
+    answer = delta(m, x, surprise, alpha, beta)
     if not torch.equal(m, before):
-        return "m itself was changed in place: return a new vector and leave the old one alone."
-    erased = g * (g @ m)
+        return "m itself was changed in place: return a new matrix and leave the old one alone."
+    stored, erased = torch.outer(surprise, x), torch.outer(m @ x, x)
     mistakes = {
         "Nothing happened: m came back as it was.": m,
-        "That is plain momentum: nothing is erased.": alpha * m + g,
-        "The gradient is not stored: add g.": alpha * m - beta * erased,
-        "Nothing fades: alpha is not used.": m - beta * erased + g,
-        "Erased in full: beta is not used.": alpha * m - erased + g,
-        "The sign of the erased part is wrong: what stood under g grows.": alpha * m + beta * erased + g,
-        "The sign of g is the printed one: that memory goes with W <- W + m.": alpha * m - beta * erased - g,
-        "Element by element: g g^T m is g times the number g . m.": alpha * m - beta * g * g * m + g,
-        "Erased along m: g g^T m points along g.": alpha * m - beta * m * (g @ m) + g,
-        "That is alpha times all that was left: alpha belongs to m alone here.": alpha * (m - beta * erased) + g,
+        "That is plain momentum: nothing is erased.": alpha * m + stored,
+        "The surprise is not stored: add it under x.": alpha * m - beta * erased,
+        "Nothing fades: alpha is not used.": m - beta * erased + stored,
+        "Erased in full: beta is not used.": alpha * m - erased + stored,
+        "Stored with beta: it weighs only what is erased, and the surprise goes in as it is.": alpha * m - beta * (erased - stored),
+        "The sign of the erased part is wrong: the old answer to x grows.": alpha * m + beta * erased + stored,
+        "The sign of the surprise is the printed one: that memory goes with W <- W + m.": alpha * m - beta * erased - stored,
+        "That is the first reading: it erases along the whole gradient, and leaves part of the old answer to x.":
+            alpha * m - beta * (surprise @ m @ x) * stored + stored,
+        "Erased along the surprise: that is a value here, and the key is x.":
+            alpha * m - beta * torch.outer(surprise, surprise @ m) + stored,
+        "That is alpha times all that was left: alpha belongs to m alone here.": alpha * (m - beta * erased) + stored,
     }
-    return compare(answer, alpha * m - beta * erased + g, mistakes)
+    return compare(answer, alpha * m - beta * erased + stored, mistakes)
 
 
 def learn(tasks: Sequence[tuple[Tensor, float]], avoid: bool = False) -> tuple[Tensor, list[float]]:

@@ -15,8 +15,8 @@ def retention(n):
     return 0.5 ** (1 / n)
 
 
-def delta(m, g, alpha, beta):
-    return alpha * m - beta * (g @ m) * g + g
+def delta(m, x, surprise, alpha, beta):
+    return alpha * m + torch.outer(surprise - beta * m @ x, x)
 
 
 def harm():
@@ -42,18 +42,20 @@ def test_a_wrong_retention_is_named(wrong, says):
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda m, g, a, b: None, "nothing yet"),
-    (lambda m, g, a, b: m, "Nothing happened"),
-    (lambda m, g, a, b: a * m + g, "plain momentum"),
-    (lambda m, g, a, b: a * m - b * g * (g @ m), "not stored"),
-    (lambda m, g, a, b: m - b * g * (g @ m) + g, "alpha is not used"),
-    (lambda m, g, a, b: a * m - g * (g @ m) + g, "beta is not used"),
-    (lambda m, g, a, b: a * m + b * g * (g @ m) + g, "grows"),
-    (lambda m, g, a, b: a * m - b * g * (g @ m) - g, "printed one"),
-    (lambda m, g, a, b: a * m - b * g * g * m + g, "Element by element"),
-    (lambda m, g, a, b: a * m - b * m * (g @ m) + g, "Erased along m"),
-    (lambda m, g, a, b: a * (m - b * g * (g @ m)) + g, "alpha belongs"),
-    (lambda m, g, a, b: m.mul_(a).sub_(b * g), "in place"),
+    (lambda m, x, s, a, b: None, "nothing yet"),
+    (lambda m, x, s, a, b: m, "Nothing happened"),
+    (lambda m, x, s, a, b: a * m + torch.outer(s, x), "plain momentum"),
+    (lambda m, x, s, a, b: a * m - b * torch.outer(m @ x, x), "not stored"),
+    (lambda m, x, s, a, b: m + torch.outer(s - b * m @ x, x), "alpha is not used"),
+    (lambda m, x, s, a, b: a * m + torch.outer(s - m @ x, x), "beta is not used"),
+    (lambda m, x, s, a, b: a * m + b * torch.outer(s - m @ x, x), "Stored with beta"),
+    (lambda m, x, s, a, b: a * m + torch.outer(s + b * m @ x, x), "grows"),
+    (lambda m, x, s, a, b: a * m - torch.outer(s + b * m @ x, x), "printed one"),
+    (lambda m, x, s, a, b: a * m + (1 - b * (s @ m @ x)) * torch.outer(s, x), "first reading"),
+    (lambda m, x, s, a, b: a * m + torch.outer(s, x - b * s @ m), "Erased along the surprise"),
+    (lambda m, x, s, a, b: a * (m - b * torch.outer(m @ x, x)) + torch.outer(s, x), "alpha belongs"),
+    (lambda m, x, s, a, b: a * m.T + torch.outer(x, s - b * m @ x), "size [3, 2]"),
+    (lambda m, x, s, a, b: m.mul_(a).sub_(b * torch.outer(s, x)), "in place"),
 ])
 def test_a_wrong_write_is_named(wrong, says):
     assert says in check_delta(wrong)

@@ -6,13 +6,14 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider
-from nlcore.viz.theme import COLOURS, GREY, Look
+from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.theme import GREY, Look
 
 SHOWN, TOP = 60, 0.32
 """Gradients and shares in the frame, the same for every alpha: a longer memory is a flatter one."""
 ALPHAS = np.round(np.arange(0, 0.991, 0.005), 3)
 MARKS = {"half": 0.5, "99%": 0.99}
-LOOKS = {"weight": Look(COLOURS[0], "solid", "o"), "half": Look("#000000", "dashed", "s"), "99%": Look(GREY, "dotted", "^")}
+LOOKS = {"weight": MOMENTA["momentum"], "half": Look("#000000", "dashed", "s"), "99%": Look(GREY, "dotted", "^")}
 
 
 @dataclass(frozen=True)

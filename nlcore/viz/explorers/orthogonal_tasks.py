@@ -7,7 +7,8 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.theme import COLOURS, GREY, Look
+from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.theme import Look
 
 INPUTS, OUTPUTS = 24, 4
 TASKS = (2, 3, 4)
@@ -20,13 +21,8 @@ SECOND, EPS = 0.999, 1e-8
 QUINTIC = (3.4445, -4.7750, 2.0315)
 LOSSES, RISES = (0.0, 1.6), (-0.1, 0.25)
 """Ends of the frames."""
-LOOKS = {
-    "SGD": Look(GREY, "solid", "X"),
-    "momentum": Look(COLOURS[0], "solid", "o"),
-    "Adam": Look(COLOURS[4], "dashed", "P"),
-    "Muon": Look(COLOURS[7], "dashdot", "*"),
-}
-"""The optimizers that can be put in view, in the colours that they keep through chapter 03."""
+LOOKS = {name: MOMENTA[name] for name in ("SGD", "momentum", "Adam", "Muon")}
+"""The optimizers that can be put in view."""
 TASK_LOOKS = {f"task {i + 1}": Look("#000000", dash, "o") for i, dash in enumerate(("solid", "dashed", "dotted", "dashdot"))}
 
 
@@ -155,7 +151,7 @@ def chart(frame: Frame) -> Chart:
     return (
         Plot(f"Loss on each task, with {frame.optimizer}", "step", "loss", _lines(frame), x_range=ends, y_range=LOSSES,
              references={1.0: "nothing learnt"}, note="" if frame.step else "nothing yet", width=1.5),
-        Plot("Harm to tasks that are over", "rise of their loss since then (mean)", "", _bars(frame), x_range=RISES,
+        Plot("Harm to tasks that are over", "mean rise of their loss since their end", "", _bars(frame), x_range=RISES,
              y_range=(len(LOOKS) - 0.4, -0.6), y_ticks=words,
              x_ticks={-0.1: "−0.1", 0.0: "0", 0.1: "0.1", 0.2: "0.2"}),
     )  # fmt: skip
@@ -191,7 +187,7 @@ def orthogonal_tasks() -> Explorer[Frame]:
         chart,
         alt="Four tasks, learnt one after the other by Adam. Left, each task's loss stands at 1 until its turn, falls to nearly 0 "
         "within 60 steps, and the first three rise again while the later ones are learnt, to about 0.1. Right, by how "
-        "much the old tasks have got worse: 0.09 with Adam, and nothing to be seen with SGD, momentum and Muon.",
+        "much the old tasks have got worse: 0.09 with Adam, next to nothing with Muon, and nothing with SGD and momentum.",
         try_this="Press play, then put SGD in view. Do the losses of tasks that are over move at all? Then give each task only 20 "
         "steps: who harms now, and why?",
         name="orthogonal_tasks",

@@ -7,11 +7,12 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import REFERENCE, looks
+from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.theme import REFERENCE
 
 START = (-3.5, 2.0)
 FORMS = ("standard", "literal", "bounded", "exact")
-LOOKS = looks(FORMS)
+LOOKS = {form: MOMENTA["momentum" if form == "standard" else form] for form in FORMS}
 STEPS = 200
 ARRIVED = 0.01
 """A path has arrived from the first step after which psi stays below this, to the last of the steps made."""
@@ -157,7 +158,7 @@ def psi_landscape() -> Explorer[Landscape]:
             "beta": stops("Erasing β", float(BETAS[4]), tuple((f"{v:.2g}", float(v)) for v in BETAS)),
             "k": slider("k, how steep the sides are", 1.0, 0.1, 3.0, 0.1),
             "a": slider("a, how far the valley winds", 1.0, 0.0, 2.0, 0.1),
-            "w": slider("w, how often it winds", 5.0, 0.0, 8.0, 0.5),
+            "w": slider("ω, how often it winds", 5.0, 0.0, 8.0, 0.5),
         },
         chart,
         alt="Left, a winding valley as contours, and four paths from (-3.5, 2) that jump across it to the lowest point at "

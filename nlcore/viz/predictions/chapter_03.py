@@ -7,7 +7,7 @@ CHAPTER = Chapter(
     (
         Tick(
             "03-lost",
-            "Four tasks that have nothing in common, 60 steps each. Which harms the tasks that are over most?",
+            "Four tasks that have nothing in common, 60 steps each. Which does most harm to the tasks that are over?",
             ("plain gradient descent (SGD)", "momentum", "Adam", "Muon"),
             right="Adam",
             because="Adam divides each entry by its own root mean square, and so leaves the directions of the task that is being "
