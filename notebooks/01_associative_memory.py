@@ -4,7 +4,7 @@
 # **After this notebook** you can build a memory of the paper from four choices; say what a write adds, what it overwrites
 # and what it damages; count how many pairs a memory holds; and choose a rule and a rate for a stream whose facts change.
 #
-# **You need** chapter 00, and matrix products. **Time:** 35 minutes, exercises apart; all cells together take about half a
+# **You need** chapter 00, and matrix products. **Time:** 37 minutes, exercises apart; all cells together take about half a
 # minute on a laptop.
 
 # %% [markdown]
@@ -460,8 +460,8 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Omega'
      "low and the higher it ends. The delta rule's climbs slowly from 0.3 to 0.9.")
 
 # %% [markdown]
-# *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves its own pairs, all
-# but the very newest, which has been looked at only once. Hence the table: the last 4 pairs fare best with a window of 4,
+# *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves its own pairs,
+# though not yet the newest one or two, which have hardly been looked at. Hence the table: the last 4 pairs fare best with a window of 4,
 # the last 8 with 8, the last 16 with 16 (against any other, in 19 of the 20 streams or in all), and a longer one is worse
 # for them. The room is taken from the older pairs, since the matrix is full: under Omega they end worse than silence at
 # this rate.
