@@ -4,25 +4,28 @@
 # **After this notebook** you can build a memory of the paper from four choices; say what a write adds, what it overwrites
 # and what it damages; count how many pairs a memory holds; and choose a rule and a rate for a stream whose facts change.
 #
-# **You need** chapter 00, and matrix products. **Time:** 35 minutes, exercises apart; all cells together take about half a
+# **You need** chapter 00, and matrix products. **Time:** 37 minutes, exercises apart; all cells together take about half a
 # minute on a laptop.
 
 # %% [markdown]
-# The chapter follows sections 2, 3.1 and 5 of *Nested Learning: The Illusion of Deep Learning Architectures* (Behrouz,
-# Razaviyayn, Zhong, Mirrokni, 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
+# The chapter follows sections 2, 3.1 and 5 of *Nested Learning* (Behrouz, Razaviyayn, Zhong, Mirrokni, 2025; long version,
+# [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
 
 # %% [markdown]
 # ## How many pairs can a memory hold?
 #
-# Chapter 00 drew a model as memories within memories, each written at its own pace. Before we nest them we take one, the
-# box `memory` on top of the map, and watch it being written.
+# Chapter 00 drew a model as memories within memories, each written at its own pace. Before we nest them we take one,
+# `memory`, the part on top of that chapter's map of Hope, and watch it being written.
 #
-# Below, six memories get the same random pairs of a key and a value, and are then asked for all values. All vectors have
-# length one, so that a memory that answers nothing is off by a squared error of 1: we call that *silence*.
+# Below, six memories get the same random pairs of a [key](glossary.md#key) and a value, and are then asked for all values.
+# You know the [Hebbian rule](glossary.md#hebbian-rule), which adds; [Oja's rule](glossary.md#oja-rule), the
+# [delta rule](glossary.md#delta-rule), [ridge](glossary.md#ridge) and the MLP are explained in their turn. All vectors have
+# length one, so that the answer zero, *[silence](glossary.md#silence)*, is off by a squared error of 1.
 
 # %% [markdown]
-# On the right, a column is the answer to one key, and a row is how much of one value is in it, beyond what it shares with
-# the right one. How many pairs can a matrix of 32 by 32 numbers hold without error, and does it matter how they are written?
+# On the right, each column is the answer to one key, and each row says how much of one value is in that answer, not
+# counting what the right value has of it anyway. How many pairs can a matrix of 32 by 32 numbers hold without error, and
+# does it matter how they are written?
 
 # %%
 from nlcore.viz.explorers.store_and_recall import store_and_recall
@@ -32,15 +35,15 @@ store_and_recall().predict("01-hold")
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Recall error at width 32, random keys.* The best matrix there is (*ridge*, here without a penalty) is exact up to 32
-# pairs, as many as a key has numbers. None of the three rules that write each pair once gets there; later we meet one
-# that does, at a price. The MLP, a small network, holds more, with eight times the numbers and 30 passes.
+# *Recall error at width 32, random keys.* Ridge is the best matrix there is, and it is exact up to 32 pairs, as many as a
+# key has numbers. The rules that write each pair once into a matrix, Hebbian, Oja and delta, miss that; later we meet one
+# that does not, at a price. The MLP, a small network, holds more, with eight times the numbers and 30 passes over the pairs.
 #
 # </details>
 
 # %% [markdown]
-# Colour off the diagonal is **crosstalk**: an answer contains the values of other pairs. The newest pairs, at the lower
-# right, are clean; the oldest have almost drowned.
+# Colour off the diagonal is **[crosstalk](glossary.md#crosstalk)**: an answer contains the values of other pairs. Here the
+# delta rule answers: its newest pairs, at the lower right, are clean, and the oldest have almost drowned.
 #
 # | letter | here | elsewhere |
 # |---|---|---|
@@ -51,23 +54,24 @@ store_and_recall().predict("01-hold")
 # %% [markdown]
 # ## What are the four choices?
 #
-# A memory maps keys to values. One write changes it so that some loss on the new pair gets smaller:
+# An [associative memory](glossary.md#associative-memory) maps keys to values. One write, at a [rate](glossary.md#rate)
+# $\eta$, changes it so that some loss on the new pair gets smaller:
 #
 # $$W_t = \mathrm{keep}(W_{t-1}, \alpha) - \eta\, \nabla_W\, \mathcal{L}(W_{t-1} k_t,\, v_t)$$
 #
-# Eq. 64 to 68 are this line, with four things chosen:
+# Eq. 64 to 68 are this line, or variants of it, with four things chosen:
 #
 # | choice | question | in this chapter |
 # |---|---|---|
 # | architecture | which function of the key? | matrix, MLP |
-# | objective (“attentional bias”) | which loss? | dot product, L2 (chapter 05 has more) |
+# | [objective](glossary.md#objective) (“attentional bias”) | which loss? | dot product, L2 (chapter 05 has more) |
 # | rule | how is the loss lowered? | gradient descent, Oja, Omega |
-# | retention | what is kept of the old? | decay, pull to start |
+# | [retention](glossary.md#retention) $\alpha$ | what is kept of the old? | decay, pull to start |
 
 # %% [markdown]
-# The paper keeps two words apart, in a box: “Memory is a neural update caused by an input, and learning is the process for
-# acquiring effective and useful memory.” So every write is memory, useful or not, and learning is what makes writes
-# useful. Here you do it, by choosing; in a model slower levels do, which make the keys, the rates and the start.
+# The paper keeps two words apart, as chapter 00 said: every write is [memory](glossary.md#memory), useful or not, and
+# [learning](glossary.md#learning) is what makes writes useful. Here you do it, by choosing; in a model the slower levels
+# do, because they make the keys, the rates and the [start](glossary.md#start).
 
 # %% [markdown]
 # Two pairs go with us through the chapter. Their keys have length one and are alike, since $k_1 \cdot k_2 = 0.6$; the
@@ -78,7 +82,6 @@ store_and_recall().predict("01-hold")
 import torch
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Rates
 
-torch.set_printoptions(precision=3, sci_mode=False)
 double = torch.float64
 k = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=double)
 v = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=double)
@@ -101,45 +104,47 @@ print(W_hebbian.numpy(), "\nanswers, one per row:\n", (k @ W_hebbian.T).numpy())
 # %% [markdown]
 # ## What if we only add?
 #
-# Take the objective $-\langle W k, v \rangle$. Its gradient is $-v k^\top$, whatever $W$ answers, and so every write adds
-# the pair in full (eq. 64). This is the **Hebbian** rule, and it has made the printout above:
-# $W = v_1 k_1^\top + v_2 k_2^\top$.
+# Take the objective $-\langle W k, v \rangle$, the dot product of answer and value with a minus. Its gradient is
+# $-v k^\top$, whatever $W$ answers, and so every write adds the pair in full (eq. 64). This is the **Hebbian** rule, and it
+# has made the printout above: $W = v_1 k_1^\top + v_2 k_2^\top$.
 #
 # Asked for $k_1$ it answers $v_1 + (k_1 \cdot k_2)\, v_2 = (1,\ 0.6)$. The 0.6 is crosstalk: a key *hears* what was
 # written under another, as loudly as the two are alike.
 
 # %% [markdown]
 # How loud is that for random keys? The squares of a key's $d$ entries add up to 1, so each is $1/d$ on average, along any
-# axis; and $(k_i \cdot k_j)^2$ is such a square, along the axis $k_j$. So each of the other $n - 1$ pairs adds an error of
-# $1/d$: 31/32 for 32 pairs at width 32, where the blue line above passes 0.95.
+# axis; and $(k_i \cdot k_j)^2$ is such a square, along the axis $k_j$. Random values point in unrelated directions, so that
+# squared errors add up, and of $n$ pairs each hears $(n - 1)/d$ from the others: 31/32 for 32 pairs at width 32, where the
+# blue line above has 0.95, measured on four streams of pairs.
 
 # %% [markdown]
 # Such sums are among the oldest memories: Kohonen's (1972), and Hopfield's (1982), where keys are their own values.
-# Schmidhuber (1992) let one network write such products into the weights of another, a *fast-weight programmer* (eq. 5,
-# with a feature map $\phi$ and queries $q$):
+# Schmidhuber (1992) let one network write such products into another's weights, its
+# [fast weights](glossary.md#fast-weights). So does eq. 5, with a function $\phi$, the *feature map*, of each key and query
+# $q$:
 #
 # $$W_t = \alpha W_{t-1} + v_t\, \phi(k_t)^\top \qquad\qquad y_t = W_t\, \phi(q_t)$$
 #
-# Write the sum out, and no matrix is left: $y_t = \sum_{s \le t} \alpha^{t-s}\, (\phi(k_s) \cdot \phi(q_t))\, v_s$. So a
-# value is the louder the younger it is, and the more its key is like the query. That is linear attention with decay, and the
-# cell computes it both ways.
+# Write the sum out, and no matrix is left: $y_t = \sum_{s \le t} \alpha^{t-s}\, (\phi(k_s) \cdot \phi(q_t))\, v_s$. A value
+# is the louder the younger it is, and the more its key is like the query. That is
+# [linear attention](glossary.md#linear-attention) with decay, computed below in both ways.
 
 # %%
 import torch.nn.functional as F
 
-T, d, fade = 12, 8, 0.8
+T, d, alpha = 12, 8, 0.8
 draw = torch.Generator().manual_seed(1)
 keys, values, queries = torch.randn(3, T, d, generator=draw, dtype=double)
 phi = lambda x: F.elu(x) + 1  # any map would do; this one keeps weights positive
 
 age = torch.arange(T)[:, None] - torch.arange(T)
-decay = torch.where(age >= 0, fade ** age.clamp(min=0), 0.0)  # no weight for pairs that are not written yet
+decay = torch.where(age >= 0, alpha ** age.clamp(min=0), 0.0)  # no weight for pairs that are not written yet
 weights = (phi(queries) @ phi(keys).T) * decay
 attention = weights @ values  # all tokens at once
 
 memory = AssociativeMemory(Linear(d, d), DotProduct(), GradientDescent(), Decay())
 for t in range(T):  # token by token
-    W = learn(memory, phi(keys[: t + 1]), values[: t + 1], alpha=fade)
+    W = learn(memory, phi(keys[: t + 1]), values[: t + 1], alpha=alpha)
     assert torch.allclose(W @ phi(queries[t]), attention[t], atol=1e-10)
 print("the memory's answers are attention's, at each of", T, "tokens")
 
@@ -163,16 +168,16 @@ for name, memory in {"Hebbian": hebbian, "delta": delta}.items():
     print(f"{name:8} answers {(learn(memory, same, v) @ k[0]).tolist()}")
 
 # %% [markdown]
-# Adding answers $v_1 + v_2$, which nobody ever told it, and no rate parts the two, because it never looks at what it already
-# says. The delta rule answers $v_2$: one write takes the old value out and puts the new one in.
+# Adding answers $v_1 + v_2$, which nobody ever told it, and at any other rate both would still be equally loud, because it
+# never looks at what it already says. The delta rule answers $v_2$: one write takes the old value out and puts the new one in.
 
 # %% [markdown]
-# **Erratum, eq. 65.** The long version of the paper (arXiv 2512.24695) prints the factor on the left, and no $\alpha$:
+# **[Erratum](glossary.md#erratum), eq. 65.** The paper's long version prints the factor on the left, and no $\alpha$:
 #
 # $$\mathcal{M}_t = (I - \eta_t k_t k_t^\top)\, \mathcal{M}_{t-1} + \eta_t v_t k_t^\top$$
 #
-# The gradient under its brace, $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, puts it on the right, where keys come in. So it
-# is a slip of the pen.
+# Yet the gradient that it prints below, under a brace, is $(\mathcal{M}_{t-1} k_t - v_t)\, k_t^\top$, and this puts the
+# factor on the right, where keys come in. So the left is a slip of the pen.
 #
 # Now our two pairs, each with its own key, are written with $\eta = 1$.
 
@@ -191,7 +196,7 @@ print(W_delta.numpy(), "\nanswers, one per row:\n", (k @ W_delta.T).numpy().roun
 # %% [markdown]
 # The last pair is exact, and the first is damaged. Before the second write, $k_2$ was answered $(0.6, 0)$, because it is so
 # much like $k_1$. So $(-0.6, 1)$ was written under $k_2$, and $k_1$ hears 0.6 of that: it now answers
-# $(1 - 0.36,\ 0.6)$. The newest pair is always right, and those before it pay.
+# $(1 - 0.36,\ 0.6)$. At this rate the newest pair is always right, and those before it pay.
 
 # %% [markdown]
 # ## Who pays for the next pair?
@@ -213,18 +218,20 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
         print(f"{name:10} {n} pairs: the first {d} are off by {off[:d].sum():.2f} in all", f"and the next by {off[d]:.2f}" if n > d else "")
 
 # %% [markdown]
-# In a full matrix the bill is the same, and only who pays differs. The new key is a sum of the old ones, and each of those
-# hears its share of what is written. Adding writes a value of size 1 and leaves the new pair wrong by what it heard, about
-# 1; correcting writes both, hence 2.
-#
-# Where there is room correcting is cheaper, since a pair hears only those that were written *after* it. This is why the
-# green line of the first picture runs at some six tenths of the blue one's height.
+# In a full matrix the bill is on average the same, and only who pays differs. The new key is a sum of the old ones, each of
+# which hears its share of what is written. Adding writes the value, of squared length 1, and leaves the new pair wrong by
+# what it hears itself, about 1 as well. Correcting writes the value *less* what is heard, of squared length about 2, and the
+# old pairs hear it all.
+
+# %% [markdown]
+# With random keys correcting is cheaper, since a pair hears only those written *after* it. As they write a little more than
+# a value, the green line of the first picture is at six tenths of the blue one's height, not at half.
 
 # %% [markdown]
 # Why $\eta = 1$? After a write the answer to the same key is $(1 - \eta \lVert k \rVert^2)$ times the old answer plus
-# $\eta \lVert k \rVert^2 v$: exact at $\eta = 1 / \lVert k \rVert^2$, and beyond $2 / \lVert k \rVert^2$ ever more wrong,
-# which is why layers bring their keys to length one. At the exact rate the write is Kaczmarz's projection (1937), the
-# smallest change that makes the newest pair right; engineers call it normalised LMS.
+# $\eta \lVert k \rVert^2 v$: exact at $\eta = 1 / \lVert k \rVert^2$, and beyond $2 / \lVert k \rVert^2$ more wrong with each
+# write, which is why layers bring their keys to length one. At the exact rate the write is Kaczmarz's projection (1937), the
+# smallest change that makes the newest pair right; engineers call it normalised LMS, for least mean squares.
 
 # %% [markdown]
 # ## What keeps a matrix from growing?
@@ -234,8 +241,8 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
 #
 # $$W_t = (I - \eta v_t v_t^\top) W_{t-1} + \eta v_t k_t^\top = W_{t-1} + \eta v_t (k_t - W_{t-1}^\top v_t)^\top$$
 #
-# Read the right side: it is the delta rule for $W^\top$, a memory that is asked for a value and answers with its key. So
-# below each matrix is asked both ways.
+# Read the right side: it is the delta rule for $W^\top$, a memory that is given a value and answers with its key. So below
+# each matrix is asked both ways, and its [recall](glossary.md#recall) is the cosine of its answer and the right one.
 
 # %%
 import matplotlib.pyplot as plt
@@ -265,20 +272,20 @@ show(figure, alt="Left, the Hebbian matrix grows in a straight line to 28, while
      "cosines: asked for values, delta is exact and Oja the worst; asked for keys, Oja is exact and delta the worst.")
 
 # %% [markdown]
-# *Width 16, mean of 100 streams.* Both rules that erase stop growing. But Oja perfects the question that nobody asks here,
-# and spoils the other, because a write takes out whatever other pairs have of its value. This is why Oja lies above the
-# Hebbian rule in the first picture, up to 32 pairs; the paper, too, says that it has been seen to “underperform” the delta
-# rule.
+# *Width 16, mean of 100 streams.* Under both rules that erase, the matrix all but stops growing. But Oja perfects the
+# question that nobody asks here, and spoils the other, because each write takes out what the *other* pairs have along its
+# value. This is why Oja lies above the Hebbian rule in the first picture, up to 32 pairs; the paper, too, says that it has
+# been seen to “underperform” the delta rule.
 
 # %% [markdown]
-# **Erratum, eq. 66-67.** The long version prints the rule, and the gradient under 67's brace, as
+# **Erratum, eq. 66-67.** The long version prints the rule, and the gradient under a brace in 67, as
 #
 # $$\mathcal{M}_t = \alpha_t \mathcal{M}_{t-1} + \eta_t v_t \left( \phi(k_t)^\top - \mathcal{M}_{t-1}^\top v_t \right)
 #   \qquad \nabla \tilde{\mathcal{L}} = \mathcal{M}_{t-1}^\top v_t - v_t\, \phi(k_t)^\top$$
 #
 # In 66 a transpose is missing, since $\phi(k)^\top$ is a row and $\mathcal{M}^\top v$ a column; in 67 a factor $v_t$ has
 # gone with it. The objective in the line below, $-2 \langle \mathcal{M} k, v \rangle + \lVert \mathcal{M}^\top v \rVert^2$,
-# is sound: half of its gradient is $v_t (\mathcal{M}^\top v_t - k_t)^\top$, the step above.
+# is sound: half of its gradient is $v_t (\mathcal{M}^\top v_t - k_t)^\top$, which the rule above subtracts.
 
 # %% [markdown]
 # ## Which matrix is the best one?
@@ -289,7 +296,7 @@ show(figure, alt="Left, the Hebbian matrix grows in a straight line to 28, while
 #
 # For a matrix and L2 the answer is known. With a penalty $\lambda \lVert W \rVert^2 / 2$, which holds the matrix back, it
 # is **ridge regression**, $W^{*} = V^\top K (K^\top K + \lambda I)^{-1}$, where a row of $K$ is a key and a row of $V$ its
-# value. For our two keys in two dimensions and $\lambda = 0$ both answers must be exact.
+# value. Our two keys span the plane, so that with $\lambda = 0$ both answers can be exact.
 
 # %%
 from nlcore.memory import ridge
@@ -307,7 +314,7 @@ assert torch.allclose(ridge(k, v, 0.1), formula)
 # there a rule that gets there in *one* round, without keeping the pairs?
 
 # %% [markdown]
-# There is. Let $P_t = \left(\lambda I + \sum_{s \le t} k_s k_s^\top\right)^{-1}$, so that ridge is
+# There is. Let $P_t = \left(\lambda I + \sum_{s \le t} k_s k_s^\top\right)^{-1}$, so that ridge on the first $t$ pairs is
 # $W_t = V^\top K P_t$. With a new pair $P_t^{-1} = P_{t-1}^{-1} + k_t k_t^\top$, and therefore
 #
 # $$W_t P_t^{-1} = W_{t-1} P_{t-1}^{-1} + v_t k_t^\top = W_{t-1} P_t^{-1} + (v_t - W_{t-1} k_t)\, k_t^\top$$
@@ -359,8 +366,10 @@ print("left by a round at rate 1:", {step.__name__: round(far(step, 1.0)[8] / fa
 curves = {
     f"descent on both pairs, its best rate, {tuned[all_pairs]:.2f}": (far(all_pairs, tuned[all_pairs]), dict(color=GREYS[0], marker="s")),
     "delta rule, rate 1": (far(pair_by_pair, 1.0), LOOKS["delta"].line()),
-    f"delta rule, its best rate, {tuned[pair_by_pair]:.2f}": (far(pair_by_pair, tuned[pair_by_pair]), LOOKS["delta"].line() | {"linestyle": "solid"}),
-    "recursive least squares": ([(least_squares(k.repeat(n, 1), v.repeat(n, 1), 1e-8) - best).norm() for n in range(13)], LOOKS["ridge"].line()),
+    f"delta rule, its best rate, {tuned[pair_by_pair]:.2f}":
+        (far(pair_by_pair, tuned[pair_by_pair]), LOOKS["delta"].line() | {"linestyle": "solid"}),
+    "recursive least squares":
+        ([(least_squares(k.repeat(n, 1), v.repeat(n, 1), 1e-8) - best).norm() for n in range(13)], LOOKS["ridge"].line()),
 }  # fmt: skip
 figure, axes = plt.subplots(figsize=(6.8, 3.6), layout="constrained")
 for name, (distance, look) in curves.items():
@@ -371,10 +380,10 @@ show(figure, alt="Distance to the best matrix on a logarithmic scale. Recursive 
      "round. Descent on both pairs falls slowest, the delta rule at rate 1 faster, and at its best rate much faster still.")
 
 # %% [markdown]
-# *Distance by round.* RLS is there after one round, up to its tiny penalty of $10^{-8}$. At rate 1 the delta rule leaves
-# $(k_1 \cdot k_2)^2 = 0.36$ of the distance each time, because its second write already sees the first; descent on both at
-# once leaves 0.6, and no rate helps it. A rate a little above 1 helps the delta rule, since what one write overshoots the
-# next one needs.
+# *Distance by round.* RLS is there after one round, up to its tiny penalty of $10^{-8}$, because of which the tuned delta rule
+# passes it in the end. At rate 1 the delta rule leaves $(k_1 \cdot k_2)^2 = 0.36$ of the distance each time but the first,
+# because its second write already sees the first; descent on both at once leaves 0.6 at best. A rate a little above 1 helps
+# the delta rule, since an overshoot makes up in advance for a part of what the next write damages.
 
 # %% [markdown]
 # RLS has its price: $P$, as large as the memory itself, is a memory too, which is written with every pair and remembers
@@ -386,8 +395,9 @@ show(figure, alt="Distance to the best matrix on a logarithmic scale. Recursive 
 # %% [markdown]
 # ## What if a write looks back a little?
 #
-# The delta rule damages older pairs because it looks at the newest alone; ridge looks at all. Between them stands **Omega**
-# (eq. 68). Each write lowers the loss of the last $c$ pairs, with weights $\gamma_i$, all errors being those of the same $W_{t-1}$:
+# The delta rule damages older pairs because it looks at the newest alone; ridge looks at all. Between them stands
+# **[Omega](glossary.md#omega-rule)** (eq. 68). Each write lowers the loss of the last $c$ pairs, the
+# [window](glossary.md#window), with weights $\gamma_i$, all errors being those of the same $W_{t-1}$:
 #
 # $$W_t = \alpha W_{t-1} - \eta \sum_{i=t-c+1}^{t} \gamma_i\, (W_{t-1} k_i - v_i)\, k_i^\top$$
 #
@@ -400,7 +410,8 @@ show(figure, alt="Distance to the best matrix on a logarithmic scale. Recursive 
 #
 # As it stands, a number is subtracted from a matrix: the $\nabla$ before $\tilde{\mathcal{L}}$ is missing. With it, at
 # $\mathcal{M}_{t-1}$ as in eq. 64 to 67, this is the explicit step above. At the printed $\mathcal{M}_t$ the unknown stands
-# on both sides, and solving for it gives an *implicit* step, which chapter 02 meets as the proximal one.
+# on both sides, and solving for it gives an *implicit* step, which chapter 02 meets as the
+# [proximal step](glossary.md#proximal-step).
 #
 # What is a longer window worth? Below, 64 random pairs are written to matrices of width 32, which can hold half as many.
 
@@ -449,16 +460,17 @@ show(figure, alt="Recall error against age for windows of 1, 4, 8 and 16. Omega'
      "low and the higher it ends. The delta rule's climbs slowly from 0.3 to 0.9.")
 
 # %% [markdown]
-# *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves the pairs in the
-# window, if not quite its newest, which have been seen but once. Hence the table: the last 4 pairs fare best with a window of
-# 4, the last 8 with 8, the last 16 with 16 (stream by stream, beyond chance), and a longer one is worse for them. The room is
-# taken from the older pairs, since the matrix is full: under Omega they end worse than silence at this rate.
+# *Error by age at $\eta = 0.5$, 20 streams with 95% intervals; a dot ends each window.* A window serves its own pairs,
+# though not yet the newest one or two, which have hardly been looked at. Hence the table: the last 4 pairs fare best with a window of 4,
+# the last 8 with 8, the last 16 with 16 (against any other, in 19 of the 20 streams or in all), and a longer one is worse
+# for them. The room is taken from the older pairs, since the matrix is full: under Omega they end worse than silence at
+# this rate.
 
 # %% [markdown]
 # ## Must the memory be a matrix?
 #
 # A matrix answers $-k$ with minus its answer to $k$. If both keys should get *the same* value, the best it can do is to be
-# silent. A network with a bend in between can do it: $\mathcal{M}(k) = W_\text{out}\, \mathrm{silu}(W_\text{in}\, k)$, with
+# silent. A network with a nonlinear function in between can do it: $\mathcal{M}(k) = W_\text{out}\, \mathrm{silu}(W_\text{in}\, k)$, with
 # $\mathrm{silu}(x) = x / (1 + e^{-x})$, written by the same gradient step in each layer (chapter 02).
 
 # %% [markdown]
@@ -501,21 +513,22 @@ for name, (features, trained) in arms.items():
     print(f"{name:25}" + "".join(f"{row.mean():7.3f} ± {1.96 * row.std() / 8**0.5:.3f}" for row in store(features, trained)))
 
 # %% [markdown]
-# With equally many numbers the MLP holds no more, and where the two clearly differ the matrix is ahead. Nor could it be
-# otherwise: $n$ random values are $n d$ numbers, and no memory is exact for more of them than it has itself. What an MLP
-# buys is other *functions*, which pays where values follow from keys in a way that bends.
+# With equally many numbers the MLP holds no more, and where the two clearly differ the matrix is ahead. Nor could an MLP
+# beat the *best* matrix: $n$ random values are $n d$ numbers, no memory is exact for more of them than it has itself, and
+# the best matrix reaches that bound. What an MLP buys is other *functions*, which pays where values are no linear function
+# of their keys.
 
 # %% [markdown]
 # ## What is kept of the old?
 #
-# Who reads without end has to let go of something, and the fourth choice says of what. **Decay** multiplies the matrix by
-# $\alpha$ and so fades everything, even what the memory knew from its start. **Pull to start** fades only what has come
-# since:
+# Who reads without end has to let go of something, and the fourth choice says of what.
+# **[Decay](glossary.md#decay)** multiplies the matrix by $\alpha$ and so fades everything, even what the
+# memory knew from its start. **Pull to start** fades only what has come since:
 #
 # $$W \leftarrow \alpha W \qquad\qquad W \leftarrow W_0 + \alpha\, (W - W_0)$$
 #
-# Below, a memory knows 8 words from its start $W_0$, and then 32 others are written. What does it cost the new to save the
-# old?
+# Below, a memory knows 8 words from its start $W_0$, and then 32 others are written (a word is a pair, as in chapter 00).
+# What does it cost the new to save the old?
 
 # %%
 from nlcore.viz.explorers.forgetting_curve import forgetting_curve
@@ -525,15 +538,15 @@ forgetting_curve()
 # %% [markdown]
 # *Recall at $\alpha = 0.95$ and $\eta = 1$, mean of 50 streams; at the right of each plot stand the words of the start.* Under
 # decay little is left of the start, most in the Hebbian memory, which never erases. Pulled to their start, all know those
-# words again, with cosines of 0.74 and more. The price is a lower recall of the new words, by some hundredths, and by a
-# tenth in the Hebbian memory, because the start now has a part in every answer.
+# words again, with cosines of 0.74 and more. The price is a lower recall of the new words, by 0.04 to 0.07 on average, and
+# by 0.12 in the Hebbian memory, because the start now has a part in every answer.
 
 # %% [markdown]
 # ## Does exact recall carry over?
 #
-# Suppose that values follow a hidden rule, $v = A k$, and carry noise. A memory that is exact has stored the noise as well,
-# so how wrong is it on keys that it has *not* seen? (“Did it learn, or memorise?”, one often asks. That is not the
-# distinction of the paper's box, for which both are memory.)
+# Suppose that values come from a hidden matrix, $v = A k$, and carry noise. A memory that is exact has stored the noise as well,
+# so how wrong is it on keys that it has *not* seen? (“Did it learn, or memorise?”, one often asks. That is not the paper's
+# distinction, for which both are memory.)
 #
 # Two things can hold a memory back: the penalty $\lambda$ of ridge, or few steps of descent.
 
@@ -547,30 +560,31 @@ learn_or_memorise().predict("01-noise")
 #
 # *32 noisy pairs, width 32.* Left: with hardly any penalty the stored pairs are exact, and unseen keys are answered far
 # worse than by silence (which costs 1 there, and 1.25 on stored pairs, as their noise has a size too). Right: the same by
-# the number of steps, because early steps fit the rule and late ones the noise. So a few steps act like a penalty.
+# the number of steps, because early steps fit $A$ and late ones the noise. So a few steps act like a penalty.
 #
 # </details>
 
 # %%
 from nlcore.viz.explorers.learn_or_memorise import compute as generalise
 
-for pairs in (16, 32, 64, 128):
+for pairs in (8, 16, 32, 64, 128):
     found = generalise(pairs, noise=0.5, width=32).ridge
     print(f"{pairs:3} pairs: on unseen keys {found.unseen[0]:5.2f} at the least penalty, 0.0001, and {found.unseen.min():.2f} at the best")
 
 # %% [markdown]
-# With hardly any penalty it is worst where there are as many pairs as numbers in a key, and better again beyond: this second
-# fall is known as *double descent* (Belkin et al., 2019). With the best penalty there is no such rise in this table, and
-# more pairs are always better.
+# With hardly any penalty the error falls at first, is worst where there are as many pairs as numbers in a key, and falls
+# again beyond: *double descent* (Belkin et al., 2019; by the number of pairs, as here, Nakkiran, 2019). With the best
+# penalty, chosen in hindsight, there is no such rise in this table, and more pairs are always better.
 
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# To close, a real level score: 12 pairs of width 16 are read four times over, by the delta rule and by RLS.
+# To close, a real [level score](glossary.md#level-score): 12 pairs of width 16 are read four times over, by the delta rule and by RLS.
 
 # %%
 import numpy as np
 from nlcore.viz.roll import Row, roll
+from nlcore.viz.theme import level_looks
 
 draw = torch.Generator().manual_seed(0)
 keys, values = F.normalize(torch.randn(2, 12, 16, generator=draw, dtype=double), dim=-1)
@@ -580,7 +594,7 @@ for key, value in zip(keys.repeat(4, 1), values.repeat(4, 1)):
     steps = torch.outer(value - W @ key, key), torch.outer(gain, P @ key), torch.outer(value - W_rls @ key, gain)
     W, P, W_rls = W + steps[0], P - steps[1], W_rls + steps[2]
     change.append([(step.norm() / matrix.norm()).item() for step, matrix in zip(steps, (W, P, W_rls))])
-rows = [Row(name, "every pair", LOOKS[look].colour) for name, look in (("delta: W", "delta"), ("RLS: P", "ridge"), ("RLS: W", "ridge"))]
+rows = [Row(name, "every pair", level_looks(["memory"])["memory"].colour) for name in ("delta: W", "RLS: P", "RLS: W")]
 figure, axes = plt.subplots(figsize=(10, 2.2), layout="constrained")
 roll(axes, rows, np.arange(48), np.arange(48) + 1, np.array(change).T, np.ones((3, 48), dtype=int))
 axes.set(xlim=(0, 48), xticks=range(0, 49, 12), xlabel="pairs read (twelve are a round)")
@@ -588,11 +602,11 @@ show(figure, alt="A level score of three rows over 48 pairs. The delta rule's ma
      "in each of the four rounds; both matrices of recursive least squares change strongly in the first round, and hardly after it.")
 
 # %% [markdown]
-# *Brightness is how much a matrix changes with a pair.* Who writes? The rule, which nobody trains here. Into what? One matrix,
-# or two. How often? With every pair. From which context? These pairs alone. To whom is knowledge handed? $P$ hands its gain
-# to the $W$ of RLS; and since at equal frequency whoever is needed comes first (Def. 2), $P$ is a level of its own, above $W$:
-# the first nest. RLS is done after one round, while the delta rule still mends what it damages. Keys and values have no
-# row, because nothing makes them yet.
+# *Brightness is how much a matrix changes with a pair. Blue is `memory`, as on the map below, not the Hebbian rule.* Who
+# writes? The rule, which nobody trains here. Into what? One matrix, or two. How often? With every pair. From which context?
+# These pairs alone. To whom is knowledge handed? $P$ hands its gain to the $W$ of RLS; and since at equal frequency whoever
+# is needed comes first (Def. 2), $P$ is a [level](glossary.md#level) of its own, above $W$: the first nest. RLS is done
+# after one round, while the delta rule still mends what it damages. Keys and values have no row: nothing makes them yet.
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -625,25 +639,31 @@ hope_map(1)
 #   RNNs](https://arxiv.org/abs/2006.16236).
 
 # %% [markdown]
-# - Correcting: Widrow and Hoff (1960), Adaptive switching circuits, IRE WESCON Convention Record 4, 96-104; Kaczmarz
-#   (1937), Angenäherte Auflösung von Systemen linearer Gleichungen; normalised LMS: Nagumo and Noda (1967), A learning
-#   method for system identification, IEEE Transactions on Automatic Control 12, 282-287; Schlag et al. (2021), [Linear Transformers are secretly
-#   fast weight programmers](https://arxiv.org/abs/2102.11174), which brings overwriting to them.
+# - Correcting: Widrow and Hoff (1960),
+#   [Adaptive switching circuits](https://isl.stanford.edu/~widrow/papers/c1960adaptiveswitching.pdf), IRE WESCON Convention
+#   Record 4, 96-104; Kaczmarz (1937), Angenäherte Auflösung von Systemen linearer Gleichungen, Bulletin international de
+#   l'Académie polonaise des sciences et des lettres A 35, 355-357; normalised LMS: Nagumo and Noda (1967), A learning method
+#   for system identification, IEEE Transactions on Automatic Control 12, 282-287; Schlag et al. (2021), [Linear
+#   Transformers are secretly fast weight programmers](https://arxiv.org/abs/2102.11174), which brings overwriting to them.
+
+# %% [markdown]
 # - One pass: Plackett (1950), [Some theorems in least squares](https://doi.org/10.1093/biomet/37.1-2.149); as a layer, von
 #   Oswald et al. (2023), [Uncovering mesa-optimization](https://arxiv.org/abs/2309.05858).
 # - Oja (1982), [A simplified neuron model](https://doi.org/10.1007/BF00275687); Irie et al. (2022),
 #   [OjaNet](https://arxiv.org/abs/2206.01649).
-# - Belkin et al. (2019), [Reconciling modern machine learning and bias-variance](https://arxiv.org/abs/1812.11118).
+# - Belkin et al. (2019), [Reconciling modern machine learning and bias-variance](https://arxiv.org/abs/1812.11118);
+#   Nakkiran (2019), [More data can hurt for linear regression](https://arxiv.org/abs/1912.07242).
 
 # %% [markdown]
 # ## Exercise 1: the delta rule (easy, 5 minutes)
 #
-# Write one write of the delta rule with retention. `W` is (d_v, d_k). Is the error taken before or after the decay? Here it
-# is before: the matrix is asked as it was.
+# Code one write of the delta rule with retention. `W` is (d_v, d_k). Take the error before the decay, so that the matrix is
+# asked as it was.
 #
 # <details><summary>Hint</summary>
 #
-# The error is $v - W k$. It goes under $k$, as in `torch.outer(a, b)` $= a b^\top$.
+# Multiply out the bracket in the chapter's formula: $W_{t-1}$ stands in two places, and only one of them is multiplied by
+# $\alpha$. `torch.outer(a, b)` is $a b^\top$.
 #
 # </details>
 #
@@ -673,8 +693,8 @@ print(check_delta(delta_write))
 #
 # <details><summary>Hint</summary>
 #
-# Write a loop over rates, and average the error over twenty seeds. What does a write at rate $\eta$ leave of what was told
-# $n$ writes ago?
+# Write a loop over rates, and average the error over twenty seeds. What does a write at rate $\eta$ leave of what the same
+# key was told $n$ writes ago?
 #
 # </details>
 
@@ -704,7 +724,7 @@ print(check_rates(chosen))
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The first key hears what the *second write* is. Which second value makes that write as large as possible?
+# The first key hears what is written *second*. Which second value makes that write as large as possible?
 #
 # </details>
 #

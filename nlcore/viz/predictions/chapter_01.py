@@ -36,14 +36,14 @@ CHAPTER = Chapter(
         ),
         Curve(
             "01-noise",
-            "The values of 32 pairs follow a rule, and carry noise. The line shows the error on the stored pairs, from a matrix "
-            "that recalls them exactly, on the left, to one that is held back so strongly that it says nothing. Draw the error "
-            "on keys that it has not seen.",
+            "The values of 32 pairs come from a hidden matrix, and carry noise. The line shows the error on the stored pairs, from "
+            "a matrix that recalls them exactly, on the left, to one that is held back so strongly that it says nothing. Draw the "
+            "error on keys that it has not seen.",
             line="unseen",
             given=("pairs stored",),
             within=0.45,  # the line is steep, and only its course is asked for
             because="Exact recall stores the noise as well, and with as many pairs as numbers in a key it does so at any price: "
-            "unseen keys are answered far worse than by silence, which is 1. In between the rule is learnt.",
+            "unseen keys are answered far worse than by silence, which is 1. In between the hidden matrix is learnt.",
         ),
     ),
 )
