@@ -53,7 +53,8 @@ def compute(beta1: float, beta3: float, period: int, alpha: float, *, seed: int 
     """Steps of AdamW, Muon and M3 (Alg. 1, its sums read as means) on a draw of the stream, without weight decay.
 
     beta1 is of all fast momenta, beta3 and period are of M3's slow one, alpha is its weight; unless
-    `divided`, M3 leaves out the root of its second moment. Raises ValueError for betas outside 0 to 1 (1 excluded), a period below 1, or an alpha below 0.
+    `divided`, M3 leaves out the root of its second moment. Raises ValueError for betas outside 0 to 1
+    (1 excluded), a period below 1, or an alpha below 0.
     """
     if not (0 <= beta1 < 1 and 0 <= beta3 < 1 and period >= 1 and alpha >= 0):
         raise ValueError(f"beta1 {beta1}, beta3 {beta3}, period {period}, alpha {alpha}: betas are 0 to 1 (1 excluded), "
@@ -98,12 +99,14 @@ def chart(found: Scales) -> Chart:
     t = np.arange(1, STEPS + 1)
 
     def plot(title: str, cosines: dict[str, np.ndarray]) -> Plot:
-        lines = tuple(Line(f"{name}: mean {values.mean():.2f}".replace("-", "−"), t, values, LOOKS[name]) for name, values in cosines.items())
+        means = {name: f"{name}: mean {values.mean():.2f}".replace("-", "−") for name, values in cosines.items()}
+        lines = tuple(Line(means[name], t, values, LOOKS[name]) for name, values in cosines.items())
         return Plot(
             title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.02, 1.02), references={0.0: ""}
         )
 
-    return plot(f"The loud direction, which turns every {SWITCH} steps", found.loud), plot("The quiet direction, which drifts", found.quiet)
+    turning = plot(f"The loud direction, which turns every {SWITCH} steps", found.loud)
+    return turning, plot("The quiet direction, which drifts", found.quiet)
 
 
 def two_time_scales() -> Explorer[Scales]:
@@ -118,8 +121,9 @@ def two_time_scales() -> Explorer[Scales]:
         },
         chart,
         alt="Left, cosines with a direction that turns to its opposite every 20 steps: AdamW and Muon drop to below -0.5 at "
-        "each turn and recover; M3 does so less, and its slow memory, after one swing each way, stays nearer to 0. Right, with the quiet direction: "
-        "AdamW, Muon and M3 swing with each turn, while the slow memory holds above 0.6 once it has seen some periods.",
+        "each turn and recover; M3 does so less, and its slow memory, after one swing each way, stays nearer to 0. "
+        "Right, with the quiet direction: AdamW, Muon and M3 swing with each turn, while the slow memory holds "
+        "above 0.6 once it has seen some periods.",
         try_this="Set α to 0, then to 2: what does M3 win in the quiet direction, and lose in the loud one? Then keep α at "
         "0.5 and give all of them one long memory, β1 = 0.98. Which period suits a turn every 20 steps worst?",
         name="two_time_scales",
