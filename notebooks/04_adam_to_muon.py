@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 04 · Adam, AdaGrad, Muon, M3
 #
-# Momentum is one memory of gradients. This chapter asks which memory would be the best one, and finds many of the
-# optimizers in use among the answers. It has two parts, and each is one sitting, with a summary and exercises of its
-# own: **part one**, *Adam and AdaGrad are regressions*, and **part two**, *Muon and M3*.
+# [Momentum](glossary.md#momentum) is one [memory](glossary.md#memory) of gradients. This chapter asks which memory
+# would be the best one, and finds many of the optimizers in use among the answers. It has two parts, and each is one
+# sitting, with a summary and exercises of its own: **part one**, *Adam and AdaGrad are regressions*, and **part two**,
+# *Muon and M3*.
 #
 # Both follow sections 4.2 and 7.2 and Appendix B of *Nested Learning: The Illusion of Deep Learning Architectures*
 # (Behrouz, Razaviyayn, Zhong, Mirrokni, 2025; long version, [arXiv 2512.24695](https://arxiv.org/abs/2512.24695)).
@@ -12,9 +13,9 @@
 # %% [markdown]
 # ## Part one: Adam and AdaGrad are regressions
 #
-# **After this part** you can say which least squares problem Adam solves at each step, and what was put into that
-# problem so that Adam comes out; compute one step of Adam and of AdaGrad by hand; and say what two of the paper's
-# equations do when they are run as printed.
+# **After this part** you can say which least squares problem [Adam](glossary.md#adam) solves at each step, and what was
+# put into that problem so that Adam comes out; compute one step of Adam and of [AdaGrad](glossary.md#adagrad) by hand;
+# and say what two of the paper's equations do when they are run as printed.
 #
 # **You need** chapters 00 and 03: what a memory is, and momentum. **Time:** 30 minutes, exercises apart; its cells
 # take a few seconds on a laptop.
@@ -23,13 +24,14 @@
 # ### Which memory is each optimizer?
 #
 # Chapter 03 found a memory inside the optimizer: momentum, which every gradient is written into, and which tells the
-# weights where to go. In the nest it is a level of its own, inside that of the weights. But hardly anybody trains with
-# momentum alone, because Adam keeps a second memory beside it, of squares. What is the second one for?
+# weights where to go. In the nest it is a [level](glossary.md#level) of its own, inside that of the weights. But most
+# models of today are trained with Adam, which keeps a second memory beside it, of the gradients' squares. What is the
+# second one for?
 
 # %% [markdown]
 # Look at both at work. Below, one weight gets gradients around 1, and at step 41 they turn to around -1. Adam keeps two
-# running means, $m$ of the gradients and $h$ of their squares, and its step is $m / \sqrt{h}$, times a learning rate.
-# Does the step turn at once? And does the root of $h$ notice the turn at all?
+# running means, $m$ of the gradients and $h$ of their squares, and its step is $m / \sqrt{h}$, times a learning rate and
+# a minus, which the picture leaves out. Does the step turn at once? And does the root of $h$ notice the turn at all?
 
 # %%
 from nlcore.viz.explorers.adam_as_regression import adam_as_regression
@@ -47,12 +49,13 @@ adam_as_regression().predict("04-turn")
 # </details>
 
 # %% [markdown]
-# On the right each past gradient is a point: how high it lies is what a memory of one number should answer to it, how
-# large it is drawn is how much it counts. The blue line is the best memory, and its slope is exactly Adam's step.
+# On the right each past gradient is a point: how high it lies is what a memory of one number should answer to it, and
+# its size is how much it counts (here nearly alike). The blue line is the best memory, and its slope is exactly Adam's
+# step.
 #
 # The line misses the points by far, and that is no bug. A memory of one number must answer 0 to 0, so its line goes
-# through the origin; and the points ask for positive answers on both sides of it, which no such line can give. Where
-# the heights come from is what this part is about.
+# through the origin, but the points ask for positive answers on both sides. Where the heights come from is what this
+# part is about.
 
 # %% [markdown]
 # | letter | here | elsewhere |
@@ -60,7 +63,7 @@ adam_as_regression().predict("04-turn")
 # | $g_i$ | the gradient of step $i$ | 101 calls its negative $g$; we keep the minus in the step |
 # | $m^{*}$ | the best memory, one number for each entry | |
 # | $m$, $h$ | Adam's two running means | $M$ and $H$ in 102, which are plain sums |
-# | $P$ | what a step is divided by (38), and what a memory should answer (101): both at once, it will turn out | in chapter 03 also the values of momentum |
+# | $P$ | what a step is divided by (38); what a memory should answer (101): the same, it will turn out | in chapter 03 values of momentum |
 # | $H$ | the matrix $\sum g g^\top$ | |
 # | $\beta_1, \beta_2, \beta_3$ | what a running mean keeps of itself | in 102 and Alg. 1 a factor before the *new* |
 # | $\alpha$ | in part two, the weight of M3's slow memory | retention |
@@ -85,19 +88,22 @@ print("its root        ", squares.sqrt().round(decimals=4).tolist())
 
 # %% [markdown]
 # Momentum moves the upper right by 14 and the upper left by 7, although both saw the same thing, two gradients that
-# agree; the second one merely speaks louder. The lower left does not move, since its gradients cancel. We shall see
-# these four entries again and again: same story, twice as loud, contradiction, and seen once.
+# agree; the upper right merely speaks louder. The lower left does not move, since its gradients cancel. We shall meet
+# all four again and again: one that agrees, one that agrees twice as loud, one that contradicts itself, and one seen
+# only once.
 
 # %% [markdown]
 # ### A preconditioner is a memory
 #
-# So it would be good to divide each entry by how loud it is. What a step is divided by is called a *preconditioner*
-# (38). The paper asks what it is, and answers: a memory as well, with a problem of its own inside the step (39-41),
+# So it would be good to divide each entry by how loud it is. What a step is divided by is called a
+# [preconditioner](glossary.md#preconditioner) (38). The paper calls it a memory as well, with a problem of its own
+# inside the step (39-41),
 #
 # $$W_{t+1} = W_t - \eta\, P^{-1} g_t \qquad\qquad \min_P \tilde{\mathcal{L}}(P;\, g, \hat g)$$
 #
 # It maps gradients $g$ to gradients $\hat g$ in better coordinates, and $\tilde{\mathcal{L}}$ says what makes them
-# better. This is meant literally, because dividing by $P$ is plain descent for another variable, $z = P^{1/2} W$.
+# better. This is meant literally, because dividing by $P$ is plain descent for another variable, $z = P^{1/2} W$. Try
+# it with the root of the summed squares as $P$.
 
 # %%
 root, eta, W = squares.sqrt(), 0.1, torch.ones(2, 2, dtype=double)
@@ -111,8 +117,8 @@ assert torch.allclose(plain, step, atol=1e-15)
 print("P^-1 g =", (G[1] / root).round(decimals=4).tolist())
 
 # %% [markdown]
-# The two upper entries get the same step, 0.8, though one saw twice the gradient: in $z$ they look alike. What remains
-# is to say which $P$ is best, and for what. The optimizers of this chapter give different answers:
+# The two upper entries get the same step, 0.8, though one saw twice the gradient: the louder one was divided by twice as
+# much. What remains is to say which $P$ is best, and for what. The optimizers of this chapter give different answers:
 #
 # | optimizer | what its inner problem asks for | equations |
 # |---|---|---|
@@ -126,8 +132,8 @@ print("P^-1 g =", (G[1] / root).round(decimals=4).tolist())
 # ### The best memory of gradients
 #
 # What should a memory of gradients do? Momentum, says Appendix B, maps gradients to 1, which is not much to ask. Better
-# to map them to "a global property of past data". So take each entry alone. A memory is one number $m$, it answers
-# $m\, g_i$ to a gradient $g_i$, and the answer should be a target $P$, the same for all (101):
+# to map them to "a global property of past data". Take each entry alone, as Adam does. Then a memory is one number $m$,
+# it answers $m\, g_i$ to a gradient $g_i$, and the answer should be a target $P$, the same for all (101):
 #
 # $$\min_m \; \sum_{i=1}^{t} (m\, g_i - P)^2 + \lambda m^2$$
 
@@ -160,7 +166,8 @@ print("best memory", best.round(decimals=12).tolist())
 # Two targets make known optimizers of it. With $P = \sum g^2$ the denominator cancels, and what is left is momentum
 # (104). With the root of that sum, it is Adam's ratio (105):
 #
-# $$P = \sum_i g_i^2:\; m^{*} = \sum_i g_i \qquad\qquad P = \sqrt{\textstyle\sum_i g_i^2}:\; m^{*} = \frac{\sum_i g_i}{\sqrt{\sum_i g_i^2}}$$
+# $$P = \sum_i g_i^2:\; m^{*} = \sum_i g_i \qquad\qquad
+#   P = \sqrt{\textstyle\sum_i g_i^2}:\; m^{*} = \frac{\sum_i g_i}{\sqrt{\sum_i g_i^2}}$$
 #
 # **By hand:** $7/5$, $14/10$, $0$ and $2/2$. The upper entries now agree, and the lower left, which saw -5 and 5, stays.
 # Size is removed, agreement is kept.
@@ -239,8 +246,8 @@ show(figure, alt="The printed direction rises to 6.3 at step 40 and needs until 
 # $$P_a = \sqrt{h}\; \frac{(1-\beta_1)\,\beta_1^{a}}{(1-\beta_2)\,\beta_2^{a}}$$
 #
 # (This is ours; the paper leaves it open.) It is why old points lie low in the first picture: $\beta_1$ forgets faster
-# than $\beta_2$, so an old gradient is still weighed, and hardly asked for. What Adam's bias correction does is to
-# multiply all targets by one number.
+# than $\beta_2$, so an old gradient still counts, while its target is already near 0. What Adam's bias correction does
+# is to multiply all targets by one number.
 
 # %%
 from nlcore.optim import Adam
@@ -280,7 +287,7 @@ print("Adam's second step:", best.round(decimals=4).tolist())
 #
 # | optimizer | what it keeps, and how it reads it |
 # |---|---|
-# | SignSGD | nothing: `Adam(betas=(0, 0))`, since a single gradient is its own root mean square |
+# | SignSGD | nothing: `Adam(betas=(0, 0))`, since the root mean square of a single gradient is its absolute value |
 # | RMSProp | $h$ alone, without bias correction, under the newest gradient |
 # | AMSGrad | both, but divides by the largest $h$ so far |
 # | NAdam | both, but reads $m$ as it will be after one more such gradient (Nesterov's idea) |
@@ -301,7 +308,8 @@ print("Adam's second step:", best.round(decimals=4).tolist())
 # %% [markdown]
 # **Solution.** Set the gradient to zero, and use $g_i\, (g_i^\top m) = (g_i g_i^\top)\, m$:
 #
-# $$\sum_i g_i\, (g_i^\top m - 1) + \lambda m = 0 \quad\Rightarrow\quad \Big( \underbrace{\sum_i g_i g_i^\top}_{H} + \lambda I \Big)\, m = \sum_i g_i
+# $$\sum_i g_i\, (g_i^\top m - 1) + \lambda m = 0
+#   \quad\Rightarrow\quad \Big( \underbrace{\sum_i g_i g_i^\top}_{H} + \lambda I \Big)\, m = \sum_i g_i
 #   \quad\Rightarrow\quad m^{*} = (H + \lambda I)^{-1} \sum_i g_i$$
 #
 # The sum of squares has become a matrix of sums of products, and its diagonal is the old sum of squares.
@@ -312,8 +320,9 @@ print("Adam's second step:", best.round(decimals=4).tolist())
 #
 # $$P m^{*} = H^{1/2} H^{-1} \sum_i g_i = H^{-1/2} \sum_i g_i$$
 #
-# which is (111). *Print and we differ in one point:* there $m$ is a matrix, so that (106) asks the vector $m\, g_i$ to equal
-# the matrix $P$. We read it as above, because that leads to the paper's own result.
+# which is (111). (With fewer gradients than entries $H$ has no inverse; then read its powers in the directions that the
+# gradients span, as the code does.) *Print and we differ in one point:* there $m$ is a matrix, so that (106) asks the
+# vector $m\, g_i$ to equal the matrix $P$. Ours leads to the paper's own result.
 
 # %% [markdown]
 # Now look at what is divided. A regression that weighs all gradients alike must have their *sum* on top. AdaGrad has the
@@ -339,11 +348,13 @@ print("full    ", newest.round(decimals=3).tolist(), "length", round(newest.norm
 
 # %% [markdown]
 # The full direction has length exactly 1. So it is for any gradients that are linearly independent, since $H^{-1/2}$
-# turns them into vectors of length 1 at right angles. Adam made entries equally loud; this makes *directions* equally
+# turns them into vectors of length 1 at right angles: with a gradient in each row of $G$ we have $H = G^\top G$, and so
+# $(G H^{-1/2})(G H^{-1/2})^\top = G H^{-1} G^\top = I$. Adam made entries equally loud; this makes *directions* equally
 # loud, and part two is about what that is good for.
 
 # %% [markdown]
-# **Erratum (eq. 109).** The long version prints what is divided by the root as a sum, and the step (111) with it:
+# **[Erratum](glossary.md#erratum) (eq. 109).** The long version prints what is divided by the root as a sum, and the
+# step (111) with it:
 #
 # $$\tilde M_{i+1} = M_i + \beta_1\, g_{i+1}^\top \qquad W_{i+1} \approx W_i - \frac{\eta_t}{\sqrt{\beta_2}}\, H_i^{-1/2}\, \tilde M_i$$
 #
@@ -402,12 +413,12 @@ show(figure, alt="Loss after 60 steps against the angle of the valley: a flat li
 
 # %% [markdown]
 # *Loss that is left, each at its best rate.* The full matrix does not notice the angle. The diagonal arrives where the
-# valley lies along the axes, and the further it is turned the more is left, whatever the rate: at 45 degrees $10^{-3}$
-# and more. So the matrix does buy what it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers,
-# and its root costs $n^3$ operations, which no large model can pay.
+# valley lies along the axes, and the further it is turned the more is left, whatever the rate: at 45 degrees 0.003. So
+# the matrix does buy what it promised, in a valley of two weights. For $n$ weights $H$ has $n^2$ numbers, and its root
+# costs $n^3$ operations, which no large model can pay.
 
 # %% [markdown]
-# Two optimizers get most of it for less, by using that a weight is a matrix. **Shampoo** keeps one small matrix for its
+# Two optimizers want the same for less, by using that a weight is a matrix. **Shampoo** keeps one small matrix for its
 # rows, $\sum g g^\top$, and one for its columns, $\sum g^\top g$, and multiplies the gradient from both sides by their
 # powers of $-1/4$. **SOAP** runs Adam in the coordinates that the two find. Something remarkable happens to
 # Shampoo's step if it has seen a single gradient:
@@ -425,15 +436,16 @@ print("singular values of the summed gradient", S.round(decimals=3).tolist())
 print("of Shampoo's step from it alone       ", torch.linalg.svdvals(shampoo).round(decimals=10).tolist())
 
 # %% [markdown]
-# Of the gradient $U S R^\top$ only $U R^\top$ is left: its directions, with all singular values at 1. A direction eighteen
-# times as strong as the other moves the weights no further. Part two gets there without any root.
+# Of the gradient's singular value decomposition $U S R^\top$ only $U R^\top$ is left: its directions, with all singular
+# values at 1. A direction eighteen times as strong as the other moves the weights no further. Part two gets there
+# without any root.
 
 # %% [markdown]
 # ### Where do the two memories stand in the nest?
 #
-# Levels are told apart by how often they change and, at equal frequency, by who needs whom (Def. 2). Adam's $m$ and $h$
-# both change with every gradient, as the weights do. Since the weights of step $t$ need both memories of step $t$, they
-# come after them. But neither memory needs the other.
+# Levels are told apart by how often they change and, at equal [frequency](glossary.md#frequency), by who needs whom
+# (Def. 2). Adam's $m$ and $h$ both change with every gradient, as the weights do. Since the weights of step $t$ need
+# both memories of step $t$, they come after them. But neither memory needs the other.
 
 # %%
 from nlcore.levels import Component, order
@@ -455,8 +467,8 @@ print("fastest first:", [[part.name for part in level] for level in levels])
 # 1. The best entrywise memory of gradients needs two sums, of gradients and of squares; its target decides how they are
 #    read, and the root of the second gives Adam's ratio.
 # 2. That target and the preconditioner are the same $P$.
-# 3. As printed, (102) never forgets. A regression that forgets is Adam exactly if old targets fade, and they were chosen
-#    for that.
+# 3. As printed, (102) never forgets. A regression that forgets becomes Adam, exactly, when old targets fade in the right
+#    way; but they were chosen for that.
 # 4. With outer products the same regression divides by $H^{1/2}$; with $\beta_1 = 1$, (109) sums gradients and is not
 #    AdaGrad.
 # 5. $m$ and $h$ share a level, inside that of the weights.
@@ -464,9 +476,9 @@ print("fastest first:", [[part.name for part in level] for level in levels])
 # %% [markdown]
 # ### Exercise 1: four suspects (easy, 10 minutes)
 #
-# *Diagnose.* `FOUR[name](g)` takes gradients of one weight, (steps,), and returns the steps of an optimizer at rate 1.
-# One is Adam, one RMSProp, one AdaGrad, and one is (105) as printed ("printed"). One stream of gradients tells all four
-# apart. Which is which?
+# *Diagnose.* `FOUR[name](g)` takes gradients of one weight, (steps,), and returns the steps of an optimizer at rate 1,
+# before their minus. One is Adam, one RMSProp, one AdaGrad, and one is (105) as printed ("printed"). One stream of
+# gradients tells all four apart. Which is which?
 #
 # <details><summary>Hint</summary>
 #
@@ -518,27 +530,28 @@ def stream():
 print(check_uphill(stream))
 
 # %% [markdown]
-# ### Exercise 3: AdaGrad with a full matrix (middle, 15 minutes)
+# ### Exercise 3: AdaGrad without its matrix (hard, 20 minutes)
 #
-# Return AdaGrad's direction $H^{-1/2} g_t$ after the gradients `G` of size (steps, n), without `over_root`.
+# *Build.* With a million weights $H$ would have $10^{12}$ numbers, but after five gradients nearly all its eigenvalues
+# are 0. Return AdaGrad's direction $H^{-1/2} g_t$ after gradients `G`, (steps, n), steps below n, without any n x n
+# matrix.
 #
 # <details><summary>Hint</summary>
 #
-# `torch.linalg.eigh(G.T @ G)` gives eigenvalues and eigenvectors. A power of $H$ has the same eigenvectors, and the
-# same power of each eigenvalue. Which gradient is $g_t$?
+# $K = G G^\top$ is small. What are $H$, $K$ and $g_t$ if $G = U S R^\top$?
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# `values, Q = torch.linalg.eigh(G.T @ G)`, then
-# `return Q @ ((Q.T @ G[-1]) / values.sqrt())`
+# $H^{-1/2} g_t = R S^{-1} R^\top \cdot R S U^\top e_t = R U^\top e_t = G^\top K^{-1/2} e_t$, where $e_t$ picks the
+# last: `values, Q = torch.linalg.eigh(G @ G.T)`, then `return G.T @ (Q @ (Q[-1] / values.sqrt()))`.
 #
 # </details>
 
 # %%
 def full_direction(G):
-    """Full-matrix AdaGrad's direction at the last gradient."""
+    """Full-matrix AdaGrad's direction at the last gradient, (n,)."""
     return None
 
 
@@ -547,9 +560,10 @@ print(check_full_adagrad(full_direction))
 # %% [markdown]
 # ## Part two: Muon and M3
 #
-# **After this part** you can say why Newton-Schulz makes a matrix orthogonal, and why *this* orthogonal matrix; compute a
-# step of it by hand; tell Adam, Muon and M3 apart by their steps; say what (44), (75) and Alg. 1 do when they are run as
-# printed, and what M3's slow memory did, and did not do, on a small vision transformer.
+# **After this part** you can say why [Newton-Schulz](glossary.md#newton-schulz) makes a matrix orthogonal, and why
+# *this* orthogonal matrix; compute a step of it by hand; tell Adam, [Muon](glossary.md#muon) and [M3](glossary.md#m3)
+# apart by their steps; say what (44), (75) and Alg. 1 do when they are run as printed, and what M3's slow memory did,
+# and did not do, on a small vision transformer.
 #
 # **You need** part one, at least its section *What does the matrix buy?*, which ends where this one begins. **Time:**
 # 30 minutes, exercises apart; its cells take about twenty seconds on a laptop.
@@ -557,30 +571,37 @@ print(check_full_adagrad(full_direction))
 # %% [markdown]
 # ### Newton-Schulz: orthogonal by descent
 #
-# Part one ended with a wish. A gradient $g = U S R^\top$ has strong directions and rare ones, and a step along $U R^\top$
-# moves both by as much. Adam cannot give it, since it thinks in entries; Shampoo can, at the price of two matrix roots.
-# Muon (42) gets there with products alone. Its inner problem is to be orthogonal (43):
+# Part one left us with a wish. A gradient $g = U S R^\top$ has strong directions and weak ones, and a step along $U
+# R^\top$ moves both by as much. Shampoo can give it, at the price of two matrix roots; Muon (42) gets there with
+# products alone. Its inner problem is to be orthogonal (43):
 #
 # $$\min_O \lVert O^\top O - I \rVert^2 \qquad\qquad \nabla = 4\, O\,(O^\top O - I)$$
+#
+# (With $A = O^\top O - I = A^\top$, $d \lVert A \rVert^2 = 2 \langle A,\, dO^\top O + O^\top dO \rangle = 4 \langle O
+# A,\, dO \rangle$.)
 
 # %% [markdown]
 # One thing is odd about it. *The gradient $g$ does not occur.* The identity solves this problem, and so does any
 # rotation, so how can it answer with something that has to do with $g$? By where it starts: "initial value $O_0 = g_t$",
-# says the paper below (44). We scale $g$ to norm 1 first, and take steps of rate $1/8$:
+# says the paper below (44). We scale $g$ to norm 1 first, so that no singular value is above 1, and take steps of rate
+# $1/8$:
 #
 # $$O \leftarrow O - \tfrac{1}{8} \cdot 4\, O\,(O^\top O - I) = 1.5\, O - 0.5\, O O^\top O$$
 #
 # This is the cubic Newton-Schulz.
 
 # %% [markdown]
-# What does such a step keep? Write $O = U S R^\top$. In $O O^\top O = U S R^\top\, R S U^\top\, U S R^\top$ the inner pairs
-# cancel, and what is left is $U S^3 R^\top$. So a step never touches $U$ and $R$. Only the singular values change, each
-# by itself,
+# What does such a step keep? Write $O = U S R^\top$. In $O O^\top O = U S R^\top\, R S U^\top\, U S R^\top$ the inner
+# pairs cancel, and what is left is $U S^3 R^\top$. So a step never touches $U$ and $R$.
+
+# %% [markdown]
+# Only the singular values change, each by itself,
 #
 # $$s \leftarrow 1.5\, s - 0.5\, s^3,$$
 #
-# and they go to 1, all that are not 0. That is why the descent from $g$ ends at $U R^\top$ and nowhere else; it is also the orthogonal matrix
-# nearest to $g$. **By hand:** 0.6 becomes $0.9 - 0.108 = 0.792$.
+# and all that are not 0 go to 1: below 1 the factor $1.5 - 0.5\, s^2$ is above 1, so that $s$ grows, and it cannot pass 1,
+# where the cubic has its maximum. That is why the descent from $g$ ends at $U R^\top$ and nowhere else; it is also the
+# orthogonal matrix nearest to $g$. **By hand:** 0.6 becomes $0.9 - 0.108 = 0.792$.
 
 # %%
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz
@@ -605,14 +626,14 @@ assert torch.allclose(descend(g, 13), newton_schulz(total, 13, CUBIC), atol=1e-1
 
 for name, start in {"g": g, "half the identity": eye / 2, "noise": torch.tensor([[0.1, 0.7], [0.6, 0.1]], dtype=double)}.items():
     ended = descend(start, 40)
-    print(f"from {name:18} off by {off_orthogonal(ended):.0e}, agrees with g by {(ended * g).sum():.3f}")
+    print(f"from {name:18} off by {off_orthogonal(ended):.0e}, inner product with g {(ended * g).sum():.3f}")
 assert torch.allclose(descend(g, 40), U @ Rt, atol=1e-10)
 
 # %% [markdown]
 # The small singular value grows by half at each step as long as it is small, and arrives after a dozen. All three
-# starts end at an orthogonal matrix, and only the first at one that agrees with $g$ as far as any can (1.055 is the sum
-# of its singular values). So the memory of $g$ is in the start, and the objective is there to forget how large its
-# parts were.
+# starts end at an orthogonal matrix, and only the first at the one that agrees with $g$ most: no other has a larger
+# inner product with it (1.055 is the sum of $g$'s singular values). So the memory of $g$ is in the start, and the
+# objective is there to forget how large its parts were.
 
 # %% [markdown]
 # ### One term too many in eq. 44
@@ -640,7 +661,7 @@ print("corrected", torch.linalg.svdvals(corrected).round(decimals=4).tolist(), f
 # %% [markdown]
 # Muon takes neither. A dozen steps are dear when each is a few products of large matrices, so it uses a polynomial that
 # was tuned to be fast, the quintic $3.4445\, s - 4.7750\, s^3 + 2.0315\, s^5$. It grows small values 3.4 times per step;
-# the price is that it never ends, but leaves them somewhere between 0.68 and 1.21. Below, all three at work.
+# the price is that it never comes to rest at 1, but leaves them somewhere between 0.68 and 1.20. Below, all three at work.
 
 # %%
 from nlcore.viz.explorers.newton_schulz_spectra import newton_schulz_spectra
@@ -660,7 +681,7 @@ newton_schulz_spectra().predict("04-first")
 # ### Muon
 #
 # Muon is momentum, read through Newton-Schulz (42): the linear memory of chapter 03, and an inner problem that is solved
-# at each read. (In chapter 03 it was the read-out of (52).) The step moves rare directions as much as common ones, which
+# at each read. (In chapter 03 it was the read-out of (52).) The step moves weak directions as much as strong ones, which
 # is its whole point.
 #
 # torch has it too, and computes Newton-Schulz in bfloat16, numbers of 16 bits of which 8 are significant. That is about
@@ -693,14 +714,15 @@ print(f"torch's differs by {(theirs - exact).norm() / exact.norm():.1%} from the
 # %% [markdown]
 # ### M3: two time scales
 #
-# Muon forgets: at a momentum of 0.95, the newest 14 gradients carry half of it. The paper's M3 (75 and Alg. 1) wants
-# both, the recent and the long past. So it keeps a second, slow momentum $M^{(2)}$, which takes up the gradients of a
-# whole period of $f$ steps at once. It makes both orthogonal, and divides by Adam's root:
+# Muon forgets: at a momentum of 0.95, the newest 14 gradients carry half of it. M3 (75 and Alg. 1) wants the long past
+# too. Beside its fast momentum $M^{(1)}$ it keeps a slow one, $M^{(2)}$, which takes up the gradients of a whole
+# [period](glossary.md#period) of $f$ steps at once. It makes both orthogonal by Newton-Schulz (NS), weighs the slow one
+# by $\alpha$, and divides by Adam's root:
 #
 # $$W \leftarrow W - \eta\, \frac{\mathrm{NS}(M^{(1)}) + \alpha\, \mathrm{NS}(M^{(2)})}{\sqrt{V + \varepsilon}}$$
 #
-# It is "the combination of Adam, Muon, and our Continuum Memory System", in the paper's words. Below, $G$ comes twice,
-# with a period of 2.
+# It is "the combination of Adam, Muon, and our [Continuum Memory System](glossary.md#continuum-memory)", in the paper's
+# words. Below, $G$ comes twice, with a period of 2.
 
 # %%
 from nlcore.optim import MultiscaleMomentumMuon
@@ -714,7 +736,7 @@ for t, gradient in enumerate(stream_of_G, start=1):
     W = W - lr * (newton_schulz(fast) + alpha * slow_answer) / root
     if t % f == 0:  # the slow level's turn
         slow = b3 * slow + (1 - b3) * stream_of_G[t - f : t].mean(0)
-        slow_answer = newton_schulz(slow)
+        slow_answer = newton_schulz(slow)  # serves the next period
 
 ours = torch.zeros(2, 2, dtype=double, requires_grad=True)
 m3 = MultiscaleMomentumMuon([ours], lr, (b1, b2, b3), alpha, period=f)
@@ -746,26 +768,36 @@ two_time_scales()
 
 # %% [markdown]
 # *Cosines of steps with the two directions; means in the legend.* The slow memory (pink) holds the quiet direction
-# through every turn of the loud one, at which Muon and AdamW swing. But it is not the best at it on average: it has
-# 0.66, as it has nothing to say for ten steps and is late for the next twenty, and AdamW has 0.71. Does M3 gain from
-# it, then? The cell takes the slow memory away, and gives AdamW a longer memory of its own.
+# through every turn of the loud one, at which Muon and AdamW swing. But it is steady rather than close: its mean is
+# 0.66 where AdamW has 0.71, in part because it has nothing to say for ten steps and is late for the next twenty. Does
+# M3 gain from it, then? The cell draws ten such streams, takes from M3 the slow memory (`alpha 0.0`) or the division by
+# $\sqrt{V}$, and gives AdamW a longer memory.
 
 # %%
+import numpy as np
 from nlcore.viz.explorers.two_time_scales import compute
 
-for beta1, weight_of_slow in ((0.9, 0.0), (0.9, 0.5), (0.98, 0.5)):
-    means = {name: round(float(c.mean()), 2) for name, c in compute(beta1, 0.9, 10, weight_of_slow).quiet.items()}
-    print(f"beta1 {beta1}, alpha {weight_of_slow}: {means}")
+shown = {"beta1": 0.9, "beta3": 0.9, "period": 10, "alpha": 0.5}  # as in the picture
+print(f"{'cosine with the quiet direction':40}all steps    from step 31")
+for other, names in (({}, ("M3's slow memory", "Muon", "AdamW", "M3")), ({"beta1": 0.98}, ("AdamW",)),
+                     ({"alpha": 0.0}, ("M3",)), ({"divided": False}, ("M3",))):  # fmt: skip
+    draws = [compute(**shown | other, seed=draw).quiet for draw in range(10)]
+    for name in names:
+        cosine = np.array([draw[name] for draw in draws])
+        called = name + "".join(f", {setting} {value}" for setting, value in other.items())
+        print(f"{called:40}{cosine.mean():9.2f}{cosine[:, 30:].mean():16.2f}")
 
 # %% [markdown]
-# It gains: without it M3's mean cosine is 0.45, and with it 0.54. Yet AdamW, which has one time scale, does better still,
-# and with a longer one ($\beta_1 = 0.98$) reaches 0.78. On this stream, to divide an orthogonal matrix by $\sqrt{V}$
-# entry by entry costs M3 more than its second time scale wins.
+# It gains, in each of the ten: with its slow memory M3 has 0.59, and without it 0.49. Yet AdamW, which has one time
+# scale, has 0.72, and 0.81 with a longer one; even from step 31 on the slow memory is no closer than AdamW. What holds
+# M3 back is the division, for undivided it has 0.69: on these streams, to divide an orthogonal matrix by $\sqrt{V}$
+# entry by entry costs M3 about as much as its second time scale wins.
 
 # %% [markdown]
 # ### A minus in eq. 75
 #
-# **Erratum.** Beside each other in section 7.2 the long version prints, for the slow memory, eq. 75 and line 3 of Alg. 1:
+# **Erratum.** Beside each other in section 7.2 the long version prints, for the slow memory, eq. 75 and line 3 of Alg. 1
+# (the period is $\hat C$ in one and $f$ in the other):
 #
 # $$M_t^{(2)} = M_t^{(2)} - \beta_2 \sum_{i = t - \hat C}^{t} g_i \;\text{ if } t \equiv 0 \;(\mathrm{mod}\; \hat C)
 #   \qquad\qquad M_t^{(2)} = M_{t-1}^{(2)} + \beta_3 \sum_{i = (k-1) f}^{k f} g_i$$
@@ -833,17 +865,16 @@ show(figure, alt="Left, the step's cosine with the first direction: with running
      "near step 100. Right, the norm of the step: level for means, with a dip after the turn, and falling for sums.")
 
 # %% [markdown]
-# *The same M3, read in two ways.* With running means (green) it turns eight steps after the gradients, and is short for a
-# while, since the slow memory still points the old way. As printed (black) it follows the old direction until as many
+# *The same M3, read in two ways.* With running means (green) it turns eight steps after the gradients, and is short for
+# a while, since the slow memory still points the old way. As printed (black) it follows the old direction until as many
 # new gradients have come as there were old ones, with ever smaller steps. A momentum that cannot forget is hardly what
-# the name says, so we read means, and keep both.
+# the name says, so means are our default.
 
 # %% [markdown]
 # ### What if the loss is multiplied by 10?
 #
-# One more thing to know before you use M3. Newton-Schulz takes the gradient's size out of the numerator, and $V$ puts it
-# back below the line. Suppose somebody sums the loss over a batch where you take its mean: nothing about the problem has
-# changed.
+# One more thing to know before you use M3. Suppose somebody sums the loss over a batch where you take its mean. Nothing
+# about the problem has changed; all gradients are merely larger by one factor. Which optimizers notice?
 
 # %%
 from nlcore.viz.predictions import predict
@@ -864,8 +895,8 @@ for kind, settings in ((Adam, {}), (optim.Muon, {"dtype": None}), (MultiscaleMom
 
 # %% [markdown]
 # Adam divides a gradient by gradients, and Muon removes the size; M3 divides something without a size by something with
-# one. So its learning rate is in units of the gradient, and another loss scale, or a layer with smaller gradients, is
-# another rate. The paper does not say so.
+# one. So its learning rate is in units of the gradient, and a loss of another scale, or a layer with smaller gradients,
+# needs another rate. The paper does not say so.
 #
 # Nor does it say what M3 does with vectors and embeddings. Ours leaves vectors as they are, both momenta over the root,
 # which is Adam with a second time scale. Embeddings go in a group with `orthogonal=False`, or to AdamW, as below.
@@ -873,10 +904,11 @@ for kind, settings in ((Adam, {}), (optim.Muon, {"dtype": None}), (MultiscaleMom
 # %% [markdown]
 # ### Does it help?
 #
-# The paper's figures 11 and 12 compare M3 with AdamW and Muon on a vision transformer, by loss, and on a language model,
-# by time. M3 has the best loss there, and is slower than Muon. Ours is a small one: handwritten digits of 8 x 8 pixels,
-# 57,000 weights, 300 steps, one CPU core. Muon and M3 train the matrices inside the blocks, and AdamW all else in every
-# run. "Fast only" is M3 without its slow memory, which is the control that could kill its claim.
+# The paper's figures 11 and 12 compare M3 with AdamW and Muon on a vision transformer, by loss, and on a language
+# model, by time. M3 has the best loss there, and is slower than Muon. Our comparison is a small one: handwritten digits
+# of 8 x 8 pixels, 57,000 weights, 300 steps, one CPU core. Muon and M3 train the matrices inside the blocks, and AdamW
+# all else in every run. "Fast only" is M3 without its slow memory, the [control](glossary.md#control) that could kill
+# its claim.
 
 # %%
 predict("04-order")
@@ -908,7 +940,7 @@ print(f"{'':20}training loss      test accuracy    ms per step")
 for name, seeds in runs.items():
     (loss, a), (right, b) = interval(end[name]), interval([r["accuracy"] for r in seeds])
     ms = sum(r["ms_a_step"] for r in seeds) / len(seeds)
-    taken = "not in the same hour" if name == control else f"{ms:.1f}"
+    taken = "(timed apart)" if name == control else f"{ms:.1f}"
     print(f"{name:20}{loss:.4f} ± {a:.4f}    {right:.3f} ± {b:.3f}    {taken}")
 
 # %%
@@ -938,9 +970,10 @@ show(figure, name="vit_digits", alt="Training loss of the optimizers on the digi
      "seeds. AdamW with both betas is far above; Muon, M3 and M3 without slow memory end lowest; M3 as printed lies between.")
 
 # %% [markdown]
-# *Bands are 95% intervals; a colour is an optimizer, a dash a form of it.* Orthogonal steps matter most at this size:
-# both AdamW are far above. **Muon and M3 overlap**, in loss and in accuracy, so the means alone do not rank them. Seeds
-# are shared, though, so pairs can be compared seed by seed, which is sharper.
+# *Bands are 95% intervals; a colour is an optimizer, a dash a form of it, black the print. The control, timed apart, is
+# on the left only.* Orthogonal steps matter most at this size: both AdamW are far above. **Muon and M3 overlap**, in
+# loss and in accuracy, so the means alone do not rank them. Seeds are shared, though, so pairs can be compared seed by
+# seed, which is sharper.
 
 # %%
 pairs = [("M3", "Muon"), ("M3, fast only", "M3"), ("M3, fast only", "Muon"), (control, "Muon"), ("M3, fast only", control)]
@@ -970,13 +1003,14 @@ for lr in log["tuning"]["M3"]:
     print(f"{lr:>8}{slow:>10.4f}{fast:>12.4f}")
 
 # %% [markdown]
-# At small rates it helps, and at large ones it hurts, as a longer step would, which the learning rate gives for free. So
-# two time scales are not what helped on these digits, where nothing has to be remembered for long. A stream with more
-# to forget may say otherwise; chapter 12 is to look at one.
+# At small rates it helps, and at large ones it hurts. A longer step would do the same, and the learning rate gives it
+# for free. So two time scales are not what helped on these digits, where nothing has to be remembered for long. A
+# stream with more to forget may say otherwise; chapter 12 is to look at one.
 
 # %% [markdown]
-# Now live, on this machine: the same model and rates, one seed, a shorter run at a constant rate. Loss and time here are
-# yours, whereas those above are the log's.
+# Now live, on this machine: the same model and rates, one seed, a shorter run at a constant rate. Loss and time here
+# are yours, whereas those above are the log's. One seed ranks nothing, and a machine that is busy with other work takes
+# many times as long per step.
 
 # %%
 import os, time
@@ -1009,8 +1043,8 @@ for name, lr in {"AdamW": 3e-3, "Muon": 1e-2, "M3": 1e-4}.items():
 # pairs, with a period of 8.
 
 # %%
-import numpy as np
 from nlcore.viz.roll import Row, roll
+from nlcore.viz.theme import level_looks
 
 draw = torch.Generator().manual_seed(0)
 aim, W = (torch.randn(6, 6, generator=draw, dtype=double) for _ in range(2))
@@ -1032,9 +1066,9 @@ levels = order([M1, V, weights, M2], [("W", "M1"), ("W", "V")])
 print("levels, fastest first:", [[part.name for part in level] for level in levels])
 
 # %%
-colours = [LOOKS[name].colour for name in ("m", "m", "M3", "slow memory")]
-score = [Row(*row, colour) for row, colour in zip(
-    (("M1", "every step"), ("V", "every step"), ("W", "every step"), ("M2", "every 8 steps")), colours)]
+green = level_looks(["weights"])["weights"].colour
+score = [Row(name, every, green) for name, every in (
+    ("M1", "every step, first"), ("V", "every step, first"), ("W", "every step, then"), ("M2", "every 8 steps"))]
 figure, axes = plt.subplots(figsize=(10, 2.4), layout="constrained")
 roll(axes, score, np.arange(ticks), np.arange(ticks) + 1, change, (change > 0).astype(int))
 axes.set(xlim=(0, ticks), xlabel="step")
@@ -1043,16 +1077,16 @@ show(figure, name="level_score_of_m3",
      "at every step, by about as much each time; M2 changes at every eighth step only, and brightly.")
 
 # %% [markdown]
-# *A level score: brightness is the size of a change.* $V$ grows dark, because it averages ever more squares; $M^{(2)}$ is
-# dark seven steps of eight. Who writes? Two running means, every step, into $M^{(1)}$ and $V$, from one batch's gradient;
-# M3's step into $W$, every step, from what its memories hand over; and a third running mean into $M^{(2)}$, every eighth
-# step, from eight batches at once. To whom does it hand what it knows? To $W$ too, as an answer that serves for the next
-# eight steps.
+# *A [level score](glossary.md#level-score): brightness is the size of a change; all is green because all belongs to the
+# weights.* $V$ grows dark, because it averages ever more squares; $M^{(2)}$ is dark seven steps of eight. Who writes?
+# Two running means, every step, into $M^{(1)}$ and $V$, from one batch's gradient; M3's step into $W$, every step, from
+# what its memories hand over; and a third running mean into $M^{(2)}$, every eighth step, from eight batches at once.
+# To whom does it hand what it knows? To $W$ too, as an answer that serves for the next eight steps.
 
 # %% [markdown]
 # So there are three levels, and the slow memory is the slowest of all: slower than the weights whose gradients it
 # remembers, although it is a part of their optimizer. Chapter 08 makes a whole chain of such levels out of MLPs. On the
-# map of Hope, this chapter fills the second box beside each set of weights:
+# map of [Hope](glossary.md#hope), this chapter fills the second box beside each set of weights:
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -1070,9 +1104,10 @@ hope_map(4)
 # 1. Newton-Schulz is descent on $\lVert O^\top O - I\rVert^2$; because it starts at $g$ it ends at $U R^\top$, and (44)'s
 #    extra term keeps it from arriving.
 # 2. Muon is momentum read through it, roughly and fast.
-# 3. M3 needs a plus where (75) has a minus, means where Alg. 1 has sums, and a rate in units of the gradient.
-# 4. Its slow memory holds what drifts through what swings; on the digits nothing that M3 wins over Muon needs it: without
-#    it the loss is lower in five seeds of five.
+# 3. M3 needs a plus where (75) has a minus, means where Alg. 1 has sums, and a rate in units of the gradient. It steps
+#    furthest where it has seen least.
+# 4. Its slow memory holds what drifts through what swings; on the digits the loss is lower without it, in five seeds of
+#    five.
 # 5. That slow memory is a level slower than the weights.
 
 # %% [markdown]
@@ -1105,8 +1140,8 @@ hope_map(4)
 #
 # <details><summary>Hint</summary>
 #
-# Two experiments suffice. Send the same gradients ten times as large: whose steps change? Then send a single one: whose
-# entries are all 1 or -1, and whose singular values are near each other?
+# Two experiments suffice: the same gradients at another size, and a single gradient whose entries differ. Before you run
+# them, say for each of the three what must not change, and what its first step is made of.
 #
 # </details>
 #

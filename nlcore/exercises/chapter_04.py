@@ -117,22 +117,28 @@ def check_uphill(stream: Callable[[], Tensor]) -> str:
 
 @never_raises
 def check_full_adagrad(direction: Callable[[Tensor], Tensor]) -> str:
-    """Checks `direction(G)`: full-matrix AdaGrad's direction after gradients G (steps, n), steps at least n."""
-    G = torch.randn(6, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(G.mT @ G)
+    """Checks `direction(G)`: full-matrix AdaGrad's direction after gradients G (steps, n), fewer steps than n."""
+    G = torch.randn(5, 300, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    K, answer = G @ G.mT, direction(G.clone())
+    values, vectors = torch.linalg.eigh(K)
 
-    def power(exponent: float) -> Tensor:
-        return vectors * values**exponent @ vectors.mT
+    def through(exponent: float) -> Tensor:
+        """The direction, by step, that this power of K makes: -0.5 makes AdaGrad's."""
+        return vectors * values**exponent @ vectors.mT @ G
 
+    if isinstance(answer, Tensor) and not answer.isfinite().all():
+        return ("It is not finite. If you took the root of H itself: five gradients leave all but five of its eigenvalues at 0, up to "
+                "rounding, and no power below 0 of those exists. Which small matrix has the other five?")
     mistakes = {
-        "The numerator is the sum of gradients (eq. 109 with beta_1 = 1): AdaGrad's is the newest alone.": power(-0.5) @ G.sum(0),
+        "The numerator is the sum of gradients (eq. 109 with beta_1 = 1): AdaGrad's is the newest alone.": through(-0.5).sum(0),
+        "This is the direction at the first gradient: AdaGrad's numerator is the newest.": through(-0.5)[0],
         "This is the diagonal AdaGrad: H knows which gradients come together.": G[-1] / G.square().sum(0).sqrt(),
-        "The root is missing: this is the inverse of H.": power(-1) @ G[-1],
-        "You multiplied by the root of H: its inverse belongs there.": power(0.5) @ G[-1],
-        "You took the root of each number of H: the root of a matrix is in its eigenvalues.":
-            torch.linalg.solve((G.mT @ G).abs().sqrt(), G[-1]),
+        "The root is missing: this is the inverse of H, or of K.": through(-1)[-1],
+        "You multiplied by the root of K: its inverse belongs there.": through(0.5)[-1],
+        "You took the root of each number of K: the root of a matrix is in its eigenvalues.":
+            torch.linalg.solve(K.abs().sqrt(), G)[-1],
     }
-    return compare(direction(G.clone()), power(-0.5) @ G[-1], mistakes)
+    return compare(answer, through(-0.5)[-1], mistakes)
 
 
 @never_raises

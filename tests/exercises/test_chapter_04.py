@@ -7,6 +7,7 @@ from nlcore.exercises.chapter_04 import (
     FOUR, THREE, check_cubic, check_four, check_full_adagrad, check_three, check_uphill,
 )  # fmt: skip
 from nlcore.exercises.checking import RIGHT
+from nlcore.optim.adagrad import over_root
 
 NAMED_FOUR = {"A": "AdaGrad", "B": "Adam", "C": "printed", "D": "RMSProp"}
 NAMED_THREE = {"A": "Muon", "B": "M3", "C": "Adam"}
@@ -18,8 +19,8 @@ def rare(size, length=1000):
 
 
 def direction(G):
-    values, Q = torch.linalg.eigh(G.mT @ G)
-    return Q @ ((Q.mT @ G[-1]) / values.sqrt())
+    values, Q = torch.linalg.eigh(G @ G.mT)
+    return G.mT @ (Q @ (Q[-1] / values.sqrt()))
 
 
 def test_the_solutions_are_right():
@@ -85,11 +86,13 @@ def test_a_stream_that_leads_adam_downhill_is_told_why(wrong, says):
 
 @pytest.mark.parametrize("wrong, says", [
     (lambda G: None, "nothing yet"),
-    (lambda G: roots(G) @ G.sum(0), "newest alone"),
+    (lambda G: roots(G).sum(0), "newest alone"),
+    (lambda G: roots(G)[0], "first gradient"),
     (lambda G: G[-1] / G.square().sum(0).sqrt(), "diagonal"),
-    (lambda G: torch.linalg.solve(G.mT @ G, G[-1]), "root is missing"),
-    (lambda G: torch.linalg.inv(roots(G)) @ G[-1], "multiplied"),
-    (lambda G: torch.linalg.solve((G.mT @ G).abs().sqrt(), G[-1]), "each number"),
+    (lambda G: torch.linalg.solve(G @ G.mT, G)[-1], "root is missing"),
+    (lambda G: (G @ G.mT @ roots(G))[-1], "multiplied"),
+    (lambda G: torch.linalg.solve((G @ G.mT).abs().sqrt(), G)[-1], "each number"),
+    (lambda G: in_full(G) @ G[-1], "not finite"),
     (lambda G: G, "has size"),
     (lambda G: G[9], "IndexError"),
 ])
@@ -98,9 +101,22 @@ def test_a_wrong_adagrad_is_named(wrong, says):
 
 
 def roots(G):
-    """H^-1/2."""
+    """AdaGrad's direction for each gradient as the newest, K^-1/2 G."""
+    values, Q = torch.linalg.eigh(G @ G.mT)
+    return Q / values.sqrt() @ Q.mT @ G
+
+
+def in_full(G):
+    """H^-1/2, as if H had no eigenvalue of 0."""
     values, Q = torch.linalg.eigh(G.mT @ G)
     return Q / values.sqrt() @ Q.mT
+
+
+def test_the_direction_without_the_matrix_is_the_optimizers():
+    G = torch.randn(5, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(direction(G), over_root(G.mT @ G, G[-1], eps=0.0))
+    U, _, Rt = torch.linalg.svd(G, full_matrices=False)
+    torch.testing.assert_close(direction(G), (U @ Rt)[-1])
 
 
 @pytest.mark.parametrize("wrong, says", [

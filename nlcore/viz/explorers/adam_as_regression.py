@@ -115,8 +115,8 @@ def adam_as_regression() -> Explorer[Regression]:
             "beta2": stops("β2, kept of h", 0.99, kept),
         },
         chart,
-        alt="Eighty gradients of one weight around 1, which turn to around -1 at step 40. The momentum follows within "
-        "some ten steps, the root mean square stays near 1, and the step, their ratio, turns from near 1 to near -1. "
+        alt="Gradients of one weight around 1, which turn to around -1 after step 40. The momentum crosses zero some ten "
+        "steps later, the root mean square stays near 1, and the step, their ratio, goes with the momentum. "
         "Beside it the regression: past gradients with their targets, larger the more they count, and the line of the best memory.",
         try_this="Press play and watch step 41. Then set β1 equal to β2: all targets become one number. Then take the "
         "sparse stream: which β2 makes the rare gradient count most?",

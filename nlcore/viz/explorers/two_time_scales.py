@@ -34,12 +34,12 @@ class Scales:
 
 
 @cache
-def stream() -> tuple[Tensor, Tensor, Tensor]:
+def stream(seed: int = SEED) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients, and their loud and quiet directions: (STEPS, SIZE, SIZE) each, directions of norm 1.
 
     The loud one turns to its opposite every `SWITCH` steps, as across a ravine; the quiet one drifts.
     """
-    draw = torch.Generator().manual_seed(SEED)
+    draw = torch.Generator().manual_seed(seed)
     basis = torch.linalg.qr(torch.randn(SIZE * SIZE, 3, generator=draw, dtype=torch.float64))[0]
     across, along, later = basis.mT.unflatten(1, (SIZE, SIZE))
     t = torch.arange(STEPS, dtype=torch.float64).view(-1, 1, 1)
@@ -49,16 +49,17 @@ def stream() -> tuple[Tensor, Tensor, Tensor]:
     return loud + QUIET * quiet + NOISE * noise, loud, quiet
 
 
-def compute(beta1: float, beta3: float, period: int, alpha: float) -> Scales:
-    """Steps of AdamW, Muon and M3 (Alg. 1, its sums read as means) on the stream, without weight decay.
+def compute(beta1: float, beta3: float, period: int, alpha: float, *, seed: int = SEED, divided: bool = True) -> Scales:
+    """Steps of AdamW, Muon and M3 (Alg. 1, its sums read as means) on a draw of the stream, without weight decay.
 
-    beta1 is of all fast momenta, beta3 and period are of M3's slow one, alpha is its weight. Raises
-    ValueError for betas outside 0 to 1 (1 excluded), a period below 1, or an alpha below 0.
+    beta1 is of all fast momenta, beta3 and period are of M3's slow one, alpha is its weight; unless
+    `divided`, M3 leaves out the root of its second moment. Raises ValueError for betas outside 0 to 1
+    (1 excluded), a period below 1, or an alpha below 0.
     """
     if not (0 <= beta1 < 1 and 0 <= beta3 < 1 and period >= 1 and alpha >= 0):
         raise ValueError(f"beta1 {beta1}, beta3 {beta3}, period {period}, alpha {alpha}: betas are 0 to 1 (1 excluded), "
                          "a period is 1 or more, alpha 0 or more")
-    g, loud, quiet = stream()
+    g, loud, quiet = stream(seed)
     m, h = _means(g, beta1), _means(g.square(), BETA2)
     fast, root = _orthogonal(m), (h / _known(BETA2, STEPS)).sqrt()
     slow = _means(g[: STEPS // period * period].unflatten(0, (-1, period)).mean(1), beta3)
@@ -67,7 +68,7 @@ def compute(beta1: float, beta3: float, period: int, alpha: float) -> Scales:
     steps = {
         "AdamW": m / _known(beta1, STEPS) / root,
         "Muon": _orthogonal((1 - beta1) * g + beta1 * m),
-        "M3": (fast + alpha * slow) / root,
+        "M3": (fast + alpha * slow) / (root if divided else 1.0),
         "M3's slow memory": slow,
     }
     return Scales(*({name: _cosines(step, way) for name, step in steps.items()} for way in (loud, quiet)))
@@ -98,12 +99,14 @@ def chart(found: Scales) -> Chart:
     t = np.arange(1, STEPS + 1)
 
     def plot(title: str, cosines: dict[str, np.ndarray]) -> Plot:
-        lines = tuple(Line(f"{name}: mean {values.mean():.2f}".replace("-", "−"), t, values, LOOKS[name]) for name, values in cosines.items())
+        means = {name: f"{name}: mean {values.mean():.2f}".replace("-", "−") for name, values in cosines.items()}
+        lines = tuple(Line(means[name], t, values, LOOKS[name]) for name, values in cosines.items())
         return Plot(
             title, "step", "cosine of step and direction", lines, x_range=(0, STEPS), y_range=(-1.02, 1.02), references={0.0: ""}
         )
 
-    return plot(f"The loud direction, which turns every {SWITCH} steps", found.loud), plot("The quiet direction, which drifts", found.quiet)
+    turning = plot(f"The loud direction, which turns every {SWITCH} steps", found.loud)
+    return turning, plot("The quiet direction, which drifts", found.quiet)
 
 
 def two_time_scales() -> Explorer[Scales]:
@@ -118,8 +121,9 @@ def two_time_scales() -> Explorer[Scales]:
         },
         chart,
         alt="Left, cosines with a direction that turns to its opposite every 20 steps: AdamW and Muon drop to below -0.5 at "
-        "each turn and recover; M3 does so less, and its slow memory stays near 0. Right, with the quiet direction: "
-        "AdamW, Muon and M3 swing with each turn, while the slow memory holds above 0.6 once it has seen some periods.",
+        "each turn and recover; M3 does so less, and its slow memory, after one swing each way, stays nearer to 0. "
+        "Right, with the quiet direction: AdamW, Muon and M3 swing with each turn, while the slow memory holds "
+        "above 0.6 once it has seen some periods.",
         try_this="Set α to 0, then to 2: what does M3 win in the quiet direction, and lose in the loud one? Then keep α at "
         "0.5 and give all of them one long memory, β1 = 0.98. Which period suits a turn every 20 steps worst?",
         name="two_time_scales",

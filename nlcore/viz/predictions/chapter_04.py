@@ -15,10 +15,10 @@ CHAPTER = Chapter(
         ),
         Tick(
             "04-first",
-            "At a condition of 300, which form brings the smallest singular value above 0.5 first?",
+            "The largest singular value is 300 times the smallest. Which form brings the smallest above 0.5 first?",
             ("the cubic one (eq. 43)", "Muon's quintic", "the one as printed (eq. 44)"),
             right="Muon's quintic",
-            because="It grows small values 3.4 times a step, the cubic 1.5 times. The price is that it never ends exactly at 1.",
+            because="It grows small values 3.4 times per step, the cubic 1.5 times. The price is that it never ends exactly at 1.",
             at={"condition": 300},
             spoils=False,
         ),
