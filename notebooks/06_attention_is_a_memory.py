@@ -15,17 +15,21 @@
 # %% [markdown]
 # ## What becomes of a fact that is corrected?
 #
-# Chapters 02 to 05 lived in the slow part of the nest, where weights change once per training step. This chapter moves
-# into its fast part: inside one forward pass, while a text is read, something changes with **every token**. That
-# something is a memory, and the layers of the last ten years differ in which memory it is.
+# Chapters 02 to 05 lived in the slow part of the [nest](glossary.md#nested-system), where weights change once per
+# training step. This chapter moves into its fast part: inside one forward pass, while a text is read, something changes
+# with **every token**. That something is a [memory](glossary.md#memory), and the layers of the last ten years differ in
+# which memory it is.
 #
-# A good way to tell memories apart is to correct them. Below, seven of them, and one control, read sixteen statements
-# of who is where. Ann moves halfway; and near the end Mia joins Dan, so that one place has two guests.
+# A good way to tell memories apart is to correct them. Below, seven of them, and one [control](glossary.md#control),
+# read sixteen statements of who is where. Ann moves halfway; and near the end Mia joins Dan, so that one place has two
+# guests.
 
 # %% [markdown]
-# A statement is a token: the name is its key, the place its value, both random vectors of length one. A column is a
-# memory, and red says how well it recalls a statement once all have been read. *Sum* is linear attention, *decay* fades
-# it, *gated* is a delta rule that fades; chapter 01 met *delta*, *Oja* and *Omega*. *Window* is attention over the
+# A statement is a token: the name is its [key](glossary.md#key), the place its value, both random vectors of length
+# one. A column is a memory, and red says how well it [recalls](glossary.md#recall) a statement once all have been read.
+# *Sum* is [linear attention](glossary.md#linear-attention), *[decay](glossary.md#decay)* fades it, *gated* is a
+# [delta rule](glossary.md#delta-rule) that fades; chapter 01 met *delta*, *[Oja](glossary.md#oja-rule)* and
+# *[Omega](glossary.md#omega-rule)*. *[Window](glossary.md#window)* is [attention](glossary.md#attention) over the
 # newest pairs, as many as have the bytes of one matrix.
 
 # %%
@@ -144,14 +148,16 @@ show(figure, alt="A map of a round island. Delta and Omega say that Ann is where
 # %% [markdown]
 # ## Where in the nest does this happen?
 #
-# Nothing above was trained, and yet something learnt. To see which level it belongs to, look at a whole layer. It makes
-# keys, values and queries from its input, by three matrices (eq. 14), and then writes and reads (15, 16):
+# Nothing above was trained, and yet something learnt. To see which [level](glossary.md#level) it belongs to, look at a
+# whole layer. It makes keys, values and queries from its input, by three matrices, its
+# [projections](glossary.md#projection) (eq. 14), and then writes and reads (15, 16):
 #
 # $$k_t = W_k x_t, \quad v_t = W_v x_t, \quad q_t = W_q x_t \qquad \mathcal{M}_t = \mathcal{M}_{t-1} + v_t k_t^\top \qquad y_t = \mathcal{M}_t\, q_t$$
 
 # %% [markdown]
 # The three $W$ change once per *training step*, by gradient descent. $\mathcal{M}$ changes once per *token*, and starts
-# anew with each text. Two frequencies, so two levels: the fast one lives inside one step of the slow one.
+# anew with each text. Two [frequencies](glossary.md#frequency), so two levels: the fast one lives inside one step of
+# the slow one.
 #
 # (Eq. 61 prints the same projections as $x_t W_k$, a row times a matrix. Both conventions are sound; we keep columns.)
 
@@ -179,10 +185,11 @@ print("gradient of W_k, one per text:", [round(g, 2) for g in W_k.grad.flatten()
 # %% [markdown]
 # ## Is linear attention learning?
 #
-# Writing "$+\, v k^\top$" looks like bookkeeping. Why call it learning? Because it is a step of gradient descent. Take
-# the loss $\tilde{\mathcal{L}} = -\langle \mathcal{M} k_t, v_t \rangle$, small when the answer points along the value.
-# Its gradient is $-v_t k_t^\top$, whatever $\mathcal{M}$ is, so that a step of rate 1 adds $v_t k_t^\top$. The paper
-# writes it as the answer to a small problem, agree with the new pair and stay near (eq. 17 and 18):
+# Writing "$+\, v k^\top$" looks like bookkeeping. Why call it [learning](glossary.md#learning)? Because it is a step of
+# gradient descent. Take the loss $\tilde{\mathcal{L}} = -\langle \mathcal{M} k_t, v_t \rangle$, small when the answer
+# points along the value. Its gradient is $-v_t k_t^\top$, whatever $\mathcal{M}$ is, so that a step of
+# [rate](glossary.md#rate) 1 adds $v_t k_t^\top$. The paper writes it as a [proximal step](glossary.md#proximal-step),
+# the answer to a small problem: agree with the new pair and stay near (eq. 17 and 18):
 #
 # $$\mathcal{M}_{t+1} = \arg\min_{\mathcal{M}} -\langle \mathcal{M} k_{t+1}, v_{t+1} \rangle + \tfrac{1}{2} \lVert \mathcal{M} - \mathcal{M}_t \rVert_2^2
 #   \;\Rightarrow\; \mathcal{M}_{t+1} = \mathcal{M}_t + v_{t+1} k_{t+1}^\top$$
@@ -209,7 +216,8 @@ print("after three tokens\n", M.numpy())
 # to the rate, as we shall see.)
 #
 # So a linear Transformer that reads is an optimizer that trains: its data are the pairs, its weights are $\mathcal{M}$,
-# and it takes one step per token. All that the earlier chapters found out about steps applies.
+# which the field calls [fast weights](glossary.md#fast-weights), and it takes one step per token. All that the earlier
+# chapters found out about steps applies.
 
 # %% [markdown]
 # ## What is read before the write, and what after?
@@ -226,9 +234,10 @@ assert torch.allclose(learn(L2(), descent, k, v) @ ann, v[2])
 
 # %% [markdown]
 # Before the write you hear what the past predicts; after it, with the delta rule at rate 1, you hear the token itself.
-# What the answer was off by before the write, $v_t - \mathcal{M}_{t-1} k_t = (-1,\ 0.52)$, is the **surprise**, and it is
-# all that delta writes. A layer that reads after the write with $q_t = k_t$ therefore hears little new, whereas one that
-# reads before it can compare. Chapter 09 meets this choice again.
+# What the answer was off by before the write, $v_t - \mathcal{M}_{t-1} k_t = (-1,\ 0.52)$, is the
+# **[surprise](glossary.md#surprise)**, and it is all that delta writes. A layer that reads after the write with
+# $q_t = k_t$ therefore hears little new, whereas one that reads before it can compare. Chapter 09 meets this choice
+# again.
 
 # %% [markdown]
 # ## Does anything learn at test time?
@@ -243,10 +252,10 @@ for eta in (0.0, 0.5, 1.0):
 assert not learn(L2(), descent, k, v, eta=0.0).any()
 
 # %% [markdown]
-# With $\eta = 0$ the memory stays where it started, at zero, and is silent; with $\eta = 0.5$ it goes half of the way
-# at each write. Half of the way by hand: before the correction Ann is at $(0.59,\ 0.24)$, and half of the error
-# $(-0.59,\ 0.76)$ brings her to $(0.295,\ 0.62)$, which is printed as 0.29. So yes: what differs between these lines
-# was learnt while reading.
+# With $\eta = 0$ the memory stays where it started, at zero, and is [silent](glossary.md#silence); with $\eta = 0.5$ it
+# goes half of the way at each write. Half of the way by hand: before the correction Ann is at $(0.59,\ 0.24)$, and half
+# of the error $(-0.59,\ 0.76)$ brings her to $(0.295,\ 0.62)$, which is printed as 0.29. So yes: what differs between
+# these lines was learnt while reading.
 
 # %% [markdown]
 # ## Can all tokens be read at once?
@@ -268,8 +277,8 @@ print(scores.numpy(), "\nanswers at once\n", at_once.numpy())
 
 # %% [markdown]
 # The last row, $(1,\ 0.6,\ 1)$, is how loudly Ann's query hears each token: her old place as loudly as her new one. The
-# product costs $T^2 d$ multiplications where the loop costs $T d^2$, so that long texts are cut in chunks: products
-# inside, a loop between.
+# product costs $T^2 d$ multiplications where the loop costs $T d^2$, so that long texts are cut in
+# [chunks](glossary.md#chunk): products inside, a loop between.
 #
 # Delta writes depend on each other, and yet they too can be made a chunk at a time, at the price of one small
 # triangular system (Yang et al., 2024; `nlcore/ops/delta_rule` derives it). Are the answers still the same?
@@ -303,7 +312,7 @@ print(f"100 tokens, chunks of 16: answers differ by at most {(slow - fast).abs()
 # Why is it so? The gradient in $m$ is $2 \sum_i \mathrm{s}(k_i, q)\,(m - v_i)$, and it vanishes where
 # $m \sum_i \mathrm{s} = \sum_i \mathrm{s}\, v_i$. That is a weighted mean, found by Nadaraya and by Watson in 1964, and
 # with this $\mathrm{s}$ it is softmax attention. There are no weights that a step could change: the problem is solved
-# anew, and exactly, at each query. Hence *non-parametric*.
+# anew, and exactly, at each query. Hence *[non-parametric](glossary.md#non-parametric)*.
 #
 # For Ann with $\tau = 0.2$: her two pairs weigh the same, and Ben's weighs $e^{-0.4 / 0.2} = e^{-2} = 0.135$ of either,
 # because his key's product with the query is lower by 0.4.
@@ -386,8 +395,8 @@ for name, asked in {"Ann": ann, "Ben": ben}.items():
 # kept as they are**.
 #
 # Below, random pairs are written once, to four matrices and to a window of the same bytes. Each rule has its own best
-# rate of nine, at each number of pairs. (Nothing is corrected here, so a retention below 1 gains next to nothing, and
-# decay and gated drop out.)
+# rate of nine, at each number of pairs. (Nothing is corrected here, so a [retention](glossary.md#retention) below 1
+# gains next to nothing, and decay and gated drop out.)
 
 # %%
 from nlcore.viz.explorers.same_bytes import same_bytes
@@ -440,27 +449,28 @@ print("rates of delta, few pairs to many:", same(32).eta[NEAREST]["delta"].tolis
 
 # %% [markdown]
 # One detail decides whether this can be learnt at all. A pair is two tokens, but a memory writes one token at a time.
-# So a *short convolution* stands before each memory: it mixes into every token something of the three before it, and
-# the token of a value then knows its key. Attention gets the same convolution here, so that no *arm*, as the compared
-# models are called, lacks it.
+# So a *[short convolution](glossary.md#short-convolution)* stands before each memory: it mixes into every token
+# something of the three before it, and the token of a value then knows its key. Attention gets the same convolution
+# here, so that no *arm*, as the compared models are called, lacks it.
 
 # %% [markdown]
 # Each arm is one block of width 64, trained for 1,200 steps with three seeds, at a rate of its own, which was tuned at 32
 # pairs with the first seed. The large states are two matrices of 32 by 32, the small ones four of 16 by 16, and the window
-# keeps as many tokens as have their bytes. These are counted on the state as the layer hands it on: besides the matrices,
+# keeps as many tokens as have their bytes. Bytes are counted on the state as the layer hands it on: besides the matrices,
 # 0.8 kB hold three tokens of the convolution; linear attention has one more row, and Omega its window.
 #
 # In our words, RetNet is *decay*, DeltaNet is *delta*, and Gated DeltaNet is *gated*.
 
 # %% [markdown]
-# The memory of *Titans* is a small network (chapter 09). Besides it, the layer hands on that network's momentum, and a
-# copy from the start of the chunk. At equal bytes this leaves 3 and 5 hidden units, with which one of the small one's
-# seeds diverged; and so it runs once more with 32 of them, and six times the bytes.
+# The memory of *[Titans](glossary.md#titans)* is a small network (chapter 09). Besides it, the layer hands on that
+# network's [momentum](glossary.md#momentum), and a copy from the start of the chunk. At equal bytes this leaves 3 and 5
+# hidden units, with which one of the small one's seeds diverged; and so it runs once more with 32 of them, and six
+# times the bytes.
 
 # %% [markdown]
-# The control is *DeltaNet without erasing*, which is our *sum*. It is DeltaNet to the last parameter, keys of length one
-# included, but its objective is linear attention's, so that a write only adds. Whatever differs between these two is due
-# to erasing.
+# The control is *DeltaNet without erasing*, which is our *sum*. It is DeltaNet to the last parameter, keys of length
+# one included, but its [objective](glossary.md#objective) is linear attention's, so that a write only adds. Whatever
+# differs between these two is due to erasing.
 
 # %%
 import numpy as np
@@ -577,8 +587,8 @@ Explorer(
 # %% [markdown]
 # ## What do the rules of the family erase?
 #
-# Now the family in one table. Chapter 01 derived 64 to 68, with their errata; here we ask each the question of this
-# chapter: *when a pair comes, what goes?*
+# Now the family in one table. Chapter 01 derived 64 to 68, with their [errata](glossary.md#erratum); here we ask each
+# the question of this chapter: *when a pair comes, what goes?*
 #
 # | memory | a write, at rate $\eta$ | what goes | in the literature |
 # |---|---|---|---|
@@ -678,9 +688,10 @@ for name, (objective, rule) in {"delta": (L2(), descent), "Oja": (DotProduct(), 
 # ## What if the memory starts empty?
 #
 # Most linear Transformers start $\mathcal{M}_0$ at zero and multiply the output by a *gate*,
-# $y_t = g(x_t) \odot \mathcal{M}_t q_t$. Why that helps is not settled. The paper has a thought: if $\mathcal{M}_0$
-# is not learnt, the block holds nothing of pre-training, and the gate "acts as a persistent memory and the
-# initialization of the memory module". First, what a *learnt* start is, for the sum:
+# $y_t = g(x_t) \odot \mathcal{M}_t q_t$. Why that helps is not settled. The paper has a thought: if $\mathcal{M}_0$ is
+# not learnt, the block holds nothing of [pre-training](glossary.md#pre-training), and the gate "acts as a
+# [persistent memory](glossary.md#persistent-memory) and the initialization of the memory module". First, what a
+# *learnt* [start](glossary.md#start) is, for the sum:
 #
 # $$\mathcal{M}_t\, q = \mathcal{M}_0\, q + \sum_{s \le t} (k_s \cdot q)\, v_s$$
 #
@@ -739,14 +750,14 @@ for name, answer in {"empty": empty, "gate": by_gate, "start": empty + q @ W_sta
 # ## Can a matrix count?
 #
 # Everything so far was about *recall*. There is a second thing that a state can do: keep track. Is the number of ones
-# so far odd? (This is called their *parity*.) Attention must look at all of them again; a state could simply flip. Look
-# at what a write does to the answer under its own key, of length one:
+# so far odd? (This is called their *[parity](glossary.md#parity)*.) Attention must look at all of them again; a state
+# could simply flip. Look at what a write does to the answer under its own key, of length one:
 #
 # | rule | the old answer is multiplied by $\mu$ | for $\alpha$ and $\eta$ from 0 to 1 |
 # |---|---|---|
 # | decay | $\alpha$ | 0 to 1 |
 # | delta | $\alpha - \eta$ | $-1$ to 1, but with $\alpha = 1$: 0 to 1 |
-# | Delta GD (chapter 05) | $\alpha - 2\eta$ | $-2$ to 1 |
+# | [Delta GD](glossary.md#delta-gd) (chapter 05) | $\alpha - 2\eta$ | $-2$ to 1 |
 #
 # The matrix that a write multiplies $\mathcal{M}$ by, such as $\alpha I - \eta k k^\top$, is called its *transition*,
 # and $\mu$ is the eigenvalue of that matrix along the key. Below, each 1 multiplies a state by $\mu$ and adds 1.
@@ -869,11 +880,11 @@ show(figure, name="two_levels_of_attention",
      "and less until the text ends; the projections change once after every eighth token, and by less.")
 
 # %% [markdown]
-# *A level score: brightness is the size of a change.* Who writes? Above, the delta rule; below, gradient descent. Into
-# what: the matrix $\mathcal{M}$; the projections. How often: every token; every step. From which context: this text
-# alone; all texts so far. To whom is knowledge handed? Down, as keys and queries, which the projections make for the
-# memory; up, as a gradient through all eight writes. The first write of each text is the brightest, as the memory
-# starts empty.
+# *A [level score](glossary.md#level-score): brightness is the size of a change.* Who writes? Above, the delta rule;
+# below, gradient descent. Into what: the matrix $\mathcal{M}$; the projections. How often: every token; every step.
+# From which [context](glossary.md#context-flow): this text alone; all texts so far. To whom is knowledge handed? The
+# projections make keys and queries for the memory; back comes a gradient, through all eight writes. The first write of
+# each text is the brightest, as the memory starts empty.
 
 # %% [markdown]
 # Where would attention stand? It has no row, since nothing in it changes by steps: it keeps the pairs, and solves its

@@ -15,11 +15,11 @@
 # %% [markdown]
 # ## Which part is the fastest?
 #
-# Six chapters have said that one thing is fast and another slow, that momentum lies inside the weights' level, that a
-# memory lives inside a forward pass. Each time it was plausible, and never was it measured. Now that a whole model is
-# to be taken apart, "inside" has to mean something that two people would find independently of each other. The paper's
-# proposal is simple: **count how often a part changes.** And where two parts change equally often, ask which of them
-# has to be computed first.
+# Six chapters have said that one thing is fast and another slow, that [momentum](glossary.md#momentum) lies inside the
+# weights' [level](glossary.md#level), that a [memory](glossary.md#memory) lives inside a forward pass. Each time it was
+# plausible, and never was it measured. Now that a whole model is to be taken apart, "inside" has to mean something that
+# two people would find independently of each other. The paper's proposal is simple: **count how often a part changes.**
+# And where two parts change equally often, ask which of them has to be computed first.
 
 # %% [markdown]
 # Below are four parts of a training run: a memory that is written while a text is read, the momentum, the weights, and
@@ -32,19 +32,19 @@ from nlcore.viz.explorers.order_of_levels import order_of_levels
 order_of_levels().predict("07-levels")
 
 # %% [markdown]
-# *Nobody needs anybody: two levels.* As long as that is so, frequency decides alone, and momentum, weights and average
-# share a level. Let the weights need the momentum, and they part, although not one mark on the left has moved. Let the
-# momentum wait for 64 tokens, and the need no longer counts: the weights are now updated more often, and frequency is
-# asked first. (A grey cross marks the level by frequency alone.)
+# *Nobody needs anybody: two levels.* As long as that is so, [frequency](glossary.md#frequency) decides alone, and
+# momentum, weights and average share a level. Let the weights need the momentum, and they part, although not one mark
+# on the left has moved. Let the momentum wait for 64 tokens, and the need no longer counts: the weights are now updated
+# more often, and frequency is asked first. (A grey cross marks the level by frequency alone.)
 
 # %% [markdown]
 # | letter | here | elsewhere in the paper |
 # |---|---|---|
-# | $A, B$ | parts of a system, the paper's components | |
+# | $A, B$ | parts of a system, the paper's [components](glossary.md#component) | |
 # | $f_A$ | how often $A$ is updated per data point | in 71 an optimizer's error |
 # | $\Theta^{(0)}, \Theta^{(1)}$ | the slower and the faster of two blocks (3.3) | $(k)$ is a level's number |
-# | $\Phi$ | a start that is learnt | in 19 and 20 the parameters that are sought |
-# | $\mathcal{C}$ | what a part learns from, its context | $C$ is a chunk's length |
+# | $\Phi$ | a [start](glossary.md#start) that is learnt | in 19 and 20 the parameters that are sought |
+# | $\mathcal{C}$ | what a part learns from, its [context](glossary.md#context-flow) | $C$ is a chunk's length |
 
 # %% [markdown]
 # ## What does Def. 2 count?
@@ -70,9 +70,9 @@ for readings, noon in days:
     m = m / 2 + (w * M - noon) * M  # the gradient of (w M - noon)^2 / 2
     w = w - 0.05 * m
     a = (a + w) / 2
-    count.update(["momentum", "weight", "average"])
+    count.update(["momentum", "weights", "average"])
     print(f"at night: M {M:.2f}, m {m:.2f}, w {w:.4f}, a {a:.4f}")
-frequency = {part: Fraction(count[part], count["reading"]) for part in ("memory", "momentum", "weight", "average")}
+frequency = {part: Fraction(count[part], count["reading"]) for part in ("memory", "momentum", "weights", "average")}
 print("updates per reading:", {part: str(f) for part, f in frequency.items()})
 
 # %% [markdown]
@@ -83,7 +83,7 @@ print("updates per reading:", {part: str(f) for part, f in frequency.items()})
 
 # %% [markdown]
 # Two frequencies lie at the ends. What nothing updates has 0, such as the weights of a model that is only used.
-# Attention has infinity, since it solves its problem anew at every read (chapter 06).
+# [Attention](glossary.md#attention) has infinity, since it solves its problem anew at every read (chapter 06).
 
 # %% [markdown]
 # ## Who comes first at one instant?
@@ -107,9 +107,9 @@ print("updates per reading:", {part: str(f) for part, f in frequency.items()})
 def night(m, w, a, M, noon, nudged=""):
     """The three parts after one night; the part `nudged` is off by 0.001 as soon as it is updated."""
     m = m / 2 + (w * M - noon) * M + 0.001 * (nudged == "momentum")
-    w = w - 0.05 * m + 0.001 * (nudged == "weight")
+    w = w - 0.05 * m + 0.001 * (nudged == "weights")
     a = (a + w) / 2 + 0.001 * (nudged == "average")
-    return {"momentum": m, "weight": w, "average": a}
+    return {"momentum": m, "weights": w, "average": a}
 
 
 plain, needs = night(0.0, 1.0, 1.0, 3.0, 6.0), []
@@ -128,18 +128,19 @@ from nlcore.levels import Component, NestedSystem, order
 from nlcore.viz.nested import diagram
 from nlcore.viz.show import show
 
-context = {"memory": "readings", "momentum": "gradients", "weight": "days", "average": "weights"}
+context = {"memory": "readings", "momentum": "gradients", "weights": "days", "average": "weights"}
 parts = [Component(part, f, context=context[part]) for part, f in frequency.items()]
 for number, level in zip((4, 3, 2, 1), order(parts, needs)):
     print(f"level {number}: {', '.join(part.name for part in level)}")
 assert [len(level) for level in order(parts)] == [1, 3] and [len(level) for level in order(parts, needs)] == [1] * 4
 show(diagram(NestedSystem(tuple(parts), tuple(needs)), unit="reading"),
      alt="Four boxes in two bands. In the upper band, at one update per reading, the memory. In the lower, at a "
-     "quarter, from top to bottom: momentum, weight, average.")
+     "quarter, from top to bottom: momentum, weights, average.")
 
 # %% [markdown]
-# *Four parts, two frequencies, four levels.* A band is a frequency; within it, who is needed stands above. Level 1 is
-# the slowest, and here lies a trap for the ear: the paper calls it the *highest*. We say slow and fast.
+# *Four parts, two frequencies, four levels.* A band is a frequency; within it, who is needed stands above. (Momentum has
+# the colour of its weights, here and on every map, though a level of its own.) Level 1 is the slowest, and here lies a
+# trap for the ear: the paper calls it the *highest*. We say slow and fast.
 #
 # So momentum is a level of its own, inside that of the weights, though both keep one clock. That is the exact meaning
 # of a sentence of chapter 03: momentum is the inner memory, and the weights are the outer level.
@@ -147,11 +148,11 @@ show(diagram(NestedSystem(tuple(parts), tuple(needs)), unit="reading"),
 # %% [markdown]
 # ## Does the order matter?
 #
-# A definition can be tidy and idle. Here is the control that could kill this one. If parts of one frequency were one
-# level, then it would not matter in which order a program computes them: the paper says of equal parts that "their
-# computation is independent of each other". Take AdamW. It has two moments, the momentum and the squares, which are a
-# running mean of squared gradients; with its weights and their running average these are four parts, all updated at
-# every step. A program can compute them in 24 orders.
+# A definition can be tidy and idle. Here is the [control](glossary.md#control) that could kill this one. If parts of
+# one frequency were one level, then it would not matter in which order a program computes them: the paper says of equal
+# parts that "their computation is independent of each other". Take [AdamW](glossary.md#adam). It has two moments, the
+# momentum and the squares, which are a running mean of squared gradients; with its weights and their running average
+# these are four parts, all updated at every step. A program can compute them in 24 orders.
 
 # %%
 from nlcore.viz.predictions import predict
@@ -285,31 +286,34 @@ assert torch.allclose(*paths.values(), atol=1e-12)
 # %% [markdown]
 # One trajectory, two orders. So the levels are a property of a *computation*, not of the function that it computes, and
 # the paper's hope to "uniquely represent the model" holds once the program is fixed. For us that is no loss, since the
-# X-ray below reads programs. But it is worth remembering when somebody counts levels from a formula.
+# [X-ray](glossary.md#x-ray) below reads programs. But it is worth remembering when somebody counts levels from a
+# formula.
 
 # %% [markdown]
 # ## How does one level tell another what it knows?
 #
-# Levels that know nothing of each other would be of no use. Section 3.3 names five ways in which knowledge passes, and
-# you have met every one of them under another name. Call the slower block $\Theta^{(0)}$ and the faster one
-# $\Theta^{(1)}$. The third column has the names that code and pictures give to the ways.
+# Levels that know nothing of each other would be of no use. Section 3.3 names five ways of
+# [knowledge transfer](glossary.md#knowledge-transfer), and you have met every one of them under another name. Call the
+# slower block $\Theta^{(0)}$ and the faster one $\Theta^{(1)}$. The third column has the names that code and pictures
+# give to the ways.
 #
 # | | the way | its name | you met it as |
 # |---|---|---|---|
-# | 1 | one reads the other's state, as it is (24-26) | parametric | linear attention's matrix, when it answers |
-# | 2 | one reads an answer solved from the other's context (27) | non-parametric | softmax attention |
-# | 3 | both are updated by one flow of gradient | backpropagation | the layers of any network |
-# | 4 | one learns the state from which the other starts (28) | initialisation | a learnt $\mathcal{M}_0$ |
-# | 5 | one makes the other's weights, or what it learns from | generation | gradients, for momentum |
+# | 1 | one reads the other's state, as it is (24-26) | [parametric](glossary.md#parametric) | linear attention's matrix, when it answers |
+# | 2 | one reads an answer solved from the other's context (27) | [non-parametric](glossary.md#non-parametric) | softmax attention |
+# | 3 | both are updated by one flow of gradient | [backpropagation](glossary.md#transfer-by-backpropagation) | the layers of any network |
+# | 4 | one learns the state from which the other starts (28) | [initialisation](glossary.md#transfer-by-initialisation) | a learnt $\mathcal{M}_0$ |
+# | 5 | one makes the other's weights, or what it learns from | [generation](glossary.md#transfer-by-generation) | gradients, for momentum |
 
 # %% [markdown]
 # Here is each of them alive, with numbers that fit on paper.
 
 # %% [markdown]
 # **1. A state, read as it is.** The slow weight makes a query, $q = W_q x$, and the fast memory answers $y = M q$ (26).
-# For the slow weight, what $M$ holds is simply given: no gradient goes into the writes. Say that one write of the delta
-# rule, at rate $\tfrac12$, has stored the value 1 under the key 1, so that $M = \tfrac12$. With $W_q = 3$ and $x = 2$
-# the answer is 3. If 5 is right, the slow weight's gradient is $(3 - 5) \cdot M \cdot x = -2$.
+# For the slow weight, what $M$ holds is simply given: no gradient goes into the writes. Say that one write of the
+# [delta rule](glossary.md#delta-rule), at [rate](glossary.md#rate) $\tfrac12$, has stored the value 1 under the
+# [key](glossary.md#key) 1, so that $M = \tfrac12$. With $W_q = 3$ and $x = 2$ the answer is 3. If 5 is right, the slow
+# weight's gradient is $(3 - 5) \cdot M \cdot x = -2$.
 
 # %%
 W_q, x = torch.tensor(3.0, requires_grad=True), 2.0
@@ -429,8 +433,8 @@ assert abs(start.item() - 2) < 1e-4
 # By hand: one step leaves $1 - \tfrac12 \cdot 1 = \tfrac12$ of the distance in the first context, and
 # $1 - \tfrac12 \cdot 2 = 0$ in the second. The second arrives at 6 from anywhere. It needs no help, and so the start
 # belongs to the first alone: 2, which is not a compromise at all. **A learnt start holds what the fast level cannot
-# find out by itself in its few steps.** It is a good question to ask of any pre-trained model: what could its context
-# not have told it in time?
+# find out by itself in its few steps.** It is a good question to ask of any [pre-trained](glossary.md#pre-training)
+# model: what could its context not have told it in time?
 
 # %% [markdown]
 # **5. Weights that are made, or a context that is made.** A slow matrix $G$ may generate the fast block's weight from a
@@ -456,9 +460,9 @@ assert G.grad.item() == -2.0
 # lower-frequency block". Usually the slower block makes the weights of the faster, as here, and the two formulas above
 # that line allow both.)
 #
-# The five do not exclude each other. Linear attention with a learnt start uses three at once: its projections make the
-# memory's keys and values (5), its start is learnt (4), and its state is read (1). That combination deserves a section,
-# because with it an MLP turns into a memory.
+# The five do not exclude each other. [Linear attention](glossary.md#linear-attention) with a learnt start uses three at
+# once: its [projections](glossary.md#projection) make the memory's keys and values (5), its start is learnt (4), and
+# its state is read (1). That combination deserves a section, because with it an MLP turns into a memory.
 
 # %% [markdown]
 # ## What is an MLP with one more level?
@@ -721,8 +725,8 @@ for T in HORIZONS[:6]:
 # %% [markdown]
 # For a few writes the two nearly agree. After 32 they part, since by then the writes have overwritten most of what the
 # start said: the true gradient is small, and only it knows what is left. So a horizon is a choice: a long one costs
-# operations, a short one costs the truth of the gradient. Training Hope, for example, carries states on from window to
-# window, but ends the gradient with its window.
+# operations, a short one costs the truth of the gradient. Training [Hope](glossary.md#hope), for example, carries
+# states on from window to window, but ends the gradient with its window.
 
 # %% [markdown]
 # ## Can one see all this in a model that is given?
@@ -773,9 +777,10 @@ assert moments == 2 * weight_bytes and {loop.frequency for loop in used.loops} =
 
 # %% [markdown]
 # Section 6 of the paper draws its conclusions from this view. *Models have more parameters than we knew*: of what
-# learns step by step in that training run, two thirds are not weights. *Pre-training is in-context learning*, with the
-# whole corpus as its context: what sets its level apart from the others is how often it changes, and from what. And so
-# there is no border between training and use. There are levels, and some of them have been switched off.
+# learns step by step in that training run, two thirds are not weights. *Pre-training is
+# [in-context learning](glossary.md#in-context-learning)*, with the whole corpus as its context: what sets its level
+# apart from the others is how often it changes, and from what. And so there is no border between training and use.
+# There are levels, and some of them have been switched off.
 
 # %% [markdown]
 # ### Your own model
@@ -807,9 +812,9 @@ own
 # the frozen layer, which never changes.
 
 # %% [markdown]
-# Two things to know when you read the table of your own. Objective and rule cannot be measured, only looked up, and may
-# say *unknown*. And the X-ray sees an operation only as a whole: batch norm's takes in its own weights too, so the
-# table says that they shape its running means, which they do not.
+# Two things to know when you read the table of your own. [Objective](glossary.md#objective) and rule cannot be
+# measured, only looked up, and may say *unknown*. And the X-ray sees an operation only as a whole: batch norm's takes
+# in its own weights too, so the table says that they shape its running means, which they do not.
 
 # %% [markdown]
 # ## And Hope?
@@ -850,8 +855,9 @@ hope_map(10)
 # %% [markdown]
 # *Hope while it trains, as it will stand when chapter 10 is done.* Above, what learns within a text: the memory, and
 # the projections that make its keys, values and rates. Below, what learns over the texts, each with its momentum and
-# its squares: the weights, and a chain of networks at three frequencies, chapter 08's continuum memory, `cms` for
-# short. The frequencies are those of chapter 11's size `laptop`; in the small Hope they lie closer together.
+# its squares: the weights, and a chain of networks at three frequencies, chapter 08's
+# [continuum memory](glossary.md#continuum-memory), `cms` for short. The frequencies are those of chapter 11's size
+# `laptop`; in the small Hope they lie closer together.
 
 # %% [markdown]
 # One line is on the map alone: that the projections make the memory's context happens inside a layer, where the X-ray
@@ -863,8 +869,8 @@ hope_map(10)
 #
 # The parts are all there: a memory, a rule, a frequency, a transfer. On the workbench stand two memories, a fast one
 # and a slow one, and read who is where. Half of the names live in one town and half in another, and the text speaks of
-# the towns in turn, 24 tokens each. Before each token is written, the nest is asked where that person is, and recall is
-# the cosine of its answer and the truth.
+# the towns in turn, 24 tokens each. Before each token is written, the [nest](glossary.md#nested-system) is asked where
+# that person is, and [recall](glossary.md#recall) is the cosine of its answer and the truth.
 
 # %%
 from nlcore.viz.explorers.workbench import STREAMS, Block, Nest, snippet, stream, workbench
@@ -879,8 +885,9 @@ bench
 # other town.
 
 # %% [markdown]
-# Now the controls that belong to it. Move the retention to 1, and the fast one alone has 0.87, more than the nest with
-# its 0.83: eight names fit into eight dimensions, so nothing has to be forgotten, and nobody need remember it.
+# Now the controls that belong to it. Move the [retention](glossary.md#retention) to 1, and the fast one alone has 0.87,
+# more than the nest with its 0.83: eight names fit into eight dimensions, so nothing has to be forgotten, and nobody
+# need remember it.
 
 # %% [markdown]
 # Then move the retention back to 0.8, and let the facts change, all of them every 24 tokens. What the slow one hands
@@ -916,8 +923,8 @@ show(diagram(three.system, unit="token"), alt="Three boxes, one above the other:
 # %% [markdown]
 # ## Where are we in the nest?
 #
-# Everywhere, for once. This is the level score of the Hope that was X-rayed above: eight steps, its rows from fastest
-# to slowest. (The row `weights` holds all that is trained outside the chain.)
+# Everywhere, for once. This is the [level score](glossary.md#level-score) of the Hope that was X-rayed above: eight
+# steps, its rows from fastest to slowest. (The row `weights` holds all that is trained outside the chain.)
 
 # %%
 from nlcore.viz.nested import updates
@@ -928,19 +935,20 @@ show(updates(found.system, found.records), name="hope_under_the_xray",
      "steps 4 and 8.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size.* Who writes? In the upper two rows Delta GD, the rule of chapter 05, while
-# it reads; below, AdamW. Into what: matrices that live as long as a text; moments; weights. How often: four times and
-# twice a step, each step, every second, every fourth. From which context: tokens, gradients, batches. To whom is
-# knowledge handed? The weights give the two upper rows their starts, and get their answers; between the weights runs
-# one flow of gradient; and each has its moments, to which it gives gradients and from which it takes its steps.
+# *A notch is an update, brightness its size.* Who writes? In the upper two rows [Delta GD](glossary.md#delta-gd), the
+# rule of chapter 05, while it reads; below, AdamW. Into what: matrices that live as long as a text; moments; weights.
+# How often: four times and twice a step, each step, every second, every fourth. From which context: tokens, gradients,
+# batches. To whom is knowledge handed? The weights give the two upper rows their starts, and get their answers; between
+# the weights runs one flow of gradient; and each has its moments, to which it gives gradients and from which it takes
+# its steps.
 
 # %%
 hope_map(7)
 
 # %% [markdown]
 # The same map as far as the course has come. What is still grey is the work of the next chapters: the chain in 08, and
-# in 09 the projections, as memories that modify themselves. The chain's moments are half filled, since their rules are
-# known and the chain is not. In 10 all of it comes together.
+# in 09 the projections, as memories that [modify themselves](glossary.md#self-modifying). The chain's moments are half
+# filled, since their rules are known and the chain is not. In 10 all of it comes together.
 
 # %% [markdown]
 # ## Summary

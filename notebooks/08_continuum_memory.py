@@ -15,18 +15,21 @@
 # %% [markdown]
 # ## What is still known after a change of subject?
 #
-# Chapter 07 found a gap. A Transformer in use has two frequencies, infinity and zero: attention solves its problem
-# anew at each token, and the weights never change again. Whatever is neither on the page nor in the training is lost.
+# Chapter 07 found a gap. A Transformer in use has two [frequencies](glossary.md#frequency), infinity and zero:
+# [attention](glossary.md#attention) solves its problem anew at each token, and the weights never change again. Whatever
+# is neither on the page nor in the training is lost.
 
 # %% [markdown]
 # The paper fills the gap in the plainest way there is. Take not one MLP but several, and update each at a frequency of
 # its own, so that between the last minute and the distant past there is something for today, and something for this
-# year. It calls this a **continuum memory**, and expects one to be "hardly forgetting important knowledge".
+# year. It calls this a **[continuum memory](glossary.md#continuum-memory)**, and expects one to be "hardly
+# [forgetting](glossary.md#forgetting) important knowledge".
 
 # %% [markdown]
-# Below, somebody lives at home, and is abroad four times. In both places the same keys have other values, such as words
-# that mean one thing here and another there. A step brings four pairs, whose values are noisy. Three levels learn as
-# they go, the fast one at every step, the others more rarely, and the sum of all three answers.
+# Below, somebody lives at home, and is abroad four times. In both places the same [keys](glossary.md#key) have other
+# values, such as words that mean one thing here and another there. A step brings four pairs, whose values are noisy.
+# Three [levels](glossary.md#level) learn as they go, the fast one at every step, the others more rarely, and the sum of
+# all three answers.
 
 # %%
 from nlcore.viz.explorers.who_remembers import who_remembers
@@ -45,10 +48,11 @@ who_remembers().predict("08-who")
 # </details>
 
 # %% [markdown]
-# The grey line is the control: all levels at one frequency, which is no more than one memory, at the best rate for it.
-# Its mean error is 0.35, and that of the nest 0.33. So the gain is small, and the sliders show how fragile it is.
-# Without noise in the values one frequency is better by far. And side by side, at equal rates, the levels err twice as
-# much and more, most of all where both slow ones are updated together. Why all this is so, the chapter can say exactly.
+# The grey line is the [control](glossary.md#control): all levels at one frequency, which is no more than one
+# [memory](glossary.md#memory), at the best [rate](glossary.md#rate) for it. Its mean error is 0.35, and that of the
+# [nest](glossary.md#nested-system) 0.33. So the gain is small, and the sliders show how fragile it is. Without noise in
+# the values one frequency is better by far. And side by side, at equal rates, the levels err twice as much and more,
+# most of all where both slow ones are updated together. Why all this is so, the chapter can say exactly.
 
 # %% [markdown]
 # | letter | here | elsewhere in the paper |
@@ -56,12 +60,12 @@ who_remembers().predict("08-who")
 # | $k$ | how many levels there are; in 72 $s$ runs up to it, though $s + 1$ must be a level | a key |
 # | $\ell$, $s$ | a level's number, 1 for the slowest | $\ell$ is the loss in 72 and 73 |
 # | $f_\ell$ | a level's frequency; $f$ alone, in 71, an optimizer's error | |
-# | $C^{(\ell)}$ | steps between two updates, a level's period | the "chunk size" |
-# | $\mathcal{C}^{(s)}$ | what level $s$ learns from, its context, as in 28 | called "the context length" |
+# | $C^{(\ell)}$ | steps between two updates, a level's [period](glossary.md#period) | the "chunk size" |
+# | $\mathcal{C}^{(s)}$ | what level $s$ learns from, its [context](glossary.md#context-flow), as in 28 | called "the context length" |
 # | $\mathcal{T}$, $\Theta$ | a piece of that context; all other weights | |
 # | $\theta$ | the weights of a level; in chapters 01 to 06 the decay of momentum | |
 # | $i, t$ | steps, or tokens | |
-# | $\Phi$ | a start that is learnt | |
+# | $\Phi$ | a [start](glossary.md#start) that is learnt | |
 
 # %% [markdown]
 # The paper defines the period by $C^{(\ell)} = \max_j C^{(j)} / f_\ell$, which uses $C$ to define $C$; it can be read if
@@ -181,7 +185,7 @@ assert one_link(first=0) == ordinary() and one_link(first=1) != ordinary()
 #
 # With period 1 on every level it must be, or the formula describes something else. The paper says so of one level; it
 # is true of any number. Here is a real chain, three small MLPs of `nlcore`, and `LevelOptimizer`, which keeps the time
-# and gives every level an AdamW of its own; beside it plain torch.
+# and gives every level an [AdamW](glossary.md#adam) of its own; beside it plain torch.
 
 # %%
 import torch
@@ -228,9 +232,10 @@ for name, when in trained((1, 4, 16))[1].items():
     print(f"{name}: {''.join('x' if moved else '.' for moved in when)}")
 
 # %% [markdown]
-# An x is an update. `cms-3` is the fastest level and `cms-1` the slowest, as the paper counts. A slow level of
-# `LevelOptimizer` takes the *mean* of its gradients and not the sum; since AdamW has no regard for the size of a
-# gradient, its steps come out as large as the fast level's, and therefore it is gentle by its period alone.
+# An x is an update. `cms-3` is the fastest level and `cms-1` the slowest, as the paper counts. (Their colours, in every
+# picture, are those of the explorer's fast, middle and slow.) A slow level of `LevelOptimizer` takes the *mean* of its
+# gradients and not the sum; since AdamW has no regard for the size of a gradient, its steps come out as large as the
+# fast level's, and therefore it is gentle by its period alone.
 
 # %% [markdown]
 # ### Which link reads first?
@@ -257,8 +262,10 @@ print(f"trained alike, the two orders answer differently, by {gap:.2f} where ans
 # %% [markdown]
 # ## What does a slow level hand to a fast one?
 #
-# So far the levels only share one flow of gradient. The paper goes on to three forms, and what tells them apart is
-# chapter 07's question: how does knowledge pass? It passes in the **starts**.
+# So far the levels only share [one flow of gradient](glossary.md#transfer-by-backpropagation). The paper goes on to
+# three forms, and what tells them apart is chapter 07's question: how does
+# [knowledge pass](glossary.md#knowledge-transfer)? It passes in the **starts**, which is
+# [initialisation](glossary.md#transfer-by-initialisation).
 #
 # | form | who learns the fast level's start | when is it used? |
 # |---|---|---|
@@ -601,8 +608,9 @@ show(figure, alt="From one to four levels. Held, each level as large as the firs
 #
 # Up to here a step was a step of training. Nothing in 71 says so: $i$ may count the tokens of a text, and then a level
 # learns **while the model reads**, at test time too. What is its error? The one that every text brings along: how badly
-# the model guessed the next token. So a step is this. Read a chunk as long as the period, with the weights as they are.
-# Once the token after it is known, take the mean loss of the chunk's guesses, and go one step down its gradient.
+# the model guessed the next token. So a step is this. Read a [chunk](glossary.md#chunk) as long as the period, with the
+# weights as they are. Once the token after it is known, take the mean loss of the chunk's guesses, and go one step down
+# its gradient.
 
 # %% [markdown]
 # In a dozen lines, for one level and one text; `functional_call` runs a model with other weights than its own.
@@ -704,9 +712,10 @@ with torch.no_grad():
 # stands for another one, in a code drawn anew for every text, so that no training can have met it.
 
 # %% [markdown]
-# It reads at home, is abroad for 3,072 tokens, and comes home. We measure *bits per byte*, how well it guesses: 8 is no
-# idea at all, 0 is certainty. Each text departs at an instant of its own, for we know by now what a clock
-# can do that knows the border. Attention sees windows of 256 tokens, as in training; what lasts longer is in the levels.
+# It reads at home, is abroad for 3,072 tokens, and comes home. We measure *[bits per byte](glossary.md#bits-per-byte)*,
+# how well it guesses: 8 is no idea at all, 0 is certainty. Each text departs at an instant of its own, for we know by
+# now what a clock can do that knows the border. Attention sees windows of 256 tokens, as in training; what lasts longer
+# is in the levels.
 
 # %%
 predict("08-abroad")
@@ -736,9 +745,9 @@ for name, curve in curves.items():
 # %% [markdown]
 # ### Is it the frequencies?
 #
-# In the Transformer any two blocks had to serve as levels. The course's small Hope-Attention has a chain of three, whose
-# links were trained with periods of 1, 4 and 16 steps, though never while reading. The experiment `visit` gives it the
-# same journey.
+# In the Transformer any two blocks had to serve as levels. The course's small [Hope](glossary.md#hope)-Attention has a
+# chain of three, whose links were trained with periods of 1, 4 and 16 steps, though never while reading. The experiment
+# `visit` gives it the same journey.
 
 # %% [markdown]
 # It compares periods of 64, 256 and 1,024 tokens, also
@@ -921,8 +930,9 @@ for arm in (arm for arm in tuned if arm.startswith(("three levels", "periods 1 1
 # ## Where are we in the nest?
 #
 # Both kinds of clock in one model: a small Hope-Attention in training, whose three levels step every step, every second
-# and every fourth; and at the same time they learn in context, from each text's own start, every 4, 8 and 16 tokens. Eight
-# training steps, and every update is real.
+# and every fourth; and at the same time they [learn in context](glossary.md#in-context-learning), from each text's own
+# start, every 4, 8 and 16 tokens. The [level score](glossary.md#level-score) has eight training steps, and every update
+# is real.
 
 # %%
 from fractions import Fraction
@@ -983,8 +993,8 @@ from nlcore.viz.hope_map import hope_map
 hope_map(8)
 
 # %% [markdown]
-# The chain is filled now, with its moments. What is still grey are the projections, memories that make keys and values
-# for another memory, and change themselves. They are chapter 09.
+# The chain is filled now, with its moments. What is still grey are the [projections](glossary.md#projection), memories
+# that make keys and values for another memory, and change themselves. They are chapter 09.
 
 # %% [markdown]
 # ## Summary

@@ -16,8 +16,8 @@
 # ## Who is Bo?
 #
 # "Bo is Ben. Bo is in Oslo. Where is Ben?" You answer at once, because after the first sentence *Bo* means Ben to you.
-# Can the memories of chapter 06 do that? Their keys are made by matrices that training has fixed, so that a word has
-# one key for ever, whatever the text says of it.
+# Can the [memories](glossary.md#memory) of chapter 06 do that? Their [keys](glossary.md#key) are made by matrices that
+# training has fixed, so that a word has one key for ever, whatever the text says of it.
 
 # %% [markdown]
 # This is what the paper holds against a Transformer of one layer. What it makes of a token "is a function of the token
@@ -46,18 +46,18 @@ nicknames().predict("09-nickname")
 # </details>
 
 # %% [markdown]
-# The dashed line is the control: those told of by name have no need of keys that learn, and yet they pay for them. Of
-# eight people the plain memory finds nearly all who were told of by name, and the one that modifies itself six in ten.
-# So what is bought has a price, and the chapter will weigh each change.
+# The dashed line is the [control](glossary.md#control): those told of by name have no need of keys that learn, and yet
+# they pay for them. Of eight people the plain memory finds nearly all who were told of by name, and the one that
+# modifies itself six in ten. So what is bought has a price, and the chapter will weigh each change.
 
 # %% [markdown]
 # | letter | here | elsewhere |
 # |---|---|---|
 # | $\mathcal{M}_\square$ | any of the memories; $\square$ is $k$, $v$, $q$, $\eta$, $\alpha$ or "memory" | |
 # | $\hat v_\square$ | the value that $\mathcal{M}_\square$ makes for itself | |
-# | $\eta, \alpha$ | rate and retention, made anew for each token | constants, in chapters 01 to 05 |
-# | $C$ | the chunk size, in tokens | a level's period, in chapter 08 |
-# | $\mathcal{L}$ | what a memory minimises, its objective | $L$ is the length of a text |
+# | $\eta, \alpha$ | [rate](glossary.md#rate) and [retention](glossary.md#retention), made anew for each token | constants, in chapters 01 to 05 |
+# | $C$ | the [chunk](glossary.md#chunk) size, in tokens | a level's period, in chapter 08 |
+# | $\mathcal{L}$ | what a memory minimises, its [objective](glossary.md#objective) | $L$ is the length of a text |
 # | $\sigma$ | the bend in an MLP, silu in this course | the logistic function, elsewhere |
 
 # %% [markdown]
@@ -92,8 +92,8 @@ text, question = [token("Bo", "Ben"), token("Bo", "Oslo")], token("Ben")
 # %% [markdown]
 # ### A plain memory
 #
-# Equation 76 makes of each token what a memory needs, key, value, query, rate and retention, by five matrices; 77 lets
-# it learn the pair; 78 asks it:
+# Equation 76 makes of each token what a memory needs, key, value, query, rate and retention, by five matrices, the
+# [projections](glossary.md#projection); 77 lets it learn the pair; 78 asks it:
 #
 # $$k_t = x_t W_k, \quad v_t = x_t W_v, \quad q_t = x_t W_q, \quad \eta_t = x_t W_\eta, \quad \alpha_t = x_t W_\alpha
 # \qquad \min_\mathcal{M} \mathcal{L}(\mathcal{M}; k_t, v_t) \qquad y_t = \mathcal{M}_t\, q_t$$
@@ -104,7 +104,7 @@ text, question = [token("Bo", "Ben"), token("Bo", "Oslo")], token("Ben")
 # Training would find the matrices. Here we make them by hand, the simplest that can work: $W_k$ keeps the first half of
 # a token, $W_v$ moves the second half to the place of the first, and $W_q$ is $W_k$. The memory starts as the identity,
 # so that at first each word means itself. The rate is 1, nothing is forgotten, and to learn is one step of gradient
-# descent on the squared error, which is chapter 06's delta rule.
+# descent on the squared error, which is chapter 06's [delta rule](glossary.md#delta-rule).
 
 # %%
 from nlcore.viz.explorers.nicknames import first_half, second_half
@@ -128,9 +128,10 @@ print("Ben is in:", said(M @ W_k @ question))
 # $$k_t = \mathcal{M}_{k,t-1}(x_t), \quad v_t = \mathcal{M}_{v,t-1}(x_t), \;\ldots \qquad
 # \min_{\mathcal{M}_\square} \mathcal{L}(\mathcal{M}_\square; \square_t, v_t) \qquad y_t = \mathcal{M}_{\mathrm{mem},t}(q_t)$$
 #
-# The one that is asked is now the **main memory**. "For the sake of efficiency", the paper says, all are told the same
-# value $v_t$. (As key, 80 prints $\square_t$, each memory's own answer; from 85 on it is $k_t$ for all, and so it is
-# here.) What each held before the text, its start, is learnt over many texts, by the slow level.
+# The one that is asked is now the **[main memory](glossary.md#main-memory)**. "For the sake of efficiency", the paper
+# says, all are told the same value $v_t$. (As key, 80 prints $\square_t$, each memory's own answer; from 85 on it is
+# $k_t$ for all, and so it is here.) What each held before the text, its [start](glossary.md#start), is learnt over many
+# texts, by the slow [level](glossary.md#level).
 
 # %% [markdown]
 # After the first token $\mathcal{M}_k$ answers Bo with Ben. At the second the key is therefore Ben, and Oslo goes where
@@ -163,13 +164,13 @@ print("Ben is in:", said(M @ first_half(3) @ question))
 # %% [markdown]
 # ### Each its own value
 #
-# So let each memory say itself what it wants to learn. It is shown the value, and its own answer to it is what it
-# learns (83-85):
+# So let each memory say itself what it wants to learn. It is shown the value, and its own answer to it, a
+# [self-generated value](glossary.md#self-generated-value), is what it learns (83-85):
 #
 # $$\hat v_{\square,t} = \mathcal{M}_{\square,t-1}(v_t) \qquad \min_{\mathcal{M}_\square} \mathcal{L}(\mathcal{M}_\square; k_t, \hat v_{\square,t})$$
 #
-# This is what *self-modifying* means here. What a memory will become depends on what it is, an idea that goes back to
-# Schmidhuber (1993).
+# This is what *[self-modifying](glossary.md#self-modifying)* means here. What a memory will become depends on what it
+# is, an idea that goes back to Schmidhuber (1993).
 
 # %%
 def own(memory, v):
@@ -187,8 +188,9 @@ print("Ben is in:", said(M @ first_half(3) @ question))
 # not know. Each has translated the value into its own terms, and the answer is Oslo, exactly.
 
 # %% [markdown]
-# There is a catch, and it decides how such a layer has to begin. Let a memory start at zero, as linear attention's
-# does. What does it answer to its first value? Nothing, which is what it then learns.
+# There is a catch, and it decides how such a layer has to begin. Let a memory start at zero, as
+# [linear attention](glossary.md#linear-attention)'s does. What does it answer to its first value? Nothing, which is
+# what it then learns.
 
 # %%
 M, draw = torch.zeros(6, 6), torch.Generator().manual_seed(0)
@@ -205,8 +207,8 @@ assert not M.any()
 # %% [markdown]
 # ### Delta Gradient Descent
 #
-# The last change is the rule. Tokens, says the paper, "are highly correlated", and so it takes chapter 05's Delta
-# Gradient Descent, with retention (86-88):
+# The last change is the rule. Tokens, says the paper, "are highly correlated", and so it takes chapter 05's
+# [Delta Gradient Descent](glossary.md#delta-gd), with retention (86-88):
 #
 # $$\mathcal{M}_{\square,t} = \mathcal{M}_{\square,t-1} \left( \alpha_t I - \eta_t k_t k_t^\top \right) - \eta_t \nabla \mathcal{L}_{\mathcal{M}_{\square,t-1}}\left( \mathcal{M}_{\square,t-1}; k_t, \hat v_{\square,t} \right)$$
 #
@@ -278,7 +280,7 @@ for people in (4, 8):
 # that the table says nothing of them.
 
 # %% [markdown]
-# ## Why does decay act twice?
+# ## Why does Delta GD erase twice?
 #
 # Why did Delta GD answer with *half* of Oslo? Put the squared error of a linear memory into 88: its gradient is
 # $(\mathcal{M} k - \hat v)\, k^\top$. The paper does so in 93, and token by token it reads
@@ -328,7 +330,7 @@ print(f"gradient descent:  ... {again(L2(), GradientDescent(), 0.5)[-1]:.3f}")
 # same; why the first is better, a later section shows.)
 
 # %% [markdown]
-# **Erratum or insight?** Nothing is misprinted: 93 is what 88 gives. But the text never says that the decay doubles,
+# **Erratum or insight?** Nothing is misprinted: 93 is what 88 gives. But the text never says that the erasing doubles,
 # and one may doubt that it was meant. It is of use all the same. Chapter 06 found that a memory can tell odd from even
 # only if a write can multiply its state by $-1$. Along the key the factor is now $\alpha - 2\eta$, so that at
 # $\alpha = 1$ a rate of 1 would do, where the delta rule, with $\alpha - \eta$, would need 2.
@@ -410,8 +412,9 @@ except RuntimeError as error:
     print("W1 times the bracket of 88:", error)
 
 # %% [markdown]
-# The reading of this course is the one with which chapter 05 derived 57: *each layer is a memory of its own*. Its key is
-# its own input $x$, its surprise the gradient $\delta$ at its own output (chapter 02), and the rule is 88 with these:
+# The reading of this course is the one with which chapter 05 derived 57: *each layer is a memory of its own*. Its key
+# is its own input $x$, its [surprise](glossary.md#surprise) the gradient $\delta$ at its own output (chapter 02), and
+# the rule is 88 with these:
 #
 # $$W \leftarrow W (\alpha I - \eta\, x x^\top) - \eta\, \delta\, x^\top$$
 #
@@ -462,13 +465,13 @@ print("an MLP's write is 88 for each of its layers")
 # %% [markdown]
 # And where does $y_t$ read? Before or after the write, chapter 06 asked; the paper gives three answers. 82 has
 # $\mathcal{M}_t(q_t)$, after the token's own write; 83, 86 and 94 have $\mathcal{M}_{t-1}(q_t)$, before it; 90 has the
-# chunk's boundary. None is an erratum, since each can be built without a leak, but they are different layers. In
-# `nlcore` it is one choice, `reads`.
+# chunk's boundary. None is an [erratum](glossary.md#erratum), since each can be built without a leak, but they are
+# different layers. In `nlcore` it is one choice, `reads`.
 
 # %%
 import matplotlib.pyplot as plt
 from nlcore.viz.show import show
-from nlcore.viz.theme import COLOURS, GREY, tidy
+from nlcore.viz.theme import GREY, tidy
 
 C, T = 4, 8
 reading = {
@@ -479,7 +482,7 @@ figure, panels = plt.subplots(4, 1, figsize=(9, 6.4), layout="constrained", shar
 for axes, (name, index) in zip(panels, reading.items()):
     for t in range(1, T + 1):
         ahead = index(t) > t
-        axes.annotate("", (t - 0.5, 0.1), (index(t), 0.9), arrowprops=dict(arrowstyle="->", color=COLOURS[1] if ahead else "black"))
+        axes.annotate("", (t - 0.5, 0.1), (index(t), 0.9), arrowprops=dict(arrowstyle="->", color="black", linestyle="dashed" if ahead else "solid"))
         axes.text(t - 0.5, -0.12, f"$y_{t}$", ha="center", va="center")
     for s in range(T + 1):
         axes.text(s, 1.1, f"$\\mathcal{{M}}_{s}$", ha="center", va="center", color="black" if s % C == 0 else GREY)
@@ -493,7 +496,7 @@ show(figure, name="who_reads_which_state", alt="Eight tokens in two chunks of fo
 
 # %% [markdown]
 # *An arrow goes from a state to the answer that reads it; the dotted line is the border of two chunks, and black states
-# stand at borders.* In the lowest row the orange arrows come from the future. Everything else that a token needs, its
+# stand at borders.* In the lowest row the dashed arrows come from the future. Everything else that a token needs, its
 # key, its value, its rates and its gradient, comes from the states of the first row, whichever way $y$ is read.
 
 # %% [markdown]
@@ -515,10 +518,10 @@ for reads in ("boundary", "before", "after"):
 
 # %% [markdown]
 # What does each cost and buy? At the boundary a token never sees its own chunk, so that for the newest tokens something
-# else has to stand in: the short convolution before the layer, or attention. To read inside costs one more product of
-# $C \times C$ per chunk, though no step that has to wait. `experiments.reads` trained small models of each kind, for the
-# same time and for the same number of steps; here is what it stored. (*eta 0* is the same trained model, read with its
-# memories held at their starts.)
+# else has to stand in: the [short convolution](glossary.md#short-convolution) before the layer, or
+# [attention](glossary.md#attention). To read inside costs one more product of $C \times C$ per chunk, though no step
+# that has to wait. `experiments.reads` trained small models of each kind, for the same time and for the same number of
+# steps; here is what it stored. (*eta 0* is the same trained model, read with its memories held at their starts.)
 
 # %%
 from experiments.experiment import load
@@ -535,10 +538,10 @@ load("reads")
 # %% [markdown]
 # ## What does anchoring do?
 #
-# To take a gradient at the chunk's start is to **anchor** it there. That makes a chunk parallel, but it also makes every
-# error in it an old error, like those that chapter 08 gathered. Two tokens will do to see what follows. They have the same
-# key, and their values are the numbers 3 and 5; the memory, a single number, starts at 0, and learns by gradient descent
-# at rate 1, with both errors taken at the start.
+# To take a gradient at the chunk's start is to **[anchor](glossary.md#anchoring)** it there. That makes a chunk
+# parallel, but it also makes every error in it an old error, like those that chapter 08 gathered. Two tokens will do to
+# see what follows. They have the same key, and their values are the numbers 3 and 5; the memory, a single number,
+# starts at 0, and learns by gradient descent at rate 1, with both errors taken at the start.
 
 # %%
 predict("09-anchored")
@@ -660,10 +663,10 @@ assert torch.allclose(W, W_C, atol=1e-12)
 print(f"six tokens at once: off by {(W - W_C).abs().max():.0e}")
 
 # %% [markdown]
-# With retention, momentum and reads inside the chunk it is the same idea, derived in `nlcore/ops/delta_rule`. And the
-# whole layer, with its five MLPs that make each other's keys and rates? It is checked against a loop over tokens and
-# memories, one `AssociativeMemory.write` each. Answers, states and gradients have to agree, at a length at which the last
-# chunk is not full.
+# With retention, [momentum](glossary.md#momentum) and reads inside the chunk it is the same idea, derived in
+# `nlcore/ops/delta_rule`. And the whole layer, with its five MLPs that make each other's keys and rates? It is checked
+# against a loop over tokens and memories, one `AssociativeMemory.write` each. Answers, states and gradients have to
+# agree, at a length at which the last chunk is not full.
 
 # %%
 from nlcore.layers.self_modifying_naive import self_modifying_naive
@@ -766,7 +769,7 @@ show(figure, name="read_at_other_chunks", alt="Bits per byte of tiny-hope on hel
 # Everybody who builds such a layer asks this, and mostly on the second day. The grey band above holds half of the
 # answer: an error that was found at one state is corrected at another. Below, a linear memory reads chunks of 16 tokens
 # that all have the same key, with rates that add up to what the slider says. Two memories begin a distance of 1 apart.
-# Walk over the edge. (The *budget*, a guard, is explained right after.)
+# Walk over the edge. (The *[budget](glossary.md#budget)*, a guard, is explained right after.)
 
 # %%
 from nlcore.viz.explorers.over_the_edge import over_the_edge
@@ -826,7 +829,7 @@ assert worst(True) <= 1 < worst(False)
 # | steps | a plain rate knows neither its key's length nor the other keys of the chunk | the budget |
 # | momentum | the echoes of a step, fading by $\theta$, add up to $1/(1 - \theta)$ of it | rate *and* budget times $1 - \theta$ |
 # | starts | an inner layer's error comes back through the outer matrix, which training makes longer | a smaller budget for inner layers |
-# | nothing: all fades | plain decay takes the start away too, and a memory near zero makes values near zero | retention towards the start, $\mathcal{M}_0 + \alpha (\mathcal{M} - \mathcal{M}_0)$ |
+# | nothing: all fades | plain [decay](glossary.md#decay) takes the start away too, and a memory near zero makes values near zero | retention towards the start, $\mathcal{M}_0 + \alpha (\mathcal{M} - \mathcal{M}_0)$ |
 
 # %% [markdown]
 # The first and the last are easily seen. Three MLP memories, for keys, values and the pairs, read random tokens one by
@@ -900,10 +903,11 @@ print(f"linear memories, dot product, read after: {max(first for one in like_the
 # %% [markdown]
 # ## Can such a memory count?
 #
-# Parity is the smallest test of a state: after each bit of a string, say whether the number of ones so far is odd. A
-# state has to *flip* at each one and stand still at each zero, and for a matrix that takes a factor of $-1$, as chapter 06
-# showed. At $C = 1$ the double decay offers it, $\alpha - 2\eta$. But in chunks? In the picture of *What does anchoring
-# do?* Delta GD with the squared error only falls, however many ones come. Only the dot product goes up and down.
+# [Parity](glossary.md#parity) is the smallest test of a state: after each bit of a string, say whether the number of
+# ones so far is odd. A state has to *flip* at each one and stand still at each zero, and for a matrix that takes a
+# factor of $-1$, as chapter 06 showed. At $C = 1$ the double erasing offers it, $\alpha - 2\eta$. But in chunks? In the
+# picture of *What does anchoring do?* Delta GD with the squared error only falls, however many ones come. Only the dot
+# product goes up and down.
 
 # %% [markdown]
 # So we take that: 92 with its sign corrected, linear memories, rates up to 2, reads after the token. Once keys, values
@@ -990,7 +994,7 @@ from dataclasses import dataclass
 from nlcore import probe
 from nlcore.viz.chart import Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.theme import REFERENCE, Look
+from nlcore.viz.theme import GREYS, REFERENCE, Look
 
 
 # %%
@@ -1017,7 +1021,7 @@ def look(chunk, string):
 # %%
 def flips(seen):
     t, one = np.arange(1.0, 49.0), seen.bits == 1
-    ink, grey = Look("#000000", "solid", "o"), Look(COLOURS[0], "solid", "s")
+    ink, grey = Look("#000000", "solid", "o"), Look(GREYS[1], "solid", "s")
     odd = (seen.bits.cumsum() % 2).astype(float)
     return (
         Plot("What a token multiplies the state by, along its key", "token", "factor α − η",
@@ -1114,8 +1118,9 @@ for name, row, new in zip(MEMORIES, again, other):
 # %% [markdown]
 # ## What can be left out?
 #
-# Table 6 of the paper takes one part after the other away, and gives perplexity, where less is better, and accuracy. Each
-# row is an argument here (but for "w/o CMS", which is chapter 10's), and so is Titans, in which nothing modifies itself.
+# Table 6 of the paper takes one part after the other away, and gives perplexity, where less is better, and accuracy.
+# Each row is an argument here (but for "w/o CMS", which is chapter 10's), and so is [Titans](glossary.md#titans), in
+# which nothing modifies itself.
 
 # %%
 from nlcore.layers.learning import given
@@ -1140,9 +1145,9 @@ for row, (printed, choices) in table.items():
     print(f"{row:24}{printed:13}memories, {len(names)}: {', '.join(names)}")
 
 # %% [markdown]
-# The paper's caption says that "all components of Hope are positively contributing", yet the row without $q$ has the
-# better perplexity, 12.19 against 12.24, and only the accuracy is worse. And momentum is taken away though 88 has none;
-# ours is Titans'. What the rows are worth at our sizes is a question for chapter 10.
+# The paper's caption says that "all components of [Hope](glossary.md#hope) are positively contributing", yet the row
+# without $q$ has the better perplexity, 12.19 against 12.24, and only the accuracy is worse. And momentum is taken away
+# though 88 has none; ours is Titans'. What the rows are worth at our sizes is a question for chapter 10.
 
 # %% [markdown]
 # ## Where are we in the nest?
@@ -1176,10 +1181,10 @@ for step in range(1, 9):
     optimizer.step()
     optimizer.zero_grad()
     after = torch.cat([p.detach().flatten() for p in weights])
-    record("weights", step, 1, (after - before).norm().item(), after.norm().item(), 1, "steps")
     for level, one, period in (("memory", "memory", 4), ("projections", "k", 16)):
         moved, norm = (report[f"{what}/{one}"] for what in ("update", "norm"))
         record(level, step, len(moved), moved.mean().item(), norm.mean().item(), period, "tokens")
+    record("weights", step, 1, (after - before).norm().item(), after.norm().item(), 1, "steps")
 
 # %%
 parts = [Component("memory", Fraction(8), context="a text"), Component("projections", Fraction(2), context="a text")]
@@ -1188,15 +1193,16 @@ show(updates(NestedSystem(tuple(parts)), records), name="self_modifying_score",
      alt="A level score of three rows over eight steps: memory has eight notches in each step, projections two, weights one.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? Above the weights
-# the layer itself, by a rule that is fixed. Into what? Into five memories. How often? The main one 8 times a step, the
-# others twice. From which context? From the text it reads, *and from what it has become*. The weights are written by
-# AdamW, from batches.
+# *A notch is an update, brightness its size; of the projections the key's memory is shown.* Who writes? Above the
+# weights the layer itself, by a rule that is fixed. Into what? Into five memories. How often? The main one 8 times a
+# step, the others twice. From which [context](glossary.md#context-flow)? From the text it reads, *and from what it has
+# become*. The weights are written by AdamW, from batches.
 
 # %% [markdown]
 # And to whom is knowledge handed? The weights give every memory its start, anew for each text. The projections give the
-# main memory its keys, values and rates, which is transfer by **generation**, and they give it to themselves as well:
-# that loop is what is new. Back goes the gradient, through every write, to every start.
+# main memory its keys, values and rates, which is transfer by **[generation](glossary.md#transfer-by-generation)**, and
+# they give it to themselves as well: that loop is what is new. Back goes the gradient, through every write, to every
+# start.
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -1205,15 +1211,16 @@ hope_map(9)
 
 # %% [markdown]
 # *New: the projections, and the lines that begin and end there.* They make what the memory above them learns from
-# (generation), get their starts from the weights (initialisation), and what they answer is used by the weights as it is
-# (parametric). With that, every box is filled. What they are worth together is chapter 10.
+# (generation), get their starts from the weights ([initialisation](glossary.md#transfer-by-initialisation)), and what
+# they answer is used by the weights as it is ([parametric](glossary.md#parametric)). With that, every box is filled.
+# What they are worth together is chapter 10.
 
 # %% [markdown]
 # ## Summary
 #
 # 1. Keys that learn while reading find what a text calls by another name, and cost some of the rest; own values find
 #    more of both, Delta GD does not.
-# 2. With the squared error decay acts twice: rest at $v/2$, factor $\alpha - 2\eta$.
+# 2. With the squared error Delta GD erases twice: rest at $v/2$, factor $\alpha - 2\eta$.
 # 3. Anchoring makes chunks parallel and errors old; the index that 90 prints leaks, and three readings of $y$ do not.
 # 4. NaN comes from what feeds back: values, steps, momentum, starts. Length one and a shared budget stop it.
 # 5. Parity in chunks needs a factor near $-1$: the dot product has it, the squared error has not.

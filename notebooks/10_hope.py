@@ -21,10 +21,11 @@ hope_map(10)
 # ## What do you get from all of it?
 #
 # The map is full. Nine chapters have built its boxes and its lines, and the paper needs one more equation to join them:
-# Hope is the memory of chapter 09, followed by the chain of chapter 08. Why these two? Because each has what the other
-# lacks, says section 8.3. The chain has "larger capacity" and a "simple learning rule"; the self-modifying memory has "a
-# small capacity" and a "complex and expressive" one, so that they "seem to be complementary". How large are both in
-# `tiny`, the smallest Hope here, and how often do they learn?
+# [Hope](glossary.md#hope) is the [memory](glossary.md#memory) of chapter 09, followed by the chain of chapter 08, a
+# [continuum memory](glossary.md#continuum-memory). Why these two? Because each has what the other lacks, says section
+# 8.3. The chain has "larger capacity" and a "simple learning rule"; the [self-modifying](glossary.md#self-modifying)
+# memory has "a small capacity" and a "complex and expressive" one, so that they "seem to be complementary". How large
+# are both in `tiny`, the smallest Hope here, and how often do they learn?
 
 # %%
 from nlcore.models import PRESETS, build, state_bytes
@@ -42,23 +43,26 @@ for level in tiny.levels():
 
 # %% [markdown]
 # What belongs to one text is an eighth of the chain in size. It is written every 64 tokens, which is four times in a
-# training step, since `tiny` trains on texts of 256 bytes. The chain's fastest link is written once in such a step, and its
-# slowest once in sixteen. (On the map the main memory keeps a shorter time than the projections; `tiny` lets both wait
-# for 64 tokens, which was best for its time in chapter 09's table.)
+# training step, since `tiny` trains on texts of 256 bytes. The chain's fastest link is written once in such a step, and
+# its slowest once in sixteen. (On the map the [main memory](glossary.md#main-memory) keeps a shorter time than the
+# [projections](glossary.md#projection); `tiny` lets both wait for 64 tokens, which was best for its time in chapter
+# 09's table.)
 
 # %% [markdown]
-# The chapter takes Hope apart in three ways. It is written anew, in forty lines; then a trained one is cut open, and the
-# state of one level exchanged for another; and last, parts are left out before training, as in the paper's Table 6.
+# The chapter takes Hope apart in three ways. It is written anew, in forty lines; then a trained one is cut open, and
+# the state of one [level](glossary.md#level) exchanged for another; and last, parts are left out before training, as in
+# the paper's Table 6.
 #
-# First a question about time. Chapter 09 said that the main memory can be read as its chunk began, before a token's own
-# write, or after it. What does a token then know of the others?
+# First a question about time. Chapter 09 said that the main memory can be read as its [chunk](glossary.md#chunk) began,
+# before a token's own write, or after it. What does a token then know of the others?
 
 # %% [markdown]
 # ## Who hears whom?
 #
-# Say that an output *hears* a token if it changes with it. Below, an untrained layer reads 24 tokens; then one of them is
-# changed, and we look which outputs change. A column is a changed token, a row an output. The short convolution is left
-# out, since it shows a token the three before it in any case.
+# Say that an output *hears* a token if it changes with it. Below, an untrained layer reads 24 tokens; then one of them
+# is changed, and we look which outputs change. A column is a changed token, a row an output. The
+# [short convolution](glossary.md#short-convolution) is left out, since it shows a token the three before it in any
+# case.
 
 # %%
 from nlcore.viz.explorers.who_hears import who_hears
@@ -84,7 +88,7 @@ who_hears().predict("10-hears")
 # | $o_t$ | what the main memory answers | |
 # | $y_t$ | the block's output | in 78 to 90 what the memory answers |
 # | $\square$ | any one of the memories | |
-# | $k_t$ | a key | in 97, $f_k$, how many links the chain has; we write $K$ |
+# | $k_t$ | a [key](glossary.md#key) | in 97, $f_k$, how many links the chain has; we write $K$ |
 # | $\sigma$ | silu, the memories' non-linearity | left open |
 # | $S$ | the weights a memory starts with | $\mathcal{M}_0$; in chapter 09 how far it is from there |
 # | $W, x, \delta$ | a layer's weights, its input, and the gradient at its output | in 94, $x_t$ is the token |
@@ -112,22 +116,23 @@ who_hears().predict("10-hears")
 
 # %% [markdown]
 # **What the print leaves to decide.** Line 94 makes no $q_t$, and yet 96 writes a memory for it. In 8.1 the query is
-# $x_t W_q$, "the only non-adaptive projection", while Table 6 has a row without its inner learning. So both exist, and our
-# default is the matrix. Section 8.3 says that the memory generates "its own keys"; the equations let it generate its own
-# values. And 97 lets $f_1$ read first, the slowest by section 7.1; chapter 08 ran both orders, and we let the fastest read
-# first. None of this is an error of the mathematics, but whoever implements Hope has to choose.
+# $x_t W_q$, "the only non-adaptive projection", while Table 6 has a row without its inner learning. So both exist, and
+# our default is the matrix. Section 8.3 says that the memory generates "its own keys"; the equations let it generate
+# its own [values](glossary.md#self-generated-value). And 97 lets $f_1$ read first, the slowest by section 7.1; chapter
+# 08 ran both orders, and we let the fastest read first. None of this is an error of the mathematics, but whoever
+# implements Hope has to choose.
 
 # %% [markdown]
-# Four more choices are chapter 09's. All states are those of the chunk's start (90). Values have length one too. Retention
-# pulls towards the start $S$, and not towards zero. And the tokens of a chunk share a budget, because beyond it a memory
-# may run away.
+# Four more choices are chapter 09's. All states are those of the chunk's start (90). Values have length one too.
+# [Retention](glossary.md#retention) pulls towards the [start](glossary.md#start) $S$, and not towards zero. And the
+# tokens of a chunk share a [budget](glossary.md#budget), because beyond it a memory may run away.
 
 # %% [markdown]
-# How large is that budget? Delta GD takes out twice what a layer answers, once by the rule and once by the error, so that a
-# rate of $\tfrac12$ takes out all of it: this is the outer layer's budget. The inner layer's error comes back through the
-# outer one, which makes it up to $c$ times as large, where $c$ is the square of the outer matrix's largest singular value,
-# times that of silu's steepest slope, 1.1. So $1 + c$ takes the place of 2, and the budget is $1 / (1 + c)$ where that is
-# less.
+# How large is that budget? [Delta GD](glossary.md#delta-gd) takes out twice what a layer answers, once by the rule and
+# once by the error, so that a [rate](glossary.md#rate) of $\tfrac12$ takes out all of it: this is the outer layer's
+# budget. The inner layer's error comes back through the outer one, which makes it up to $c$ times as large, where $c$
+# is the square of the outer matrix's largest singular value, times that of silu's steepest slope, 1.1. So $1 + c$ takes
+# the place of 2, and the budget is $1 / (1 + c)$ where that is less.
 
 # %% [markdown]
 # For one layer, 96 then reads
@@ -300,9 +305,9 @@ print(f"4 texts of 128 bytes, forward and backward, the better of two runs: nlco
 # %% [markdown]
 # ### Hope-Attention
 #
-# "We also use another variant of Hope, in which we simply replace the self-modifying Titans with softmax global
-# attention" (8.3). So all it takes is another `mixer`. Attention is chapter 06's, with rotary positions, which turn a
-# pair of numbers by an angle that grows with the token's place.
+# "We also use another variant of Hope, in which we simply replace the self-modifying [Titans](glossary.md#titans) with
+# softmax global [attention](glossary.md#attention)" (8.3). So all it takes is another `mixer`. Attention is chapter
+# 06's, with rotary positions, which turn a pair of numbers by an angle that grows with the token's place.
 
 # %%
 def rotate(x):
@@ -331,10 +336,11 @@ assert torch.equal(one_link(tokens).logits, transformer(tokens).logits)
 print("Hope-Attention, by its own lines; and with one link of period 1 it is the Transformer, bit by bit")
 
 # %% [markdown]
-# The second half is worth a thought. In a forward pass, Hope-Attention is a Transformer with three thinner MLP blocks in a
-# row where one stood; its continuum is only in *when* they are updated. So a comparison of the two, such as the paper's
-# Table 1, tests two things at once even at equal size, the longer chain and the periods. For the periods alone one needs the
-# same chain with all periods 1, which was chapter 08's control.
+# The second half is worth a thought. In a forward pass, Hope-Attention is a Transformer with three thinner MLP blocks
+# in a row where one stood; its continuum is only in *when* they are updated. So a comparison of the two, such as the
+# paper's Table 1, tests two things at once even at equal size, the longer chain and the [periods](glossary.md#period).
+# For the periods alone one needs the same chain with all periods 1, which was chapter 08's
+# [control](glossary.md#control).
 
 # %% [markdown]
 # ## Does anything learn at test time?
@@ -361,9 +367,10 @@ for scale in (0.0, 0.25, 0.5, 1.0):
     print(f"eta times {scale:4}: {bits(trained, texts).mean():.3f} bits per byte of text it has not seen")
 
 # %% [markdown]
-# So yes. The weights are the same in all four lines; what the last has over the first, 0.18 bits per byte, was learnt from
-# the text itself, while it was read. Why does nearly all of it come with the first quarter of the rate? Think of the four
-# equal keys: where the tokens of a chunk ask for much more than the budget has, a quarter of the rate leaves each its share.
+# So yes. The weights are the same in all four lines; what the last has over the first, 0.18
+# [bits per byte](glossary.md#bits-per-byte), was learnt from the text itself, while it was read. Why does nearly all of
+# it come with the first quarter of the rate? Think of the four equal keys: where the tokens of a chunk ask for much
+# more than the budget has, a quarter of the rate leaves each its share.
 
 # %% [markdown]
 # One caution. The model was trained with its memories writing, so that $\eta = 0$ is a state it never met. The gap says
@@ -476,9 +483,9 @@ for words, guards in cases.items():
 # makes a longer value of a longer one.
 
 # %% [markdown]
-# Chapter 09 lists three more ways, each with its guard: momentum, whose echoes add up; outer weights that training has made
-# long, for which there is the $1 / (1 + c)$; and retention as printed, the opposite death, which pulls towards zero until
-# there is nothing left that could be NaN (`python bench/stability.py causes`).
+# Chapter 09 lists three more ways, each with its guard: [momentum](glossary.md#momentum), whose echoes add up; outer
+# weights that training has made long, for which there is the $1 / (1 + c)$; and retention as printed, the opposite
+# death, which pulls towards zero until there is nothing left that could be NaN (`python bench/stability.py causes`).
 
 # %% [markdown]
 # ## What does each level hold after a text was read?
@@ -589,7 +596,7 @@ for language, means, halves in zip(LANGUAGES, columns.mean(2).tolist(), within(c
     print(f"{language:12}" + "".join(f"{value:+.2f} ± {half:.2f}   " for value, half in zip(means, halves)))
 
 # %%
-DONORS = {"this text": ([0], COLOURS[0]), "another file of its language": ([1], COLOURS[5]),
+DONORS = {"this text": ([0], COLOURS[0]), "another file of its language": ([1], (COLOURS[0], 0.45)),
           "other languages": ([2, 3, 4], GREY)}
 figure, axes = plt.subplots(figsize=(8.5, 3.6), layout="constrained")
 for place, (words, (columns, colour)) in enumerate(DONORS.items()):
@@ -730,8 +737,8 @@ for row, change in ROWS.items():
 
 # %% [markdown]
 # What is no memory any more is a plain matrix of the slowest level, as the paper words it: "from higher-frequency level to
-# the lowest-frequency level". Without weight decay nothing is forgotten, so that no memory has to make an $\alpha$. And
-# without CMS, the chain is one link, as large as the three.
+# the lowest-frequency level". Without weight [decay](glossary.md#decay) nothing is forgotten, so that no memory has to make an
+# $\alpha$. And without CMS, the chain is one link, as large as the three.
 
 # %% [markdown]
 # Before you see ours, read theirs again. "All components of Hope are positively contributing", says the caption; but
@@ -858,7 +865,7 @@ mad = stored("mad")
 #
 # | language | what the label says |
 # |---|---|
-# | parity | is the number of ones so far even? |
+# | [parity](glossary.md#parity) | is the number of ones so far even? |
 # | $(aa)^*$, $(abab)^*$ | is the length so far a multiple of two, of four? |
 # | $a^n b^n$, $a^n b^n c^n$ | which letter may come next? |
 # | shuffle-2 | which of two kinds of brackets are still open? |
@@ -900,7 +907,8 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # Ours says it, arm by arm (`python -m experiments.formal`). *Hope, linear* has matrices, the dot product and reads after the
 # token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
 # chapter 09); and *Hope, adding* never erases, for the languages in which one has to count. Beside them stand an LSTM, a
-# Transformer with and without positions, Titans, and of chapter 06 linear attention and DeltaNet, plain and with
+# Transformer with and without positions, Titans, and of chapter 06 [linear attention](glossary.md#linear-attention) and DeltaNet,
+# plain and with
 # negative eigenvalues. Where a clock might help, chunks of 15 stand beside 16: who passes $(aa)^*$ with
 # 16 alone has read the clock.
 
@@ -936,8 +944,9 @@ Markdown(TABLES["1"].markdown(["Transformer", "Hope-Attention", "Titans", "Hope"
 # %% [markdown]
 # Ours is S-NIAH-2 in RULER's own words, but of bytes and short: models of 0.1 million parameters learn to answer in texts of
 # 448 bytes, and then get texts of once, twice and four times that length (`python -m experiments.needles`). So the question is
-# what a memory makes of a length that it has never met. The control is a sliding window, which cannot know what lies farther
-# back than its blocks together reach; and `nothing written`, as before. Since it is not the paper's test, no number of ours
+# what a memory makes of a length that it has never met. The control is a sliding
+# [window](glossary.md#window), which cannot know what lies farther back than its blocks together reach; and
+# `nothing written`, as before. Since it is not the paper's test, no number of ours
 # stands in a row with theirs.
 
 # %%
@@ -1012,12 +1021,13 @@ show(
 # *A notch is an update; brightness is its size, as a share of what it changes.* Who writes? Above, the memories themselves,
 # by Delta Gradient Descent on values of their own making; below, AdamW. Into what? Above, into the state that a text
 # carries; below, into weights. How often? Four times and twice in a text of 33 tokens; every step, every second, every
-# fourth. From which context? The text so far; and batches.
+# fourth. From which [context](glossary.md#context-flow)? The text so far; and batches.
 
 # %% [markdown]
-# And to whom is knowledge handed? The slow part hands the fast one its starts, which chapter 07 called initialisation. The
-# projections hand the main memory its keys, values and rates, which is generation. And back down goes nothing but the
-# gradient, through every write. What the upper rows knew is gone when the text ends.
+# And to whom is knowledge handed? The slow part hands the fast one its starts, which chapter 07 called
+# [initialisation](glossary.md#transfer-by-initialisation). The projections hand the main memory its keys, values and
+# rates, which is [generation](glossary.md#transfer-by-generation). And back down goes nothing but the gradient, through
+# every write. What the upper rows knew is gone when the text ends.
 
 # %% [markdown]
 # ## Summary

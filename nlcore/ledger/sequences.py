@@ -193,7 +193,7 @@ SEQUENCES: tuple[Row, ...] = (
     Row(
         9, "82, 83, 94, 90", "the main memory is read after the token, before it, or at the chunk's boundary",
         "nlcore.ops.delta_rule.Inside", _DELTA + "test_a_read_inside_the_chunk_equals_the_loop",
-        "None is an erratum",
+        "the paper gives three answers",
     ),
     Row(
         9, "90, solved", "a chunk in closed form, as matrix products and one triangular solve (ours)",
@@ -206,9 +206,9 @@ SEQUENCES: tuple[Row, ...] = (
         "**Erratum, eq. 92.**",
     ),
     Row(
-        9, "93", "the L2 objective: decay acts twice",
+        9, "93", "the L2 objective: Delta GD erases twice",
         "nlcore.memory.L2", _MEMORY + "test_decay_acts_twice_with_the_l2_objective",
-        "## Why does decay act twice?",
+        "## Why does Delta GD erase twice?",
     ),
     Row(
         9, "93, solved", "linear memories that share keys, values and rates share one gain (ours)",

@@ -67,17 +67,24 @@ def updates(system: NestedSystem, records: list[Record]) -> Figure:
 
 
 def _looks(system: NestedSystem) -> dict[str, Look]:
-    """Of each component, by name. What has the name of a level of Hope, or is the momentum "of" one, has that level's look,
-    as in every picture of a run; the others have, level by level, one of the looks that are left."""
-    owners = {component.name: component.name.rpartition(" of ")[2] for component in system.components}
-    named = level_looks([owner for owner in owners.values() if owner.removesuffix(" in context") in LEVELS])
-    taken = {look.colour for look in named.values()}
-    left = cycle(look for look in looks([str(number) for number in range(len(COLOURS))]).values() if look.colour not in taken)
+    """Of each component, by name. What has the name of a level of Hope, or is the momentum "of" one, or is needed by one at
+    an instant, as the X-ray finds its momentum, has that level's look, as in every picture of a run. The others have, level
+    by level, one of the looks that are left; beside a level of Hope, first those that none of its levels has."""
+    needed = {need: part for part, need in system.needs if part in LEVELS}
+    owners = {name: name if _of_hope(name) else needed.get(name, name.rpartition(" of ")[2]) for name in (c.name for c in system.components)}
+    named = level_looks([owner for owner in owners.values() if _of_hope(owner)])
+    taken, hope = {look.colour for look in named.values()}, {look.colour for look in level_looks(LEVELS).values() if named}
+    free = [look for look in looks([str(number) for number in range(len(COLOURS))]).values() if look.colour not in taken]
+    left = cycle(sorted(free, key=lambda look: look.colour in hope))
     drawn = {name: named[owner] for name, owner in owners.items() if owner in named}
     for level in system.levels:
         others = [component.name for component in level if component.name not in drawn]
         drawn |= dict.fromkeys(others, next(left)) if others else {}
     return drawn
+
+
+def _of_hope(name: str) -> bool:
+    return name.removesuffix(" in context") in LEVELS
 
 
 def _heights(frequencies: list[float], room: float) -> list[float]:

@@ -76,3 +76,13 @@ def test_a_level_of_hope_has_its_own_look_in_map_and_score_and_what_has_no_name_
     assert [colours[name] for name in names[1:]] == [hope["memory"], *[hope["cms-3"]] * 3]
     assert colours["anything"] not in (hope["memory"], hope["cms-3"])
     plt.close("all")
+
+
+def test_what_a_level_of_hope_needs_is_its_momentum_and_beside_it_a_stranger_has_a_colour_of_none_of_them():
+    parts = tuple(Component(name, rate) for name, rate in (("attention", 4), ("exp_avg", 1), ("weights", 1), ("average", 1)))
+    boxes = diagram(NestedSystem(parts, (("weights", "exp_avg"), ("average", "weights")))).axes[0]
+    colours = [mark.get_color() for mark in boxes.lines]
+    hope = level_looks(LEVELS)
+    assert colours[1] == colours[2] == hope["weights"].colour and colours[0] != colours[3]
+    assert not {colours[0], colours[3]} & {look.colour for look in hope.values()}
+    plt.close("all")

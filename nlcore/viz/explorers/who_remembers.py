@@ -7,10 +7,11 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.theme import REFERENCE, Look, looks
+from nlcore.viz.theme import REFERENCE, Look, level_looks
 
 NAMES = ("fast", "middle", "slow")
-LOOKS = looks(NAMES)
+LOOKS = dict(zip(NAMES, level_looks(["cms-3", "cms-2", "cms-1"]).values()))
+"""Of the chain that they are."""
 JOINS = {"side by side": False, "nested (restarts)": True}
 """In words -> whether an update of a level restarts all that are faster."""
 PLACES = ("home", "abroad")
