@@ -906,11 +906,14 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # %% [markdown]
 # Ours says it, arm by arm (`python -m experiments.formal`). *Hope, linear* has matrices, the dot product and reads after the
 # token, with which a state can be turned round in chunks of any length; *Hope, MLP* is the layer as it stands (both in
-# chapter 09); and *Hope, adding* never erases, for the languages in which one has to count. Beside them stand an LSTM, a
-# Transformer with and without positions, Titans, and of chapter 06 [linear attention](glossary.md#linear-attention) and DeltaNet,
-# plain and with
-# negative eigenvalues. Where a clock might help, chunks of 15 stand beside 16: who passes $(aa)^*$ with
-# 16 alone has read the clock.
+# chapter 09). *Hope, adding* is for the languages in which one has to count. A count is a sum in which every letter weighs
+# the same; so nothing is erased there, nothing decays, no budget is shared, and no memory makes its own keys, values or
+# rates: what is left is a sum of $\eta\, v\, k^\top$ in a model of several levels.
+
+# %% [markdown]
+# Beside them stand an LSTM, a Transformer with and without positions, Titans, and of chapter 06
+# [linear attention](glossary.md#linear-attention) and DeltaNet, plain and with negative eigenvalues. Where a clock might
+# help, chunks of 15 stand beside 16: who passes $(aa)^*$ with 16 alone has read the clock.
 
 # %% [markdown]
 # Two columns are controls: `nothing written` is bin 0 while no memory writes, and `chance` is the most that can be had by
