@@ -53,7 +53,8 @@ def roll(
     axes.tick_params(axis="y", length=0, pad=14)
     for at, row in enumerate(rows):  # a mark of its colour beside each name: as ink, some could not be read
         axes.plot(-0.008, at, "s", color=row.colour, transform=axes.get_yaxis_transform(), clip_on=False, markersize=6)
-    title = f"Level score: brightness is an update's norm ÷ norm of what it changes, {10**low:.1g} to {10**high:.1g}, logarithmic"
+    least, most = (f"{float(f'{10**power:.1g}'):g}" for power in (low, high))  # 30, which is not 3e+01
+    title = f"Level score: brightness is an update's norm ÷ norm of what it changes, {least} to {most}, logarithmic"
     axes.set_title(title, loc="left", fontsize=10)
 
 
