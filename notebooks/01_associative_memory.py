@@ -64,7 +64,7 @@ store_and_recall().predict("01-hold")
 # | choice | question | in this chapter |
 # |---|---|---|
 # | architecture | which function of the key? | matrix, MLP |
-# | [objective](glossary.md#objective) (“attentional bias”) | which loss? | dot product, L2 (chapter 05 has more) |
+# | [objective](glossary.md#objective) (“[attentional bias](glossary.md#attentional-bias)”) | which loss? | dot product, L2 (chapter 05 has more) |
 # | rule | how is the loss lowered? | gradient descent, Oja, Omega |
 # | [retention](glossary.md#retention) $\alpha$ | what is kept of the old? | decay, pull to start |
 

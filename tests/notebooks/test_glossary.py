@@ -14,7 +14,7 @@ ENTRY = re.compile(r"^## (.+)\n\n((?:.+\n)+)", re.M)
 ENTRIES = ENTRY.findall(GLOSSARY.read_text(encoding="utf-8"))
 TERMS = [term for term, _ in ENTRIES]
 SCRIPTS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
-LINKED = ("00", "06", "07", "08", "09", "10")
+LINKED = ("00", "01", "02", "03", "04", "06", "07", "08", "09", "10")
 """Chapters that link each word which they introduce."""
 
 
