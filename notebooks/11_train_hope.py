@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 11 · Train Hope at full scale
 #
-# **After this notebook** you can read a run from its level score; say what a run costs before it starts; train Hope on
-# any size of machine, watch its levels and steer them; compare it with a rival so that the comparison is fair; and
-# measure what each level is worth.
+# **After this notebook** you can read a run from its [level score](glossary.md#level-score); say what a run costs before it
+# starts; train [Hope](glossary.md#hope) on any size of machine, watch its [levels](glossary.md#level) and steer them; compare
+# it with a rival so that the comparison is fair; and measure what each level is worth.
 #
 # **You need** chapters 06 to 10; the text is already on your machine. **Time:** 40 minutes to read and play, exercises apart.
 # Two or three of them the cells compute, at size `tiny` on two CPU cores. On a GPU, change one word: `SIZE`.
@@ -15,17 +15,15 @@
 # %% [markdown]
 # ## Who will change, and how often?
 #
-# On the map nothing is left to build, so this chapter sets all of it going at once. In `tiny`, as chapter 10 listed, memory
-# and projections are written every 64 tokens; `weights` and `cms-3` in every step, `cms-2` in every fourth, `cms-1` in every
-# sixteenth. A step reads texts of 256 bytes.
+# On [chapter 10's map](10_hope.ipynb) nothing is left to build, so now all of it is set going. At the smallest size, `tiny`,
+# [memory](glossary.md#memory) and [projections](glossary.md#projection) are written every 64 tokens, here bytes; `weights` and
+# the [chain](glossary.md#continuum-memory)'s `cms-3` in every step, `cms-2` in every fourth, `cms-1` in every sixteenth. A step
+# reads texts of 256 bytes.
 
 # %%
 from nlcore.viz.predictions import predict
 
 predict("11-rows")
-
-# %% [markdown]
-# Here such a run plays again, in a minute.
 
 # %%
 from nlcore.viz.dashboard import Dashboard, replay
@@ -33,44 +31,43 @@ from nlcore.viz.dashboard import Dashboard, replay
 Dashboard(replay("tiny-hope"))
 
 # %% [markdown]
-# <details><summary>What you just saw</summary>
-#
-# *Rows from fast to slow.* The upper rows have no gap; `cms-2` has one after every cell, and `cms-1` lights up once in 16
-# steps, 6 times in the first 100.
-#
-# </details>
+# *Such a run, played in a minute; rows from fast to slow. A cell is two steps, so that `cms-2` lights up in every second.*
 
 # %% [markdown]
 # ## How do you read it?
 #
-# You will look at this picture for the rest of the chapter, so take each part once. **The loss** is in bits per byte, chapter
-# 08's measure: 8 for a model that knows nothing. The first steps, in which all models fall alike, may leave the frame. The
-# thin line is the text that was just trained on, the marks are text held out. The broken grey line is the *order-1
-# entropy*: the least that anyone can reach who sees the previous byte alone. A model below it knows more than pairs of letters.
+# You will look at this picture for the rest of the chapter, so take each part once. **The loss** is in [bits per
+# byte](glossary.md#bits-per-byte), chapter 08's measure: 8 for a model that knows nothing. The first steps, in which all
+# models fall alike, may leave the frame. The thin line is the text that was just trained on, the marks are text held out.
+# The broken grey line is the *order-1 entropy*: the least that anyone can reach who sees the previous byte alone. A model
+# below it knows more than pairs of letters.
 
 # %% [markdown]
-# **The score.** A cell lights up where a row was updated; where there is room, each single update has a white notch.
-# Brightness is the size of the update divided by the size of what it changes, on a logarithmic scale whose ends stand
-# in the title; so rows can be compared, and a row that fades is one whose steps get shorter, as the learning rate
-# falls. Below `memory` and `projections` each level has a second row, its *momentum*. That is chapter 03's memory of
-# gradients, brighter because a running mean changes by a good part of itself in every step.
+# **The score.** A cell lights up where a row was updated; where there is room, each update has a white notch.
+# Brightness is the size of the update divided by the size of what it changes, on a logarithmic scale whose ends the
+# title gives; so rows can be compared, and a row fades when its steps get shorter, as the learning rate falls. From
+# `weights` down, each row has its [momentum](glossary.md#momentum) in the row above it, brighter because a running mean
+# changes by a good part of itself at every update. The last cell is lit in all rows, since training ends by using the
+# gradients that wait.
 
 # %% [markdown]
 # Why do `weights` and `cms-3` have two rows? By Definition 2 they are *one* level, because they change equally often, and
-# neither waits for what the other has just become. They are apart because the link can be given another period while it
-# trains, and then they are two. The squares of chapter 04 have no row.
+# neither waits for what the other has just become. They are drawn apart because a link can be given another
+# [period](glossary.md#period) while it trains, and then they are two. So it is with `memory` and `projections`: at `tiny` they
+# are one level, and at larger sizes two. Adam's squares (chapter 04) have no row.
 #
 # | word | here | elsewhere |
 # |---|---|---|
 # | surprise | of a *memory*: how far its answer was from the value (06) | of the *model*, in bits; we say what a byte **costs** |
-# | level, row | a set that changes together, drawn as a row | one level may have several rows |
+# | level | Definition 2's | in the code, whatever has a row |
+# | window | a training text of 256 bytes | the newest tokens, which attention sees (06) |
 # | step | of the optimizer: one batch | a memory's step we call a *write* |
 
 # %% [markdown]
-# **The strip** is one unseen text of 256 bytes, read anew at each report. Its shade is the main memory's surprise at each
-# byte, darker for more. The memory is written every 64 bytes; so the first 64 meet it as it begins, and are dark. At byte 65
-# it has learnt from them, and the strip turns pale at once. In an untrained model that edge is hardly there, which is why
-# the strip is worth watching: it is where you see the memory *learn to learn*.
+# **The strip** is one unseen text of 256 bytes, read anew at each report. Its shade is the main memory's
+# [surprise](glossary.md#surprise) at each byte, darker for more. The memory is written every 64 bytes; so the first 64 meet
+# it as it begins, and are dark. At byte 65 it has learnt from them, and the strip turns pale at once. In an untrained model
+# that edge is hardly there, which is why the strip is worth watching: it is where you see the memory *learn to learn*.
 
 # %% [markdown]
 # ## What does a size cost here?
@@ -86,8 +83,9 @@ print(sizing.table(sizing.sizes()))
 
 # %% [markdown]
 # Look at the last lines: the paper's sizes are for GPUs, and a laptop that took one on would be busy for centuries. Choose,
-# and measure before you start. The trial takes a few real steps in a process of its own and gives the memory back; a size
-# that does not fit, or would take too long to try, gets one sentence.
+# and measure before you start. The trial takes a few real steps in a process of its own and gives the memory back. Its
+# figure is that of the whole process, PyTorch and all, so that it lies above the table's. A size that does not fit, or would
+# take too long to try, gets one sentence.
 
 # %%
 import os
@@ -108,8 +106,8 @@ print(cost)
 # ## Start
 #
 # Training runs in a process of its own; with several GPUs, in one process for each, under `torchrun`. So this kernel stays
-# free, and nothing that happens to it harms the run. Everything is written to a folder, and `train.attach(folder)` finds a
-# run again.
+# free, and nothing that happens to it harms the run: training goes on if you close the browser. Everything is written to a
+# folder, in which `train.attach(folder)`, or `Dashboard(folder)`, finds the run again.
 
 # %%
 run = train.start(cost.config)
@@ -118,10 +116,9 @@ print("Everything is written to", run.folder.path)
 # %% [markdown]
 # ## Watch and steer
 #
-# Now your own run. At `tiny` it is the stored one again, since the seed decides first weights and the order of the text. So
-# change it: pull a slider under *Steer*, and see which rows answer. If you close the browser, training
-# goes on, and `Dashboard("runs/...")` finds it again. The cell after this one waits for the end, and buttons wait with
-# it: play first, or interrupt the kernel to have them back.
+# Now your own run. At `tiny` it is the stored one again, since the seed decides the first weights and the order of the
+# text. So change it: pull a slider under *Steer*, and see which rows answer. Play first, since the next cell waits for the
+# end, and buttons wait with it unless you interrupt the kernel.
 
 # %%
 Dashboard(run)
@@ -136,12 +133,12 @@ result = status["result"]
 # %% [markdown]
 # ## Did it learn?
 #
-# If you steered, dotted lines in the loss are your commands. A `cms-1` that you slowed has wider gaps; and with $\eta$ at 0,
-# `memory` and `projections` go dark, and the edge in the strip goes with them.
+# If you steered, dotted lines in the loss are your commands. A `cms-1` that you slowed has wider gaps; and with the memories'
+# [rate](glossary.md#rate) $\eta$ at 0, `memory` and `projections` go dark, and the edge in the strip goes with them.
 #
-# A falling curve is no proof, since a model may learn what a table of letter pairs would have told it. So the end of a run
-# is measured on more unseen text, and stands beside two other numbers: the order-1 entropy of that text, and the same
-# model with its inner rate $\eta$ set to 0, so that its memories stay as they began (chapter 10).
+# A falling curve is no proof, since a model may learn what a table of letter pairs would have told it. So at its end the
+# model is measured on more unseen text, and beside it stand the order-1 entropy of that text and, as a
+# [control](glossary.md#control), the same model with $\eta$ at 0, so that its memories stay as they began (chapter 10).
 
 # %%
 hope, frozen, pairs = (result[name] for name in ("bits_per_byte", "bits_per_byte_eta_0", "order1_entropy"))
@@ -151,8 +148,9 @@ print(f"Order-1 entropy              {pairs:.3f}")
 print(f"{result['parameters']:,} parameters, {result['tokens_per_second']:,.0f} tokens a second")
 
 # %% [markdown]
-# It knows more than letter pairs, and what it writes while it reads is worth a few hundredths of a bit. Is so small a
-# difference luck? The experiment `rivals`, to which we come soon, has trained this very Hope from three seeds:
+# It knows more than letter pairs, and to this model, which never had to do without, what it writes while it reads is worth
+# a few hundredths of a bit. Is so small a difference luck? The experiment `rivals`, to which we come soon, has trained the
+# same Hope from three seeds. (Its seed 0 is your run once more; the third decimal may differ from machine to machine.)
 
 # %%
 from experiments.experiment import load
@@ -176,7 +174,7 @@ print(result["prompt"] + "|" + result["sample"])
 # ## Where does it not know?
 #
 # Bits per byte is a mean, and a mean hides where the bits are spent. Below you give the model a text of your own. It goes
-# on with it, and each byte of both is shaded by what it *costs*: how many bits the model needed to tell it, knowing all bytes
+# on with it, and each byte of both is shaded by what it costs: how many bits the model needed to tell it, knowing all bytes
 # before. A byte to which it gave a chance of one half costs 1 bit; one in a thousand costs 10.
 
 # %%
@@ -190,8 +188,8 @@ PromptBox(run)
 # %% [markdown]
 # *A beginning, and after the bar what the model added.* What it added is nonsense, and yet costs less than unseen text does on
 # average, since it drew those bytes by the very chances that are counted here. (The beginning is cheaper still: few lines
-# are as common in Python.) Type `return`, which it has met often, and then
-# `retrun`: the wrong letters cost many times as much. At temperature 0 it soon says one word for ever.
+# are as common in Python.) Type `return`, which it has met often, and then `retrun`: the wrong letters cost many times as
+# much. At temperature 0 it soon says the same one or two words for ever.
 #
 # On 256 pieces of unseen text, by the kind of byte:
 
@@ -207,21 +205,23 @@ T, N = 64, 8 if FAST else 256
 text, _ = next(tasks.sequential(unseen, N, T, N))
 
 if tokenizer.vocabulary == 256:  # a token is a byte
-    costs = bits(model, text)  # of each byte but the first
-    for kind, there in kinds(text).items():
+    costs, sorts = bits(model, text), kinds(text)  # of each byte but the first
+    sorts["the rest"] = ~torch.stack(list(sorts.values())).any(0)
+    for kind, there in sorts.items():
         print(f"{kind:16}{costs[there].mean():.2f} bits, {there.float().mean():.0%} of all bytes")
 
 # %% [markdown]
 # The first letter of a word costs almost twice as much as a letter inside, because it has to choose among all words, and
-# each letter after it narrows the choice. Spaces and line ends cost least, as many of them come in rows.
+# each letter after it narrows the choice. Spaces and line ends cost least, as many of them come in rows. (The rest, of
+# which you were not asked, are signs and digits from `_` to `}`; they cost a little more even than first letters.)
 
 # %% [markdown]
 # ## Is that good? A fair rival
 #
-# A loss says little alone. So a Transformer++ of the same number of parameters reads the same text. What would be fair? It
-# has its own learning rate, the best of those tried. And *its schedule ends at the step that is compared*: the rate falls
-# to a tenth as a run ends, and the loss drops with it, so that a model that is compared in the middle of a longer run looks
-# worse than it is.
+# A loss says little alone. So a Transformer++ of the same number of parameters, attention with rotary positions and gated
+# MLPs, reads the same text. What would be fair? It has its own learning rate, the best of those tried. And *its schedule
+# ends at the step that is compared*: the rate falls to a tenth as a run ends, and the loss drops with it, so that a model
+# that is compared in the middle of a longer run looks worse than it is.
 
 # %%
 predict("11-rival")
@@ -245,13 +245,14 @@ show(
 # %% [markdown]
 # *Black is Hope here and in all pictures of this chapter, grey its rivals; marks are text held out.* After as many
 # steps Hope is ahead. But a step of it costs more, because its memories are written as they read: measured in minutes, the
-# Transformer has finished before Hope is half through. (`Dashboard(run, against=rival)` shows both live.)
+# Transformer has finished long before Hope. How long depends on what else your machine does; where both took turns, in the
+# table below, a step of Hope takes 2.7 times as long. (`Dashboard(run, against=rival)` shows both live.)
 
 # %% [markdown]
 # One run of each could be luck, since another seed begins elsewhere and reads the text in another order. So here are three
 # seeds, and three more rivals: Hope-Attention, chapter 10's; a Transformer with two heads, as many as Hope has; and an LSTM,
-# a recurrence of 1997 without associative memory. Once all get the *time* that Hope's 380 steps take, and once as many
-# *steps*. Either way each schedule ends where it is compared.
+# a recurrence of 1997 without [associative memory](glossary.md#associative-memory). Once all get 380 *steps*, as Hope does,
+# and once the *time* that these take Hope. Either way each schedule ends where it is compared.
 
 # %%
 from matplotlib import pyplot as plt
@@ -318,13 +319,13 @@ for name, folder in pretrained.available().items():
 PromptBox("tiny-hope")
 
 # %% [markdown]
-# *The same beginning, the bar, and what `tiny-hope` adds.* Both parts are paler than before, since fewer bytes surprise it.
+# *The same beginning, the bar, and what `tiny-hope` adds.* Both parts are paler than before, since their bytes cost it less.
 
 # %% [markdown]
 # ## What does each level hold?
 #
-# Chapter 10 looked into a model that had trained for long. Does the young one hold a text too, and where? Stop its memories
-# from writing, or skip a link, and see what is lost on 64 unseen bytes that come after *the same* 64, or after *another* 64.
+# Chapter 10 looked into a model that had trained for long. Does the young one hold a text too, and where? Stop a memory's
+# writing, or skip a link, and see what is lost on 64 unseen bytes that come after *the same* 64, or after *another* 64.
 
 # %%
 predict("11-worth")
@@ -351,9 +352,8 @@ show(
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Filled: after the same text; hollow: after another; lines are two standard errors.* `memory` holds what was read: it is
-# worth 0.06 bits per byte after the same text, and next to nothing after another. The links are worth about as much after
-# either.
+# *Filled: after the same text; hollow: after another; lines: two standard errors.* `memory` holds what was read: it is worth
+# 0.06 bits per byte, here a token, after the same text, and next to nothing after another.
 #
 # </details>
 
@@ -403,8 +403,8 @@ if three:
 # ## Does the state wear out?
 #
 # Your run read sixteen windows of 256 bytes in a row before it began afresh. Each started from the state that the one before
-# had left, and only the gradient ended with its window (`carry` is 15). Why? Without such training, a state that is
-# older than a window is something that the model has never seen, and it may do more harm than good.
+# had left, and only the gradient ended with its window (`carry` is 15). Why so? A model whose windows all begin afresh has
+# never met a state that is older than a window, and such a state may do it more harm than good.
 
 # %% [markdown]
 # To see it, we read stretches of unseen text that are sixteen windows long, twice. Once the state is carried on through all
@@ -531,7 +531,7 @@ show(
 
 # %%
 print(f"Here: {cost.device}")
-print(f"GPUs: {torch.cuda.device_count()}, so training takes {run.facts()['processes']} process(es)")
+print(f"GPUs: {torch.cuda.device_count()}; processes that train: {run.facts()['processes']}")
 
 # %% [markdown]
 # ## What may go wrong
@@ -561,14 +561,17 @@ show(
 
 # %% [markdown]
 # *A cell is two steps, a notch an update; of the memories, the four of the cell's last step.* Who writes? In the two upper
-# rows the memories themselves, by Delta Gradient Descent; below, AdamW. Into what? Into the state of a text; into weights. How
-# often? Four times per window; every step, every fourth, every sixteenth. From which context? From the text so far, and with
-# `carry` from up to sixteen windows of it; from batches, of which `cms-1` gathers sixteen.
+# rows the memories themselves, by [Delta Gradient Descent](glossary.md#delta-gd); below, AdamW. Into what? Into the state of a
+# text; into weights. How often? Four times per window; every step, every fourth, every sixteenth. From which
+# [context](glossary.md#context-flow)? From the text so far, and with `carry` from up to sixteen windows of it; from batches, of
+# which `cms-1` gathers sixteen.
 
 # %% [markdown]
-# To whom is knowledge handed? The weights give each memory its start when a text begins, and the projections give the main
-# memory its keys, values and rates. Up goes what the memories answer, and the gradient comes back through their writes, to
-# the window's end and no farther. The links of the chain hand each other nothing but gradients.
+# To whom is knowledge [handed](glossary.md#knowledge-transfer)? The weights give each memory its start when a text begins
+# (*initialisation*), and the projections give the main memory its keys, values and rates (*generation*). What the memories
+# answer goes on into the weights (*parametric*), and the gradient comes back through their writes, as far as the beginning
+# of the window and no farther. The weights and the links of the chain learn from one flow of gradient, each at its own
+# frequency (*backpropagation*).
 
 # %%
 from nlcore.viz.hope_map import hope_map
@@ -587,7 +590,7 @@ hope_map(11)
 # 2. A trial says what a run costs; training lives in its own processes; a notebook only watches and steers.
 # 3. Fair is: own rates, schedules that end where they are compared, seeds; and to say whether steps or minutes are equal.
 # 4. At `tiny` Hope beats the models with attention step for step, loses to them minute for minute, and an LSTM beats all.
-# 5. In a trained Hope the main memory holds the text just read; trained to be carried on, its state lasts sixteen windows.
+# 5. This Hope's main memory holds the text just read; trained to be carried on, it does not wear out in sixteen windows.
 
 # %% [markdown]
 # ## Sources
@@ -698,7 +701,7 @@ print(check_cost(updated))
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Sum up `writes` by level, in the first half and in the second, and look for the largest `update_norm` of each level.
+# From its period you can say how often a level should fire, in the first half as in the second. And to fire is not yet to move.
 #
 # </details>
 #
@@ -710,8 +713,8 @@ print(check_cost(updated))
 # </details>
 
 # %%
-for name, rows in RUNS.items():
-    print(name, sum(row["writes"] for row in rows), "writes in", rows[-1]["step"], "steps")
+print(", ".join(f"{name}: {len(rows)} rows" for name, rows in RUNS.items()))
+print("One of them:", RUNS["A"][1])
 print(check_runs({"A": "", "B": "", "C": "", "D": ""}))
 
 # %% [markdown]
@@ -747,5 +750,5 @@ def gap(train, rates, seeds, steps):
     return None
 
 
-print(gap(trained, RATES, SEEDS, 100))
+print("Yours:", gap(trained, RATES, SEEDS, 100))
 print(check_gap(gap))

@@ -1,4 +1,4 @@
-"""The prompt box: a trained model goes on with the reader's text, and every byte is shaded by its surprise."""
+"""The prompt box: a trained model goes on with the reader's text, and every byte is shaded by what it costs the model."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LONGEST = 1000
 """Characters of a prompt: more would take longer than a reader waits."""
 FIRST = "def read(self, name):\n    return self."
 TRY_THIS = (
-    "Type the beginning of something: a line of Python, a sentence. Which letters surprise the model, and which does it "
+    "Type the beginning of something: a line of Python, a sentence. Which letters cost the model most, and which does it "
     "know before they come? Then misspell one word, or let the temperature go to 0."
 )
 FULL = 8.0
@@ -44,7 +44,7 @@ class Spoken:
     given: int
     """So many of them are the reader's."""
     bits: np.ndarray
-    """(T,) the surprise of each token to the model, which knew those before it; the first, which has none, is NaN."""
+    """(T,) what each token costs the model, which knew those before it; the first, before which nothing stands, is NaN."""
     felt: np.ndarray | None
     """(T,) the surprise that the memories felt as they wrote the token, mean over blocks; NaN where they have not yet,
     since they wait for a whole chunk. None without memories."""
@@ -129,7 +129,7 @@ def _plain(values: np.ndarray) -> list[float | None]:
 
 
 def summary(spoken: Spoken) -> str:
-    """The mean surprise of what was given and of what was said, in a sentence."""
+    """What a byte of what was given and of what was said costs on average, in a sentence."""
     parts = {"what you typed": slice(0, spoken.given), "what the model added": slice(spoken.given, None)}
     means = [f"{name}, {spoken.per_byte(part):.2f}" for name, part in parts.items() if not math.isnan(spoken.per_byte(part))]
     return f"Bits per byte: {'; '.join(means)}."
@@ -139,13 +139,13 @@ def words(spoken: Spoken) -> str:
     """Alt text: what the picture shows, in figures."""
     cost, dear = max((cost, shown(token)) for cost, token in zip(np.nan_to_num(spoken.bits), spoken.tokens) if token.strip())
     return (
-        f"A text of {len(spoken.tokens)} {spoken.unit}s, each shaded by its surprise; a bar stands after the first "
+        f"A text of {len(spoken.tokens)} {spoken.unit}s, each shaded by what it costs; a bar stands after the first "
         f"{spoken.given}, which were given. {summary(spoken)} The darkest is “{dear}”, {cost:.1f} bits."
     )
 
 
 def picture(spoken: Spoken, line: int = 80) -> Figure:
-    """The text, each token shaded by its surprise; a bar stands where the model goes on."""
+    """The text, each token shaded by what it costs; a bar stands where the model goes on."""
     places, x, y = [], 0, 0
     for token in spoken.tokens:
         text = "".join(MARKS.get(letter, letter) for letter in shown(token))
@@ -164,12 +164,12 @@ def picture(spoken: Spoken, line: int = 80) -> Figure:
     if spoken.given < len(places):
         _, x, y = places[spoken.given]
         axes.plot([x, x], [y - 0.5, y + 0.5], color="black", linewidth=2)
-    axes.set_title(f"Surprise of each {spoken.unit}: white is 0 bits, darkest {FULL:.0f} or more", loc="left", fontsize=10)
+    axes.set_title(f"What each {spoken.unit} costs the model: white is 0 bits, darkest {FULL:.0f} or more", loc="left", fontsize=10)
     return figure
 
 
 class PromptBox(Answering):
-    """A box to type in: a trained model goes on, and each token is shaded by its surprise.
+    """A box to type in: a trained model goes on, and each token is shaded by what it costs.
 
         PromptBox("runs/tiny-hope-1")     the newest model of a run
         PromptBox("tiny-hope")            one of the course's trained models

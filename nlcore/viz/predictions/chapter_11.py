@@ -22,7 +22,7 @@ CHAPTER = Chapter(
         ),
         Tick(
             "11-letters",
-            "The trained model reads text that it has not seen. Which bytes surprise it most, on average?",
+            "The trained model reads text that it has not seen. Which of these bytes cost it the most bits, on average?",
             ("the first letter of a word", "the letters inside a word", "spaces and line ends"),
             right="the first letter of a word",
             because="Each letter of a word narrows down what can follow, while a new word may be almost any. Spaces cost "

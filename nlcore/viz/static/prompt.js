@@ -1,4 +1,4 @@
-// The prompt box: what the reader asks goes to the kernel; what the model said comes back, and is shaded by its surprise.
+// The prompt box: what the reader asks goes to the kernel; what the model said comes back, and is shaded by what it costs.
 
 const NAMES = { " ": "space", "\n": "line end", "\t": "tab" };
 const SIGNS = { "\n": "↵", "\t": "→" };
@@ -34,7 +34,7 @@ function render({ model, el }) {
   const keyFrom = node("span"), keyTo = node("span");
   node("span", bar, { class: "nl-soft" }, keyFrom, key, keyTo);
   const shade = node("select", node("label", bar, {}, "Shaded by"));
-  for (const [value, text] of [["bits", "surprise of the model"], ["felt", "surprise its memories felt"]]) node("option", shade, { value, text });
+  for (const [value, text] of [["bits", "what it costs the model"], ["felt", "surprise its memories felt"]]) node("option", shade, { value, text });
   shade.onchange = () => draw();
 
   // ---- what came back ----
@@ -49,7 +49,7 @@ function render({ model, el }) {
   const table = node("table", node("div", details, { class: "nl-prompt-table", tabindex: 0, role: "region", "aria-label": "All values" }));
 
   const name = (i) => NAMES[told.tokens[i]] ?? `“${told.tokens[i]}”`;
-  const cost = (i) => (told.bits[i] == null ? "nothing stands before it, so it has no surprise" : `${told.bits[i].toFixed(2)} bits, ${chance(told.bits[i])}`);
+  const cost = (i) => (told.bits[i] == null ? "nothing stands before it, so it has no cost" : `${told.bits[i].toFixed(2)} bits, ${chance(told.bits[i])}`);
   const feeling = (i) => !told.felt ? "" : told.felt[i] == null ? "; its memories wait for more before they write it" : `; its memories felt ${told.felt[i].toPrecision(3)}`;
 
   function look() {
