@@ -9,7 +9,6 @@ _PARTS = {  # colour and marker by their place, dash; objectives stand beside th
     "Delta GD as printed": (3, "dashdot"),
     "Huber": (4, "dotted"),
     "Lp, p = 1.5": (5, "dashdot"),
-    "Delta GD, loss × 100": (7, "dotted"),
 }  # fmt: skip
 
 LOOKS = {name: Look(COLOURS[at], dash, MARKERS[at]) for name, (at, dash) in _PARTS.items()}

@@ -56,6 +56,9 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
             for at, side in zip(farthest, sides)
         ]
     if not inside.any():
+        if line.style == "both" and len(there):  # settings, one beside the other: none is an end
+            farthest = there[np.abs(y[there]).argmax()]
+            return [told(farthest, farthest, "up to" if y[farthest] > high else "down to")]
         return [told(there[0], there[-1], "ends at")] if len(there) else []
     first, last = there[inside][[0, -1]]
     before, after = there[there < first], there[there > last]

@@ -15,7 +15,10 @@ RULES = ("gradient descent", "Delta GD, exact", "exact step")
 MEASURES = ("the stream's next input", "a fresh input")
 SHOWN = (3e-3, 100.0)
 """Errors that are drawn."""
-REFERENCES = {0.25: "half of the target", 1.0: "no better than answering 0"}
+REFERENCES = {0.25: "", 1.0: "no better than answering 0"}
+LABEL = "squared error (0.25: half of the target)"
+TICKS = {0.01: "0.01", 0.1: "0.1", 0.25: "0.25", 1.0: "1", 10.0: "10", 100.0: "100"}
+"""Half of the target is a tick, since Delta GD lies on it from end to end, where a name would be in its way."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,14 @@ def chart(found: Tracking) -> Chart:
     late = tuple(
         Line(name, np.array(CORRELATIONS), curve[0], LOOKS[name], "both", band=_band(curve)) for name, curve in found.late.items()
     )
-    here = tuple(
-        Line("", np.array([found.rho]), curve[0, [at]], LOOKS[name], "points", size=13) for name, curve in found.late.items()
+    here = tuple(  # none above the frame, which the curve on the left says at its edge
+        Line("", np.array([found.rho]), np.where(curve[0, [at]] > SHOWN[1], np.nan, curve[0, [at]]), LOOKS[name], "points", size=13)
+        for name, curve in found.late.items()
     )
-    axes = {"y_range": SHOWN, "y_log": True, "references": REFERENCES}
+    axes = {"y_range": SHOWN, "y_log": True, "y_ticks": TICKS, "references": REFERENCES}
     return (
-        Plot(f"Median error over time at correlation {found.rho:g}", "step", "squared error", time, **axes),
-        Plot("Mean over steps 101 to 200; large marks: as left", "correlation of an input with the next", "squared error",
+        Plot(f"Median error over time at correlation {found.rho:g}", "step", LABEL, time, **axes),
+        Plot("Mean over steps 101 to 200; large marks: as left", "correlation of an input with the next", LABEL,
              late + here, x_range=(-0.02, 1.01), **axes),
     )  # fmt: skip
 

@@ -9,10 +9,10 @@ CHAPTER = Chapter(
             "05-drift",
             "At a step size of 2 gradient descent explodes; the exact step and Delta GD do not. Inputs resemble each other, and the "
             "target drifts slowly. Which of these two follows it with the smaller error?",
-            ("Delta GD, which first erases", "the exact step, which does not erase", "they are alike"),
-            right="the exact step, which does not erase",
+            ("Delta GD, which first erases", "the exact step, which does not", "they are alike"),
+            right="the exact step, which does not",
             because="Both take a step whose size answers to the input, and that is what keeps them from exploding. But Delta GD also "
-            "erases, and so it stops at half of the target, whatever the correlation.",
+            "erases first, and so it stops at half of the target, whatever the correlation.",
         ),
         Tick(
             "05-write",

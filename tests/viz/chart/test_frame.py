@@ -37,6 +37,11 @@ def test_a_line_that_never_was_inside_left_where_it_begins():
     assert told([20, 21, 22, 23, 24, 2.5e9]) == [Exit(0, 10, "▲ ends at 2.5 × 10⁹", "left", "top")]
 
 
+def test_marked_settings_that_never_were_inside_are_told_at_the_farthest():
+    assert told([20, 21, 90, 23, 24, 25], "both") == [Exit(2, 10, "▲ up to 90", "left", "top")]
+    assert told([-1, -2, -3, -4, -5, -6], "both") == [Exit(5, 0, "▼ down to −6", "right", "bottom")]
+
+
 def test_after_an_overflow_the_last_number_counts():
     assert told([1, 2, 30, 400, NAN, NAN]) == [Exit(2, 10, "▲ ends at 400", "left", "top")]
 
