@@ -37,28 +37,29 @@ BOXES: Mapping[str, Box] = {name: _box(name) for name in _PERIODS}
 
 
 @never_raises
-def check_write(write: Callable[[Tensor, Tensor, Tensor, float, float], Tensor]) -> str:
-    """Checks `write(W, k, v, alpha, eta)`, the Hebbian write with decay (eq. 64)."""
+def check_erase(erase: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """Checks `erase(W, k)`: the key answers nothing, and those at right angles to it what they did."""
     draw = torch.Generator().manual_seed(0)
-    W, k, v = (torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in ((3, 3), (3,), (3,)))
-    alpha, eta, new = 0.5, 0.25, torch.outer(v, k)
+    W, k = (torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in ((3, 3), (3,)))
+    square, said = k @ k, torch.outer(W @ k, k)
     before = W.clone()
-    answer = write(W, k, v, alpha, eta)
+    answer = erase(W, k)
     if not isinstance(answer, Tensor) or answer.shape != W.shape:
         return "The answer is not a matrix of W's size: return the new W."
     if not torch.equal(W, before):
         return "W itself was changed in place: return a new matrix and leave the old one alone."
     mistakes = {
         "Nothing happened: W came back as it was.": W,
-        "Nothing was written: the old matrix fades, but v is not stored under k.": alpha * W,
-        "Key and value are exchanged: a read is W @ k, so the key belongs on the right.": alpha * W + eta * new.T,
-        "Nothing fades: alpha is not used.": W + eta * new,
-        "The new pair is stored in full: eta is not used.": alpha * W + new,
-        "The new pair fades as well: alpha belongs to the old matrix only.": alpha * (W + eta * new),
-        "The old matrix is gone: keep alpha of it.": eta * new,
-        "The sign is wrong: a read would answer -v.": alpha * W - eta * new,
+        "All is gone: other keys must answer as before.": torch.zeros_like(W),
+        "It takes the wrong amount away: this k is not of length one, so that k @ k is not 1.": W - said,
+        "It takes the wrong amount away: k's length comes in twice, in W @ k and in the k on the right.": W - said / square.sqrt(),
+        "Key and answer are exchanged: a read is W @ k, so the key belongs on the right.": W - said.T / square,
+        "What k answers is W @ k, and not k @ W.": W - torch.outer(k @ W, k) / square,
+        "The sign is wrong: k answers twice what it did.": W + said / square,
+        "Only the key itself was written away: take what it answers.": W - torch.outer(k, k) / square,
+        "Only what k answers is left: keep everything else instead.": said / square,
     }
-    return compare(answer, alpha * W + eta * new, mistakes)
+    return compare(answer, W - said / square, mistakes)
 
 
 @never_raises

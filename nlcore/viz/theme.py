@@ -5,7 +5,7 @@ speed, fastest first.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 
@@ -63,6 +63,11 @@ def _of_level(name: str) -> Look:
     level = name.removesuffix(" in context")
     at, shift = LEVELS.index(level) if level in LEVELS else len(LEVELS), level != name
     return Look(COLOURS[at], DASHES[(at + shift) % len(DASHES)], MARKERS[at + shift])
+
+
+def momentum_look(level: str) -> Look:
+    """Of a level's momentum where both are in one picture: the level's colour, with a dash and a mark of its own."""
+    return replace(_of_level(level), dash="dashed", marker="*")
 
 
 def run_looks(count: int) -> list[Look]:

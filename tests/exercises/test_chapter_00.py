@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from nlcore.exercises.chapter_00 import BOXES, RIGHT, check_boxes, check_lasts, check_text, check_write
+from nlcore.exercises.chapter_00 import BOXES, RIGHT, check_boxes, check_erase, check_lasts, check_text
 
 
 PERIODS = {"A": 3, "B": 1, "C": 0, "D": 6}
@@ -13,8 +13,8 @@ NEW = "one two three four five six seven eight nine ten"
 MANY = " ".join(f"word{i}" for i in range(24))
 
 
-def write(W, k, v, alpha, eta):
-    return alpha * W + eta * torch.outer(v, k)
+def erase(W, k):
+    return W - torch.outer(W @ k, k) / (k @ k)
 
 
 def lasts(alpha, period):
@@ -25,26 +25,35 @@ def lasts(alpha, period):
 
 
 def test_the_solutions_are_right():
-    assert [check_write(write), check_lasts(lasts), check_boxes(PERIODS)] == [RIGHT] * 3
+    assert [check_erase(erase), check_lasts(lasts), check_boxes(PERIODS)] == [RIGHT] * 3
     assert check_text("jam " * 24 + NEW).startswith(RIGHT)
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (lambda W, k, v, a, e: W, "Nothing happened"),
-    (lambda W, k, v, a, e: a * W, "Nothing was written"),
-    (lambda W, k, v, a, e: a * W + e * torch.outer(k, v), "exchanged"),
-    (lambda W, k, v, a, e: W + e * torch.outer(v, k), "alpha is not used"),
-    (lambda W, k, v, a, e: a * W + torch.outer(v, k), "eta is not used"),
-    (lambda W, k, v, a, e: a * (W + e * torch.outer(v, k)), "fades as well"),
-    (lambda W, k, v, a, e: e * torch.outer(v, k), "is gone"),
-    (lambda W, k, v, a, e: a * W - e * torch.outer(v, k), "sign"),
-    (lambda W, k, v, a, e: W.mul_(a).add_(e * torch.outer(v, k)), "in place"),
-    (lambda W, k, v, a, e: None, "not a matrix"),
-    (lambda W, k, v, a, e: 3 * W, "not a mistake known here"),
-    (lambda W, k, v, a, e: 1 / 0, "ZeroDivisionError"),
+    (lambda W, k: W, "Nothing happened"),
+    (lambda W, k: 0 * W, "All is gone"),
+    (lambda W, k: W - torch.outer(W @ k, k), "k @ k is not 1"),
+    (lambda W, k: W - torch.outer(W @ k, k) / k.norm(), "comes in twice"),
+    (lambda W, k: W - torch.outer(k, W @ k) / (k @ k), "exchanged"),
+    (lambda W, k: W - torch.outer(W.T @ k, k) / (k @ k), "not k @ W"),
+    (lambda W, k: W + torch.outer(W @ k, k) / (k @ k), "sign"),
+    (lambda W, k: W - torch.outer(k, k) / (k @ k), "the key itself"),
+    (lambda W, k: torch.outer(W @ k, k) / (k @ k), "keep everything else"),
+    (lambda W, k: W.sub_(torch.outer(W @ k, k) / (k @ k)), "in place"),
+    (lambda W, k: None, "not a matrix"),
+    (lambda W, k: 3 * W, "not a mistake known here"),
+    (lambda W, k: 1 / 0, "ZeroDivisionError"),
 ])
-def test_a_wrong_write_is_named(wrong, says):
-    assert says in check_write(wrong)
+def test_a_wrong_erasure_is_named(wrong, says):
+    assert says in check_erase(wrong)
+
+
+def test_an_erased_key_is_silent_and_others_are_not_touched():
+    draw = torch.Generator().manual_seed(1)
+    W, k = torch.randn(4, 4, generator=draw), torch.tensor([3.0, 0.0, 4.0, 0.0])
+    assert torch.allclose(erase(W, k) @ k, torch.zeros(4), atol=1e-5)
+    for other in (torch.tensor([4.0, 0.0, -3.0, 0.0]), torch.eye(4)[1]):
+        assert torch.allclose(erase(W, k) @ other, W @ other, atol=1e-5)
 
 
 @pytest.mark.parametrize("wrong, says", [

@@ -17,9 +17,8 @@ from torch.nn.functional import normalize
 
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
-from nlcore.viz.explorers.clock_of_levels import LOOKS as CLOCK
 from nlcore.viz.tape import TapeView
-from nlcore.viz.theme import GREY
+from nlcore.viz.theme import GREY, level_looks, momentum_look
 from nlcore.viz.view import script, style
 
 NAMES, TOWNS = ("Ann", "Ben", "Cleo", "Dan"), ("Bern", "Lima", "Oslo", "Rome")
@@ -31,8 +30,8 @@ LIKE = 0.78
 """What all names have in common, so that two of them point the same way to 0.8."""
 BOXES = ("weights", "momentum", "memory")
 """From the outside in: the slowest first."""
-LOOKS = {"weights": CLOCK["pre-training"], "momentum": CLOCK["momentum"], "memory": CLOCK["fast weights"]}
-"""Those of the clock's rows that are such parts."""
+LOOKS = level_looks(["weights", "memory"]) | {"momentum": momentum_look("weights")}
+"""As on the map; the momentum is the weights', and has their colour."""
 HOW_OFTEN = {"weights": "once per batch", "momentum": "once per batch, before the weights", "memory": "once per token"}
 SHOWS = {"weights": "how alike the keys of two names are", "momentum": "its 16 numbers, in size", "memory": "how loudly a name is answered with each town"}
 

@@ -19,7 +19,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from nlcore.viz.controls import Control
 from nlcore.viz.demo import Demo
 from nlcore.viz.tape import TapeView, packed
-from nlcore.viz.theme import GREY, looks
+from nlcore.viz.theme import COLOURS, GREY, Look, level_looks, momentum_look
 from nlcore.viz.view import script, style
 
 # Lewis Carroll, Through the Looking-Glass: chapter 5, and before it a sentence of chapter 2.
@@ -77,7 +77,13 @@ START = (
 )
 NEEDED = {"momentum": "CMS, fast"}
 """Who is updated whenever the other is, and just before: the two keep one clock, and Def. 2 lets the needed one come first."""
-LOOKS = looks(tuple(KINDS))
+_SAME = {"fast weights": "memory", "CMS, fast": "cms-3", "CMS, middle": "cms-2", "CMS, slow": "cms-1", "pre-training": "weights"}
+"""The level of Hope that a row is, with whose look it is drawn."""
+LOOKS = {
+    "attention": Look(COLOURS[7], "solid", "X"),  # which is no level of Hope
+    "momentum": momentum_look(_SAME["CMS, fast"]),
+    **{row: level_looks([level])[level] for row, level in _SAME.items()},
+}
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ function makeBox(parent, box, side) {
 
   function draw(event, ink, flashes) {
     const ticks = event.ticks === box.name, gone = event.over && box.name !== "memory";
-    const strong = box.colour === "#000000" ? ink.text : channels(box.colour), line = readable(box.colour, ink, 3);
+    const strong = channels(box.colour), line = readable(box.colour, ink, 3);
     glyph.style.color = css(line);
     root.style.border = `${ticks ? 4 : 2}px ${EDGES[box.dash]} ${css(line)}`;
     root.style.padding = ticks ? "6px 8px" : "8px 10px";

@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from nlcore.levels import Component, order
 from nlcore.viz.explorers import boxes_in_boxes as boxes
 from nlcore.viz.explorers.boxes_in_boxes import BOXES, ETA, STEPS, TEXTS, THETA, BoxesView, boxes_in_boxes, names, run, train
+from nlcore.viz.theme import level_looks
 
 
 def by_torch(seed: int) -> tuple[list[float], torch.Tensor]:
@@ -72,6 +73,13 @@ def test_the_levels_are_those_of_definition_2():
     assert [[part.name for part in level] for level in found] == [[box] for box in reversed(BOXES)]
     assert [boxes.level(box) for box in BOXES] == [1, 2, 3]
     assert len(order(parts)) == 2  # without the need, momentum and weights share a level
+
+
+def test_levels_have_the_looks_of_the_map_and_the_momentum_the_weights_colour():
+    looks = boxes.LOOKS
+    assert {name: looks[name] for name in ("weights", "memory")} == level_looks(["weights", "memory"])
+    assert looks["momentum"].colour == looks["weights"].colour
+    assert len({look.dash for look in looks.values()}) == len({look.marker for look in looks.values()}) == len(BOXES)
 
 
 def test_it_learns_and_in_use_forgets():

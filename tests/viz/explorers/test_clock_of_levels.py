@@ -15,6 +15,7 @@ from nlcore.viz.explorers import clock_of_levels as clock
 from nlcore.viz.explorers.clock_of_levels import (
     BEFORE, KINDS, NEEDED, NEVER, OPENS, PERIODS, RETENTION, SHOWN, START, TEXT, WIDTH, ClockView, clock_of_levels, compute, trace, words,
 )
+from nlcore.viz.theme import LEVELS, level_looks
 
 
 def by_hand(name: str, period: int) -> np.ndarray:
@@ -78,6 +79,15 @@ def test_momentum_keeps_the_clock_of_the_weights_that_need_it_and_stands_above_t
     for first, then in NEEDED.items():
         assert periods[first] == periods[then] and names.index(first) + 1 == names.index(then)
     assert clock_of_levels().view.needed == NEEDED
+
+
+def test_each_row_has_the_colour_that_its_part_has_on_the_map_of_hope():
+    parts = ("memory", "cms-3", "cms-3", "cms-2", "cms-1", "weights")
+    on_the_map = level_looks(parts)
+    for (name, _), part in zip(START[1:], parts):
+        assert clock.LOOKS[name].colour == on_the_map[part].colour
+    assert clock.LOOKS["attention"].colour not in {look.colour for look in level_looks(LEVELS).values()}
+    assert len({look.marker for look in clock.LOOKS.values()}) == len(START)
 
 
 def test_attention_knows_its_window_and_nothing_else():
