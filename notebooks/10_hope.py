@@ -832,8 +832,9 @@ if recall:
 
 # %% [markdown]
 # The course's own Hope, without momentum and the query's memory, is ahead of the printed one as well, if narrowly (the worst
-# of its seeds has 0.34, the best of Hope's 0.36). About the other rows three seeds say nothing: their marks lie on both
-# sides, or their ranges overlap with Hope's.
+# of its seeds has 0.34, the best of Hope's 0.36), where on text it is behind by 0.08. So the query's memory looks like a
+# trade: a better guess at the next byte, for pairs that are found less surely. About the other rows three seeds say nothing:
+# their marks lie on both sides, or their ranges overlap with Hope's.
 
 # %% [markdown]
 # ## Does it recall, copy, compress?
