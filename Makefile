@@ -37,6 +37,8 @@ book: environment  ## run the notebooks and build the HTML book; NB=11 for one
 
 bench: environment  ## measure speed here: tables, and JSON in build/
 	@$(BIN)/python -m bench.speed
+	@$(BIN)/python -m bench.layer
+	@$(BIN)/python -m bench.generation
 	@$(BIN)/python -m bench.optimizers
 
 clean:  ## remove what was built (keeps .venv, runs and notebooks)
