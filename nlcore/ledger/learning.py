@@ -27,7 +27,7 @@ LEARNING: tuple[Row, ...] = (
     ),
     Row(
         1, "65, erratum", "the delta rule's factor stands right of M; print has it on the left, and no alpha",
-        "nlcore.memory.GradientDescent", _RULES + "test_a_named_rule_is_a_setting", "**Erratum, eq. 65.**",
+        "nlcore.memory.GradientDescent", _RULES + "test_a_named_rule_is_a_setting", "**[Erratum](glossary.md#erratum), eq. 65.**",
     ),
     Row(
         1, "66-67, erratum", "Oja's rule erases on the side of the value: print lacks a transpose",
@@ -149,7 +149,7 @@ LEARNING: tuple[Row, ...] = (
     Row(
         4, "109, erratum", "beta_1 = 1 sums all gradients; AdaGrad's numerator is the newest alone",
         "nlcore.optim.AdaGrad", "tests/optim/test_adagrad.py::test_beta_one_is_not_adagrad",
-        "**Erratum (eq. 109).**",
+        "**[Erratum](glossary.md#erratum) (eq. 109).**",
     ),
     Row(
         4, "42-43", "Newton-Schulz as gradient descent on orthogonality",

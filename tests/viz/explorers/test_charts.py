@@ -64,8 +64,10 @@ def test_a_name_stands_once_in_a_legend(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_reference_says_what_it_stands_for(name):
+    """By a name at the line, or where it is a tick, beside the axis: "squared error (0.25: half of the target)"."""
     for chart in corners(name):
-        assert all(one["name"] or one["at"] == 0 for plot in chart for one in plot["references"])
+        for plot in chart:
+            assert all(one["name"] or one["at"] == 0 or f"({one['at']:g}: " in plot["y"] for one in plot["references"])
 
 
 @pytest.mark.parametrize("name", NAMES)
