@@ -8,16 +8,15 @@ tokens. Printed beside it: by how much the logits of the last tokens differ if t
 """
 
 import argparse
-import json
 import statistics
 import time
-from pathlib import Path
 
 import torch
 
 from nlcore.models import LanguageModel, build, preset_of, state_bytes
 
-RESULT = Path(__file__).resolve().parent.parent / "build" / "bench_generation.json"
+from bench.speed import keep
+
 POSITIONS, MODELS, TOKENS = (16, 1024, 8192), ("hope", "transformer"), 48
 
 
@@ -52,9 +51,7 @@ def main() -> None:
         for position in POSITIONS:
             prefill, token, apart, size = results[f"{name}, after {position}"] = steps(model, text, position)
             print(f"  {f'{name}, after {position:,}':24}{token * 1e3:>12.2f}{prefill * 1e3:>13.0f}{size / 1e3:>11.0f}{apart:>21.1e}")
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"prefill, token (s), difference, bytes": results}, indent=1))
-    print(f"Figures as JSON: {RESULT}")
+    keep("bench_generation", {"prefill, token (s), difference, bytes": results})
 
 
 if __name__ == "__main__":

@@ -14,17 +14,14 @@ work, so read them with what differs:
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import torch
 
 from nlcore.layers.attention import Attention
 from nlcore.layers.self_modifying import MAKES, SelfModifyingTitans
 
-from bench.speed import Candidates, measure, table
+from bench.speed import Candidates, keep, measure, table
 
-RESULT = Path(__file__).resolve().parent.parent / "build" / "bench_layer.json"
 DIM, HEADS, WIDTH, TOKENS, CHUNK = 384, 6, 64, 1024, 64
 
 
@@ -63,9 +60,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     seconds = measure(layers(), options.rounds)
     print(table(f"One layer of width {DIM}", TOKENS, seconds))
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"threads": options.threads, "median_seconds": seconds}, indent=1))
-    print(f"Figures as JSON: {RESULT}")
+    keep("bench_layer", {"threads": options.threads, "median_seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -8,11 +8,9 @@ is used as it comes, which on a CPU is its loop over parameters.
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -21,7 +19,8 @@ from torch.optim import Optimizer
 from nlcore import optim
 from nlcore.memory import Huber
 
-RESULT = Path(__file__).resolve().parent.parent / "build" / "bench_optimizers.json"
+from bench.speed import keep
+
 LAYERS, WIDTH, ROWS = 38, 512, 32
 Make = Callable[[nn.Module], Optimizer]
 
@@ -112,9 +111,7 @@ def main() -> None:
     print("Over one period of M3, ms a step: " + ", ".join(f"{name} {s * 1e3:.0f}" for name, s in scales.items()))
     print(f"  M3 takes {scales['M3'] / scales['Muon']:.2f} times as long as Muon and "
           f"{scales['M3'] / scales['AdamW']:.0f} times as long as AdamW")
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"threads": options.threads, "median_seconds": found, "mean_seconds_over_a_period": scales}, indent=1))
-    print(f"Figures as JSON: {RESULT}")
+    keep("bench_optimizers", {"threads": options.threads, "median_seconds": found, "mean_seconds_over_a_period": scales})
 
 
 if __name__ == "__main__":

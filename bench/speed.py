@@ -24,7 +24,7 @@ from nlcore.layers.shared_gain import raw_answer, shared_gain
 from nlcore.models import MODELS, PRESETS, build, preset_of, state_bytes
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
 
-RESULT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+BUILD = Path(__file__).resolve().parent.parent / "build"
 Candidates = dict[str, Callable[[], torch.Tensor]]
 
 
@@ -107,6 +107,13 @@ def table(title: str, tokens: int, seconds: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
+def keep(name: str, figures: dict[str, object]) -> None:
+    """Writes the figures of a bench to build/NAME.json, and says so."""
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / f"{name}.json").write_text(json.dumps(figures, indent=1))
+    print(f"Figures as JSON: {BUILD / f'{name}.json'}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
@@ -123,9 +130,7 @@ def main() -> None:
     ):
         results[title] = measure(candidates, options.rounds)
         print(table(title, tokens, results[title]))
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"threads": options.threads, "median_seconds": results}, indent=1))
-    print(f"Figures as JSON: {RESULT}")
+    keep("bench", {"threads": options.threads, "median_seconds": results})
 
 
 if __name__ == "__main__":

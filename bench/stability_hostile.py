@@ -5,6 +5,7 @@ over texts and over a layer's heads. Rates are the largest that can be learnt, a
 the memories' starts: training makes such layers, since a trained model's outer matrices are up to five times longer.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -133,7 +134,7 @@ def settings() -> list[dict]:
 
 
 def unguarded() -> list[dict]:
-    """Three of the worst cases of a layer that gives its inner layers a half, with that half and as the layer is."""
+    """Three of the worst cases of a layer that gives its inner layers a half, and one of a layer without any budget; and as they are."""
     rows, guarded = [], ResidualMLP.curvatures
     for chunks, seed, kind, tokens in (((1, 1), 1, "period 1", 192), ((1, 1), 0, "period 2", 192), ((4, 4), 2, "period 2", 512)):
         x = texts(kind, 3, tokens, WIDTHS[8][0])
@@ -142,6 +143,12 @@ def unguarded() -> list[dict]:
             found = _largest(gradients(layer(8, chunks, 4.0, seed), x), (kind,))
             rows.append({"chunks": list(chunks), "seed": seed, "budget": name, "found": found})
             print(rows[-1], flush=True)
+    x = texts("period 2", 3, 256, WIDTHS[8][0])
+    for budget, adapts in (("none", False), ("shared", True)):  # memories that make keys, of given values: as if nothing adapted
+        titans = layer(8, (4, 4), 1.0, 0, **SETTINGS["linear, dot product, gradient descent, values given"])
+        titans.learning = replace(titans.learning, adapts=adapts)
+        rows.append({"chunks": [4, 4], "seed": 0, "budget": budget, "found": _largest(gradients(titans, x), ("period 2",))})
+        print(rows[-1], flush=True)
     return rows
 
 

@@ -118,7 +118,7 @@ Proved for linear memories whose keys and values are given. Where they learn the
 that `own_answer` is not enough on long texts, and with the dot product and DGD neither is `soft_answer` above eta 1.
 """
 SUMS = Free(1.0)
-"""With the last pair a linear memory asks nothing and erases nothing, and so needs no bound if all it is given is given."""
+"""With the last pair a linear memory asks nothing and erases nothing, and so needs no bound where keys, values and rates are given."""
 DEEP = 0.5
 """The largest eta for memories of several layers, whatever the pair. No proof, but measured: gradients stay below 100 with
 the default's chunks, where at 1 some grow without end if one token repeats. In heads of 8 with chunks of 4 a half is no

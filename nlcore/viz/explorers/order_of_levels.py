@@ -9,12 +9,12 @@ import numpy as np
 from nlcore.levels import Component, every, order
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.theme import COLOURS, REFERENCE, Look, level_looks
+from nlcore.viz.theme import COLOURS, REFERENCE, Look, level_looks, momentum_look
 
 NAMES = ("memory", "momentum", "weights", "average")
 LOOKS = level_looks(["memory", "weights"])
-LOOKS |= {"momentum": Look(LOOKS["weights"].colour, "dashed", "s"), "average": Look(COLOURS[6], "dashdot", "D")}
-"""A momentum has its level's colour, and a mark of its own here, where a mark is all that is drawn; the average is no level of Hope."""
+LOOKS |= {"momentum": momentum_look("weights"), "average": Look(COLOURS[6], "dashdot", "D")}
+"""The average is no level of Hope."""
 TOKENS = 64
 NEVER = 0
 PERIODS = (1, 4, 16, 64, NEVER)
