@@ -22,7 +22,7 @@ def check_fired(fired: Callable[[Rows, str], list[int]]) -> str:
     ]
     found = fired(rows, "cms-2")
     if found is None or list(found) == []:
-        return "It finds no step: cms-2 fires at three of these twelve."
+        return "It finds no step: cms-2 fires at three of the check's twelve."
     found = list(found)
     if any(not isinstance(step, int) or isinstance(step, bool) for step in found):
         return f"It returns {found[:3]}: return step numbers, row['step']."
