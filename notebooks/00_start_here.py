@@ -267,9 +267,9 @@ for rule, choice in choices.items():
 
 # %% [markdown]
 # Updated rarely, each of the three knows more: the rule that adds 34.5 words instead of 7.7, the rule that corrects 20.6
-# instead of 7.4, and with momentum, as in the clock's CMS rows, 34.1 instead of 8.6. The rule matters as well, but only
-# where updates are rare. That is for this text, and for plain matrices. That attention, recurrent layers and optimizers
-# are such parts too as they are really used is not shown by it: chapters 01 to 06 derive that, one by one.
+# instead of 7.4, and with momentum, as in the clock's CMS rows, 34.1 instead of 8.6. The rule matters too, but only where
+# updates are rare. That is for this text, and for plain matrices. That attention, recurrent layers and optimizers, as
+# they are really used, are such parts is what chapters 01 to 06 derive.
 
 # %% [markdown]
 # ## What is nested in what?

@@ -620,13 +620,12 @@ hope_map(1)
 # %% [markdown]
 # ## Summary
 #
-# 1. A memory is four choices: architecture, objective, rule, retention. Hebbian, Oja, delta and Omega are settings of them.
-# 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix somebody pays for either.
-# 3. The best matrix (eq. 6) holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
-# 4. Windows and retention move the error between new pairs, old pairs and the start. An MLP with as many numbers holds no
+# 1. A memory is four choices: architecture, objective, rule, retention.
+# 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix either has its price.
+# 3. The best matrix holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
+# 4. Windows and retention move the error between new pairs, old ones and the start. An MLP with as many numbers holds no
 #    more random pairs than a matrix.
-# 5. Exact recall of noisy pairs carries over worst where there are as many pairs as numbers in a key; a penalty, or few
-#    steps, mend it.
+# 5. Exact recall of as many noisy pairs as a key has numbers carries over badly; a penalty, or few steps, mend it.
 
 # %% [markdown]
 # ## Sources

@@ -220,8 +220,9 @@ show(figure, alt="Three curves over the distance walked. The loss falls from 2.5
 # whole past (eq. 1, 2, 3):
 #
 # $$W_{t+1} = W_t - \eta\, g_t \qquad
-#   W_{t+1} = \arg\min_W\, \langle g_t, W\rangle + \frac{\lVert W - W_t\rVert^2}{2\eta} \qquad
-#   W_{t+1} = \arg\min_W \sum_{s = 0}^{t} \langle g_s, W\rangle + \frac{\lVert W - W_0\rVert^2}{2\eta}$$
+#   W_{t+1} = \arg\min_W\, \langle g_t, W\rangle + \frac{\lVert W - W_t\rVert^2}{2\eta}$$
+#
+# $$W_{t+1} = \arg\min_W \sum_{s = 0}^{t} \langle g_s, W\rangle + \frac{\lVert W - W_0\rVert^2}{2\eta}$$
 
 # %% [markdown]
 # The second is called *steepest descent*. The third is called *follow the regularised leader*, [FTRL](glossary.md#ftrl) for
@@ -503,9 +504,8 @@ print(f"never: at write 4 rate 0.02 has parted {near / nearer:.2f} times as far 
 # Along each row, asking more often is better, until the end of the row, where *never* surprises. At rate 0.01 it is the
 # worst; at 0.05, though, every 32 writes is lost, and never is not. In this table the **product** of rate and writes
 # decides: up to 0.64 all is well, and from 0.8 on all is lost or nearly so. For $n$ writes from one state are one step of
-# rate $n \eta$ on their mean loss, and a step can be too long, so that it overshoots, and the next must mend that and
-# overshoots further.
-# *Never* takes one such step only, and has nothing to mend: it walks straight on.
+# rate $n \eta$ on their mean loss, and a step can be too long: it overshoots, and the next, which must mend that,
+# overshoots further. *Never* takes only one such step, and walks straight on.
 
 # %% [markdown]
 # And the last line? The first write is the same in both. From the second on the values differ, by about $\eta$, and are
