@@ -124,6 +124,14 @@ def nested(latex: str) -> str:
     return re.sub(r"\s+|</.*?>|(?<=<)(\w+) [^>]*", r"\1", to_mathml(latex, block=True)).removeprefix("<math>")
 
 
+@pytest.mark.parametrize("latex, steady", [
+    (r"\lVert x \rVert^2", 2), (r"\{a_i\}_{i=1}^N", 2), (r"\frac{\langle x, y \rangle^2}{2}", 2), (r"\big\lVert x \big\rVert^2", 0),
+    (r"\left\lVert \frac{a}{b} \right\rVert^2", 0),
+])  # fmt: skip
+def test_brackets_grow_after_left_alone(latex, steady):
+    assert to_mathml(latex, block=True).count('stretchy="false"') == steady
+
+
 def test_scripts_stand_where_tex_has_them():
     assert nested(r"\underbrace{a}_b") == "<munder><munder><mi>a<mo>\u23df<mi>b"
     assert nested(r"\overbrace{a}^b") == "<mover><mover><mi>a<mo>\u23de<mi>b"
