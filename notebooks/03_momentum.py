@@ -341,7 +341,7 @@ for name, make in walks.items():
 assert torch.allclose(rises["SGD"], torch.tensor([c * c * (1 + c * c) for c in overlaps]), atol=1e-6)
 
 # %%
-from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.optimizers import MOMENTA
 
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 styles = {name: MOMENTA[name].line() for name in walks}

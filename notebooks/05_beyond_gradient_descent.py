@@ -263,7 +263,7 @@ print("Delta GD", delta_gd.numpy().round(3), "is half of it")
 
 # %%
 import matplotlib.pyplot as plt
-from nlcore.viz.descents import LOOKS
+from nlcore.viz.optimizers import DESCENTS
 from nlcore.viz.show import show
 from nlcore.viz.theme import GREY, Look, tidy
 
@@ -280,7 +280,7 @@ for axes, (loss, rules) in zip(panels, moves.items()):
         answers = [4.0]
         for _ in range(12):
             answers.append(move(answers[-1]))
-        axes.plot(answers, **LOOKS[name].line(), markersize=5, label=name)
+        axes.plot(answers, **DESCENTS[name].line(), markersize=5, label=name)
     axes.axhline(6, color=GREY, linewidth=0.8)
     tidy(axes, f"The loss is a {loss}", "writes", "answer (should be 6)")
     axes.set_ylim(0, 12)
@@ -492,7 +492,7 @@ print("how much larger the gap of Delta GD is on the stream:", interval(apart))
 figure, row = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
 for axes, (rho, title) in zip(row, {0.0: "Independent batches", 0.98: "Correlated batches (0.98)"}.items()):
     for name in NAMES:
-        look, (lr, runs) = LOOKS[name].line(), fresh[rho, name]
+        look, (lr, runs) = DESCENTS[name].line(), fresh[rho, name]
         axes.plot(RATES, tuned[rho, name], **look | {"marker": "none"}, label=name)
         half = 2.365 * runs.std() / len(runs) ** 0.5
         lr = lr * 1.2 if name == "exact step" else lr  # beside SGD's, which it would hide
@@ -646,8 +646,8 @@ assert torch.allclose(solved(u, 1 / eta), written)
 # %%
 alpha, beta = 1 / 5.2, 5**0.5 / (5 * 0.2 + 0.04) - 5  # eq. 121, with lambda as printed
 near = {  # the answer after a write, from the answer a before it; u = 6 - a
-    "Delta GD, exact": ("57, corrected", LOOKS["Delta GD, exact"], lambda a: a + 0.1 * 5 * (6 - a - a)),
-    "printed": ("57, printed rate", LOOKS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
+    "Delta GD, exact": ("57, corrected", DESCENTS["Delta GD, exact"], lambda a: a + 0.1 * 5 * (6 - a - a)),
+    "printed": ("57, printed rate", DESCENTS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
     "sign": ("116, sign mended", Look("#000000", "dotted", "v"), lambda a: ((6 - a) * 5 + 0.2 * a) / 5.2),
 }
 far = {

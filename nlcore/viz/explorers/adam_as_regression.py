@@ -10,7 +10,7 @@ from torch import Tensor
 from nlcore.optim.regression import adam_regression, elementwise_memory
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.optimizers import LOOKS, like
+from nlcore.viz.optimizers import OPTIMIZERS, like
 from nlcore.viz.theme import REFERENCE, Look
 
 STEPS = 80
@@ -18,7 +18,7 @@ STREAMS = ("steady", "switching", "sparse")
 REACH, TARGETS = 4.4, 6.5
 """Ends of the frame: no gradient is larger, and few targets."""
 GRADIENT = Look(REFERENCE.colour, "solid", "o")
-MOMENTUM, ROOT, STEP = LOOKS["m"], like("m", "dashed"), LOOKS["Adam"]
+MOMENTUM, ROOT, STEP = OPTIMIZERS["m"], like("m", "dashed"), OPTIMIZERS["Adam"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.descents import LOOKS
+from nlcore.viz.optimizers import DESCENTS
 
 WIDTH, STEPS, SEEDS = 4, 100, 8
 ETAS = np.geomspace(0.01, 100, 61)
@@ -63,8 +63,8 @@ def chart(found: Stability) -> Chart:
         limit = found.limit[rule]
         return f"{rule}: any η" if np.isinf(limit) else f"{rule}: η < {limit:.3g}"
 
-    gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
-    left = tuple(Line(label(rule), ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
+    gains = tuple(Line(label(rule), ETAS, gain, DESCENTS[rule]) for rule, gain in zip(RULES, found.gain))
+    left = tuple(Line(label(rule), ETAS, share, DESCENTS[rule]) for rule, share in zip(RULES, found.left))
     return (
         Plot("One write; in the legend, where a rule is stable", "step size η", "left of the distance to its rest", gains, x_log=True, y_range=(-2.5, 2.2),
              x_range=(0.01, 100), references={-1.0: "as far, on the other side", 0.0: "at rest", 1.0: "as far as before"}),
