@@ -629,7 +629,7 @@ length = x.norm().item()
 for power in (1, 2):  # eq. 120, from its own premises: the sign and the weight as printed
     alpha, beta = 1 / (length**2 + eta), length**power / (length**2 * eta + eta**2) - 1 / eta
     by_120 = W - alpha * torch.outer(W @ x, x) + beta * torch.outer(u, x)
-    print(f"120 with lambda^{power}: off from 116 by {(by_120 - solved(-u, eta)).abs().max():.0e}")
+    print(f"120 with lambda^{power}: off from 116 by {(by_120 - solved(-u, eta)).abs().max():.2g}")
 print("one write of 4, which should be 3:")
 for name, new in {
     "57, corrected": written, "57, printed rate": W + eta / (1 + eta) * torch.outer(u - W @ x, x),
@@ -766,7 +766,7 @@ show(updates(NestedSystem(parts), records), name="delta_gd_score",
      alt="A level score of two rows over eight steps: memory, in blue, has eight notches in each step; weights, in green, have one.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size, in parts of what it changes; colours are levels here, as on the map below.* Who
+# *A notch is an update, brightness its size beside that of what it changes; colours are levels here, as on the map below.* Who
 # writes? On both levels Delta GD. Into what? Above into a matrix, below into the layer's weights. How often? With each
 # token; once per step. From which [context](glossary.md#context-flow)? From one text; from all texts so far. To whom is
 # knowledge handed? Up go the keys, which the layer [makes](glossary.md#transfer-by-generation) for the memory; down comes

@@ -85,7 +85,7 @@ def chart(found: Regression) -> Chart:
     size = 2 + 7 * np.sqrt(found.weights / found.weights[-1])
     return (
         Plot(
-            f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}",
+            f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}".replace("-", "−"),
             "step", "gradient; step in learning rates",
             (Line("gradient", t, found.gradients, GRADIENT, "points", size=5),
              Line("step, m / root", t, found.step, STEP, strong=True), Line("m", t, found.momentum, MOMENTUM),
@@ -93,11 +93,11 @@ def chart(found: Regression) -> Chart:
             x_range=(0, STEPS + 1), y_range=(-REACH, REACH), references={0.0: ""}, width=1.4,
         ),
         Plot(
-            f"The regression: slope {found.slope:.2f}", "gradient", "target, and the memory's answer",
+            f"The regression: slope {found.slope:.2f}".replace("-", "−"), "gradient", "target, and the memory's answer",
             (Line("past gradients, larger if they count more", found.gradients, found.targets, GRADIENT, "points", size=size),
              Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=12),
              Line("best memory", ends, found.slope * ends, STEP)),
-            x_range=(-REACH, REACH), y_range=(-TARGETS / 2, TARGETS), references={0.0: ""},
+            x_range=(-REACH, REACH), y_range=(-REACH, TARGETS), references={0.0: ""},
         ),
     )
 
