@@ -270,9 +270,9 @@ from nlcore.viz.theme import GREY, Look, tidy
 small = 0.05  # a smaller rate, so that there is something to see
 small_rate = small / (1 + small * 5)
 moves = {  # the answer after a write, from the answer a before it; the squared length is 5
-    "dot product": {"gradient descent": lambda a: a + small * 5 * 6, "Delta GD, exact": lambda a: a + small_rate * 5 * (6 - a)},
+    "dot product": {"gradient descent": lambda a: a + small * 5 * 6, "Delta GD": lambda a: a + small_rate * 5 * (6 - a)},
     "squared error": {"gradient descent": lambda a: a + small * 5 * (6 - a),
-                      "Delta GD, exact": lambda a: a + small_rate * 5 * ((6 - a) - a)},
+                      "Delta GD": lambda a: a + small_rate * 5 * ((6 - a) - a)},
 }  # fmt: skip
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
 for axes, (loss, rules) in zip(panels, moves.items()):
@@ -330,7 +330,7 @@ for drift in (0.03, 0.3):
     for rho in (0.0, 0.8, 0.99):
         print(f"drift {drift}, correlation {rho}")
         others = []
-        for rule in ("gradient descent", "exact step", "Delta GD, exact"):
+        for rule in ("gradient descent", "exact step", "Delta GD"):
             step, errors = best(streams, rho, rule)
             print(f"    {rule:18}{errors.mean():6.3f} at {step:<8g}", "     ".join(gap(errors - other) for other in others))
             others.append(errors)
@@ -646,22 +646,22 @@ assert torch.allclose(solved(u, 1 / eta), written)
 # %%
 alpha, beta = 1 / 5.2, 5**0.5 / (5 * 0.2 + 0.04) - 5  # eq. 121, with lambda as printed
 near = {  # the answer after a write, from the answer a before it; u = 6 - a
-    "Delta GD, exact": ("57, corrected", DESCENTS["Delta GD, exact"], lambda a: a + 0.1 * 5 * (6 - a - a)),
-    "printed": ("57, printed rate", DESCENTS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
-    "sign": ("116, sign mended", Look("#000000", "dotted", "v"), lambda a: ((6 - a) * 5 + 0.2 * a) / 5.2),
+    "57, corrected": (DESCENTS["Delta GD"], lambda a: a + 0.1 * 5 * (6 - a - a)),
+    "57, printed rate": (DESCENTS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
+    "116, sign mended": (Look("#000000", "dotted", "v"), lambda a: ((6 - a) * 5 + 0.2 * a) / 5.2),
 }
 far = {
-    "116": ("116 as printed", Look("#000000", "solid", "P"), lambda a: (-(6 - a) * 5 + 0.2 * a) / 5.2),
-    "120": ("120 as printed", Look("#5f6670", "dashed", "X"), lambda a: a - alpha * 5 * a + beta * 5 * (6 - a)),
+    "116 as printed": (Look("#000000", "solid", "P"), lambda a: (-(6 - a) * 5 + 0.2 * a) / 5.2),
+    "120 as printed": (Look("#5f6670", "dashed", "X"), lambda a: a - alpha * 5 * a + beta * 5 * (6 - a)),
 }
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
 for axes, forms, title in zip(panels, (near, far), ("Towards 3", "Away")):
-    for name, look, form in forms.values():
+    for name, (look, form) in forms.items():
         answers = [4.0]
         for _ in range(12):
             answers.append(form(answers[-1]))
         axes.plot(answers, **look.line(), markersize=5, label=f"{name}: ends at {answers[-1]:.3g}")
-    tidy(axes, title, "writes", "answer (exact form: 3)")
+    tidy(axes, title, "writes", "answer (Delta GD rests at 3)")
     axes.legend(frameon=False, fontsize=8)
 panels[0].set_ylim(1.5, 5.2)
 panels[1].set_yscale("symlog", linthresh=10)

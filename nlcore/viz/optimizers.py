@@ -27,10 +27,9 @@ MOMENTA = {
 }
 """Of chapter 03. Momentum has the colour of the weights' level, as it has on the map and in a score."""
 
-DESCENTS = _looks({"gradient descent": "solid", "Delta GD, exact": "dashed", "exact step": "dotted", "Delta GD as printed": "dashdot",
+DESCENTS = _looks({"gradient descent": "solid", "Delta GD": "dashed", "exact step": "dotted", "Delta GD as printed": "dashdot",
                    "Huber": "dotted", "Lp, p = 1.5": "dashdot"})  # fmt: skip
-DESCENTS |= dict.fromkeys(("dot product", "SGD"), DESCENTS["gradient descent"])
-DESCENTS |= dict.fromkeys(("L2", "Delta GD"), DESCENTS["Delta GD, exact"])
+DESCENTS |= {"dot product": DESCENTS["gradient descent"], "SGD": DESCENTS["gradient descent"], "L2": DESCENTS["Delta GD"]}
 """Of chapter 05. An objective looks like the rule that it makes."""
 
 

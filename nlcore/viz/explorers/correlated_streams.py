@@ -11,8 +11,8 @@ from nlcore.viz.optimizers import DESCENTS
 
 WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
 CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
-RULES = ("gradient descent", "Delta GD, exact", "exact step")
-MEASURES = ("the stream's next input", "a fresh input")
+RULES = ("gradient descent", "Delta GD", "exact step")
+MEASURES = ("the next input", "a fresh input")
 SHOWN = (3e-3, 100.0)
 """Errors that are drawn."""
 REFERENCES = {0.25: "", 1.0: "no better than answering 0"}
