@@ -710,7 +710,7 @@ for name, loss in targets.items():
     for writes in (10, 50, 500):
         answers = asked(loss, writes)
         to_first, to_second = (", ".join(f"{a:.2g}" for a in answer) for answer in answers[:2])
-        print(f"{name:23} {writes:3} writes: to (2, 0) ({to_first})   to (0, 1) ({to_second})")
+        print(f"{name:23} {writes:3} writes: (2, 0) -> ({to_first})   (0, 1) -> ({to_second})")
 
 # %% [markdown]
 # Asked for a dot product with 1, the network answers *every* gradient along $(-1, -1)$, because that is the way down,
