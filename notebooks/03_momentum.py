@@ -295,15 +295,15 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
 # ## What if tasks overlap?
 #
 # Is the paper's warning then empty? No, it needs other tasks. Let two tasks have three directions each, of length one and
-# at right angles, and let every direction of the second overlap with one of the first, with the dot product $c$. Now each
-# step for task 2 moves task 1 too.
+# at right angles, the rows of $A_1$ and of $A_2$. And let every direction of the second overlap with one of the first, with
+# the dot product $c$, so that $A_1 A_2^\top = c\, I$. Now each step for task 2 moves task 1 too.
 
 # %% [markdown]
-# With $A_1, A_2$ the directions as rows, so that $A_1 A_2^\top = c\, I$, and $y_1, y_2$ the targets of length one, the
-# losses are $\lVert A_i w - y_i \rVert^2$. Gradients are sums of a task's rows, so that task 1, from zero, is learnt as
-# $w = A_1^\top y_1$. Task 2 is then answered by $A_2 w = c\, y_1$. Learning it adds what is missing, along its own rows,
-# $A_2^\top (y_2 - c\, y_1)$; and this moves task 1's answer by $A_1 A_2^\top (y_2 - c\, y_1) = c\, (y_2 - c\, y_1)$. If
-# $y_1$ and $y_2$ are at right angles, its loss is then $c^2 (1 + c^2)$: at $c = 0.6$, 0.49.
+# With $y_1, y_2$ the targets, of length one, the losses are $\lVert A_i w - y_i \rVert^2$. Gradients are sums of a task's
+# rows, so that task 1, from zero, is learnt as $w = A_1^\top y_1$. Task 2 is then answered by $A_2 w = c\, y_1$. Learning
+# it adds what is missing, along its own rows, $A_2^\top (y_2 - c\, y_1)$; and this moves task 1's answer by $A_1 A_2^\top
+# (y_2 - c\, y_1) = c\, (y_2 - c\, y_1)$. If $y_1$ and $y_2$ are at right angles, its loss is then $c^2 (1 + c^2)$: at
+# $c = 0.6$, 0.49.
 
 # %% [markdown]
 # Both tasks can be solved at once, by one $w$, whenever $c < 1$. The weights have room, and it is the walk that
