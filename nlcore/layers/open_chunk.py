@@ -102,13 +102,10 @@ class OpenChunk:
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 
     def _parted(self, new: State, report: bool) -> list[tuple[State, Written | None]]:
-        found, begin = [], 0
-        for group in self.groups:
-            own = slice(begin, begin + len(group.names))
-            begin = own.stop
-            old, state = _part(self.state, own), _part(new, own)
-            found.append((state, _report(old, state, self.opened[0].delta[:, own]) if report else None))
-        return found
+        counts = [len(group.names) for group in self.groups]
+        olds, news = (_split(state, counts) for state in (self.state, new))
+        errors = self.opened[0].delta.split(counts, dim=1)
+        return [(state, _report(*own, state) if report else None) for *own, state in zip(errors, olds, news)]
 
 
 def _joined(states: Sequence[State]) -> State:
@@ -119,12 +116,16 @@ def _joined(states: Sequence[State]) -> State:
     return State(*(tuple(weights) for weights in parts))
 
 
-def _part(state: State, own: slice) -> State:
-    return State(*(tuple(w[:, own] for w in weights) for weights in state[:3]))
+def _split(state: State, counts: list[int]) -> list[State]:
+    """The memories of one group as those of several, of so many memories each."""
+    if len(counts) == 1:
+        return [state]
+    parts = [zip(*(w.split(counts, dim=1) for w in weights)) if weights else [()] * len(counts) for weights in state[:3]]
+    return [State(*own) for own in zip(*parts)]
 
 
 @torch.no_grad()
-def _report(old: State, new: State, error: Tensor) -> Written:
+def _report(error: Tensor, old: State, new: State) -> Written:
     def norm(weights: Weights) -> Tensor:
         squares = sum(w.square().sum((-1, -2)) for w in weights)
         return squares.sqrt().mean((0, 2))

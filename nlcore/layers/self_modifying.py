@@ -26,6 +26,7 @@ from nlcore.memory import (
     Rule,
     State,
 )
+from nlcore.ops.pieces import pieces
 
 GROUPS = ("projections", "rate_memories", "memory")
 MAKES = ("k", "v", "eta", "alpha", "q")
@@ -274,17 +275,15 @@ class SelfModifyingTitans(nn.Module):
         self, inputs: Tensor, static: dict[str, Tensor], state: SelfModifyingState
     ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
         """All tokens, one projection chunk after the other."""
-        answers, done = [], 0
+        answers = []
         log = WriteLog({name: group.names for name, group in self._groups().items()})
-        while done < inputs.shape[2]:
-            count = min(inputs.shape[2] - done, self.chunks[1] - state.position % self.chunks[1])
-            part = slice(done, done + count)
-            u = inputs[:, :, part]
-            made = self._made(u, state) | {name: whole[:, :, part] for name, whole in static.items()}
+        sizes = pieces(state.position, inputs.shape[2], self.chunks[1])
+        parts = [inputs.split(sizes, 2), *(whole.split(sizes, 2) for whole in static.values())]
+        for u, *plain in zip(*parts):
+            made = self._made(u, state) | dict(zip(static, plain))
             tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made, u))
             answer, state = self._run_open(unit(made["q"]), tokens, state, log)
             answers.append(answer)
-            done += count
         return torch.cat(answers, dim=2), state, log
 
     def _made(self, u: Tensor, state: SelfModifyingState) -> dict[str, Tensor]:
@@ -300,18 +299,15 @@ class SelfModifyingTitans(nn.Module):
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
         size, everything, before = self.chunks[0], state.open.then(tokens), state.open.k.shape[2]
-        answers, done = [], 0
-        while done < q.shape[2]:
-            since = state.position % size
-            count = min(q.shape[2] - done, size - since)
-            seen = everything.part(before + done - since, before + done + count)
-            answer, state = self._run_chunk(q[:, :, done : done + count], seen, state, log)
+        answers = []
+        asked = q.split(pieces(state.position, q.shape[2], size), 2)
+        for part, seen in zip(asked, everything.split(size)[before // size :]):
+            answer, state = self._run_chunk(part, seen, state, log)
             answers.append(answer)
-            done += count
         if state.position % self.chunks[1] == 0:
             for names in self._written_at(1):
                 state = self._close(self._chunk(names, everything, state), names, state, log)
-            everything = everything.part(0, 0)
+            everything = everything.none()
         log.tokens.append(tokens)
         return torch.cat(answers, dim=2), state._replace(open=everything)
 

@@ -102,7 +102,7 @@ class Chunk(Tokenwise):
         pushed = eta * opened.delta
         writes = [(decays.spread, pushed)]
         if erases:
-            system = eta * decays.ratios_before * opened.overlap
+            system = eta * (decays.ratios_before * opened.overlap)  # many memories share what is in brackets
             kept = self._kept(opened, pushed)
             if opened.momentum is None:
                 writes = [(decays.ratios, self._solve(system, eta * (kept + opened.delta)))]
@@ -113,9 +113,10 @@ class Chunk(Tokenwise):
     def _kept(self, opened: Opened, pushed: Tensor) -> Tensor:
         """What each token's key reads of the chunk's start and, with momentum, of the pushes before it."""
         decays = self.decays
-        kept = decays.g_before * opened.answers
-        if opened.start is not None:
-            kept = kept + (1 - decays.g_before) * (opened.x @ opened.start.mT)
+        if opened.start is None:
+            kept = decays.g_before * opened.answers
+        else:
+            kept = torch.lerp(opened.x @ opened.start.mT, opened.answers, decays.g_before)
         if opened.momentum is None:
             return kept
         kept = kept + shifted(decays.c) * (opened.x @ opened.momentum.mT)
@@ -129,10 +130,9 @@ class Chunk(Tokenwise):
     def final(self) -> tuple[Tensor, Tensor | None]:
         """Weight and momentum after the chunk's last token, each (..., out, in)."""
         opened, g = self.opened, self.g[..., -1:, :]
-        left = sum(coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
-        weight = g * opened.weight - left.mT @ opened.x
-        if opened.start is not None:
-            weight = weight + (1 - g) * opened.start
+        left = sum(-coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
+        weight = g * opened.weight if opened.start is None else torch.lerp(opened.start, opened.weight, g)
+        weight = weight + left.mT @ opened.x
         if opened.momentum is None:
             return weight, None
         weight = weight + self.c[..., -1:, :] * opened.momentum
@@ -158,14 +158,12 @@ def delta_rule_chunked(
     operations in a few matrix products, against C sequential rank-one updates.
     """
     answers = []
-    for at in range(0, x.shape[-2], chunk):
-        tokens = slice(at, at + chunk)
-        keys, decays = x[..., tokens, :], Decays(log_alpha[..., tokens], theta)
-        opened = Opened(
-            keys, delta[..., tokens, :], weight, momentum, start, keys @ weight.mT, keys @ keys.mT
-        )  # fmt: skip
-        part = Chunk(opened, eta[..., tokens], decays)
-        if q is not None:
-            answers.append(part.answers(q[..., tokens, :]))
+    given = [x.split(chunk, -2), delta.split(chunk, -2), eta.split(chunk, -1), log_alpha.split(chunk, -1)]
+    asked = [None] * len(given[0]) if q is None else q.split(chunk, -2)
+    for keys, surprise, rates, log_decays, queries in zip(*given, asked):
+        opened = Opened(keys, surprise, weight, momentum, start, keys @ weight.mT, keys @ keys.mT)
+        part = Chunk(opened, rates, Decays(log_decays, theta))
+        if queries is not None:
+            answers.append(part.answers(queries))
         weight, momentum = part.final()
     return (torch.cat(answers, -2) if q is not None else None), weight, momentum
