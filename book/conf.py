@@ -7,6 +7,7 @@ html_title = project
 extensions = ["myst_nb", "book.mathml"]
 exclude_patterns: list[str] = []
 nb_execution_mode = "off"
+nb_render_markdown_format = "gfm"  # which has tables, as the results that cells show
 nb_ipywidgets_js: dict[str, dict] = {}
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 2  # a notebook may link to a word of the glossary

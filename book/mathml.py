@@ -15,6 +15,8 @@ SHORT = re.compile(r"\\([dt]?frac)\s*(\w)\s*(\w)")
 """A fraction without braces, which TeX and Jupyter know and docutils does not."""
 SIZED = re.compile(r"\\([bB]igg?)(?![A-Za-z])\s*(?=([)\]]|\\}|\\r)?)")
 """A large bracket that does not say whether it opens, likewise; what closes is the second group."""
+FENCES = "{}⟨⟩‖"
+"""Brackets that docutils lets grow with the line, which TeX does after \\left alone: a closing one with an index would not."""
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 BRACES = {"msub": ("munder", "\u23df"), "msup": ("mover", "\u23de")}
 """What docutils makes of a brace's label, and what it is: a brace with something under it, or over it."""
@@ -31,6 +33,7 @@ def to_mathml(latex: str, block: bool) -> str:
     tree = ElementTree.fromstring(drawn.replace("&ApplyFunction;", "\u2061"))
     for node in tree.iter():
         _as_tex(node)
+        _keep_size(node)
     return ElementTree.tostring(tree, encoding="unicode")
 
 
@@ -45,6 +48,14 @@ def _as_tex(node: ElementTree.Element) -> None:
         whole = ElementTree.Element(_tag("mover"), {"accent": "true"})
         whole.extend((base, accent))
         node.tag, node[:] = _tag("msub"), (whole, index)
+
+
+def _keep_size(node: ElementTree.Element) -> None:
+    """Leaves brackets as small as TeX does, but for those at both ends of a row, where \\left and \\right put them."""
+    grown = node.tag == _tag("mrow") and len(node) and node[0].tag == node[-1].tag == _tag("mo")
+    for child in node[1:-1] if grown else node:
+        if child.tag == _tag("mo") and child.text in FENCES and "minsize" not in child.attrib:
+            child.set("stretchy", "false")
 
 
 def _tag(name: str) -> str:

@@ -225,7 +225,7 @@ for name, objective in {"adding": DotProduct(), "correcting": L2()}.items():
 
 # %% [markdown]
 # With random keys correcting is cheaper, since a pair hears only those written *after* it. As they write a little more than
-# a value, the green line of the first picture is at six tenths of the blue one's height, not at half.
+# a value, the green line of the first picture is at about six tenths of the blue one's height, not at half.
 
 # %% [markdown]
 # Why $\eta = 1$? After a write the answer to the same key is $(1 - \eta \lVert k \rVert^2)$ times the old answer plus
@@ -381,9 +381,9 @@ show(figure, alt="Distance to the best matrix on a logarithmic scale. Recursive 
 
 # %% [markdown]
 # *Distance by round.* RLS is there after one round, up to its tiny penalty of $10^{-8}$, because of which the tuned delta rule
-# passes it in the end. At rate 1 the delta rule leaves $(k_1 \cdot k_2)^2 = 0.36$ of the distance each time but the first,
-# because its second write already sees the first; descent on both at once leaves 0.6 at best. A rate a little above 1 helps
-# the delta rule, since an overshoot makes up in advance for a part of what the next write damages.
+# passes it in the end. From its second round on the delta rule leaves $(k_1 \cdot k_2)^2 = 0.36$ of the distance each time, at
+# rate 1; descent on both pairs at once leaves 0.6 at best, because neither pair sees what the other has just written. A rate
+# a little above 1 helps the delta rule, since an overshoot makes up in advance for a part of what the next write damages.
 
 # %% [markdown]
 # RLS has its price: $P$, as large as the memory itself, is a memory too, which is written with every pair and remembers
@@ -620,12 +620,12 @@ hope_map(1)
 # %% [markdown]
 # ## Summary
 #
-# 1. A memory is four choices: architecture, objective, rule, retention. Every named rule is one setting.
-# 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix somebody pays for either.
-# 3. The best matrix (eq. 6) holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
-# 4. Windows and retention move the error between new pairs, old pairs and the start. An MLP with as many numbers holds no
+# 1. A memory is four choices: architecture, objective, rule, retention.
+# 2. Adding answers a key with the sum of all its values; correcting overwrites. In a full matrix either has its price.
+# 3. The best matrix holds as many pairs as a key has numbers; RLS reaches it in one pass, with a second matrix.
+# 4. Windows and retention move the error between new pairs, old ones and the start. An MLP with as many numbers holds no
 #    more random pairs than a matrix.
-# 5. Exact recall of noisy pairs carries over badly; a penalty, or few steps, mend it.
+# 5. Exact recall of as many noisy pairs as a key has numbers carries over badly; a penalty, or few steps, mend it.
 
 # %% [markdown]
 # ## Sources

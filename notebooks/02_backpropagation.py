@@ -71,8 +71,8 @@ print(f"of what the points want, {share[0]:.0%} is written at first and {share[S
 
 # %% [markdown]
 # The keys stay as they were, since they are what the layer sees. The write becomes 138 times smaller, of which only a
-# factor of 5 comes from smaller surprises; the other 26 come from points that want opposite things. So if this
-# network is nearly silent after 200 steps, that is not because its points are content, but because they disagree.
+# factor of 5 comes from smaller surprises; the other 26 come from points that want opposite things. So if this layer
+# hardly changes any more after 200 steps, that is not because its points are content, but because they disagree.
 #
 # The rest of the chapter takes this picture apart.
 
@@ -220,8 +220,9 @@ show(figure, alt="Three curves over the distance walked. The loss falls from 2.5
 # whole past (eq. 1, 2, 3):
 #
 # $$W_{t+1} = W_t - \eta\, g_t \qquad
-#   W_{t+1} = \arg\min_W\, \langle g_t, W\rangle + \frac{\lVert W - W_t\rVert^2}{2\eta} \qquad
-#   W_{t+1} = \arg\min_W \sum_{s = 0}^{t} \langle g_s, W\rangle + \frac{\lVert W - W_0\rVert^2}{2\eta}$$
+#   W_{t+1} = \arg\min_W\, \langle g_t, W\rangle + \frac{\lVert W - W_t\rVert^2}{2\eta}$$
+#
+# $$W_{t+1} = \arg\min_W \sum_{s = 0}^{t} \langle g_s, W\rangle + \frac{\lVert W - W_0\rVert^2}{2\eta}$$
 
 # %% [markdown]
 # The second is called *steepest descent*. The third is called *follow the regularised leader*, [FTRL](glossary.md#ftrl) for
@@ -503,8 +504,8 @@ print(f"never: at write 4 rate 0.02 has parted {near / nearer:.2f} times as far 
 # Along each row, asking more often is better, until the end of the row, where *never* surprises. At rate 0.01 it is the
 # worst; at 0.05, though, every 32 writes is lost, and never is not. In this table the **product** of rate and writes
 # decides: up to 0.64 all is well, and from 0.8 on all is lost or nearly so. For $n$ writes from one state are one step of
-# rate $n \eta$, and a step can be too long, so that it overshoots, and the next must mend that and overshoots further.
-# *Never* takes one such step only, and has nothing to mend: it walks straight on.
+# rate $n \eta$ on their mean loss, and a step can be too long: it overshoots, and the next, which must mend that,
+# overshoots further. *Never* takes only one such step, and walks straight on.
 
 # %% [markdown]
 # And the last line? The first write is the same in both. From the second on the values differ, by about $\eta$, and are
@@ -919,7 +920,7 @@ hope_map(2)
 # </details>
 
 # %%
-from nlcore.exercises.chapter_02 import SUSPECTS, check_exact, check_harmless, check_most, check_silent, check_suspects
+from nlcore.exercises.chapter_02 import SUSPECTS, check_exact, check_harmless, check_most, check_still, check_suspects
 
 
 def harmless():
@@ -946,7 +947,9 @@ print(check_harmless(harmless))
 #
 # <details><summary>Solution</summary>
 #
-# `{"A": "batch", "B": "exact", "C": "live", "D": "frozen"}`
+# `{"A": "batch", "B": "exact", "C": "live", "D": "frozen"}`. At a huge rate B alone answers the value, since an exact step
+# never overshoots. After forty times at 0.5 the batch has gone half of the way, in one step; live is there, and has
+# stopped; frozen has written half of the value forty times.
 #
 # </details>
 
@@ -958,11 +961,11 @@ named = {"A": "", "B": "", "C": "", "D": ""}
 print(check_suspects(named))
 
 # %% [markdown]
-# ## Exercise 3: a wrong network that is silent (middle, 15 minutes)
+# ## Exercise 3: a wrong network that stands still (middle, 15 minutes)
 #
-# *Break.* Silence need not mean that all is well. Let $y = W_2\, \mathrm{relu}(W_1 x)$ with three hidden numbers and two
-# outputs. Find `W_1`, `W_2`, `x` and a target `v` such that the output is wrong by at least 1, and yet layer 1 writes
-# nothing. No tricks: all three hidden numbers are above 0, the key is not zero, and no column of `W_2` is.
+# *Break.* That a layer stands still need not mean that all is well. Let $y = W_2\, \mathrm{relu}(W_1 x)$ with three hidden
+# numbers and two outputs. Find `W_1`, `W_2`, `x` and a target `v` such that the output is wrong by at least 1, and yet
+# layer 1 writes nothing. No tricks: all three hidden numbers are above 0, the key is not zero, and no column of `W_2` is.
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -979,12 +982,12 @@ print(check_suspects(named))
 # </details>
 
 # %%
-def silent():
+def still():
     """W_1 (3, 2), W_2 (2, 3), x (2,), v (2,)."""
     return None
 
 
-print(check_silent(silent))
+print(check_still(still))
 
 # %% [markdown]
 # ## Exercise 4: which layer was most surprised? (hard, 20 minutes)

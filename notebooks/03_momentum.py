@@ -186,7 +186,7 @@ for key in ((2.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, -1.0)):
 pairs = torch.Generator().manual_seed(0)
 x, delta = torch.randn(5, 3, generator=pairs, dtype=double), torch.randn(5, 2, generator=pairs, dtype=double)
 _, layer = feed(lambda p: Momentum(p, alpha=0.5), [torch.outer(d, key) for d, key in zip(delta, x)])
-by_key = sum(0.5 ** (4 - t) * (x[t] @ x[-1]) * delta[t] for t in range(5))  # values, as loud as keys are alike
+by_key = sum(0.5 ** (4 - t) * (x[t] @ x[-1]) * delta[t] for t in range(5))  # each value, times its key's dot product with ours
 assert torch.allclose(layer["momentum"] @ x[-1], by_key)
 print("asked with the newest input, it answers", [round(a, 3) for a in by_key.tolist()])
 
@@ -294,16 +294,16 @@ show(figure, alt="Rise of the old tasks' losses against steps per task, four opt
 # %% [markdown]
 # ## What if tasks overlap?
 #
-# Is the paper's warning then empty? No, it needs other tasks. Let two tasks have three directions each, and let every
-# direction of the second overlap with one of the first, with the dot product $c$. Now each step for task 2 moves task 1
-# too.
+# Is the paper's warning then empty? No, it needs other tasks. Let two tasks have three directions each, of length one and
+# at right angles, the rows of $A_1$ and of $A_2$. And let every direction of the second overlap with one of the first, with
+# the dot product $c$, so that $A_1 A_2^\top = c\, I$. Now each step for task 2 moves task 1 too.
 
 # %% [markdown]
-# With $A_1, A_2$ the directions as rows and $y_1, y_2$ the targets of length one, the losses are $\lVert A_i w - y_i
-# \rVert^2$. Gradients are sums of a task's rows, so that task 1, from zero, is learnt as $w = A_1^\top y_1$. Task 2 is
-# then answered by $A_2 w = c\, y_1$. Learning it adds what is missing, along its own rows, $A_2^\top (y_2 - c\, y_1)$; and
-# this moves task 1's answer by $A_1 A_2^\top (y_2 - c\, y_1) = c\, (y_2 - c\, y_1)$. If $y_1$ and $y_2$ are at right
-# angles, its loss is then $c^2 (1 + c^2)$: at $c = 0.6$, 0.49.
+# With $y_1, y_2$ the targets, of length one, the losses are $\lVert A_i w - y_i \rVert^2$. Gradients are sums of a task's
+# rows, so that task 1, from zero, is learnt as $w = A_1^\top y_1$. Task 2 is then answered by $A_2 w = c\, y_1$. Learning
+# it adds what is missing, along its own rows, $A_2^\top (y_2 - c\, y_1)$; and this moves task 1's answer by $A_1 A_2^\top
+# (y_2 - c\, y_1) = c\, (y_2 - c\, y_1)$. If $y_1$ and $y_2$ are at right angles, its loss is then $c^2 (1 + c^2)$: at
+# $c = 0.6$, 0.49.
 
 # %% [markdown]
 # Both tasks can be solved at once, by one $w$, whenever $c < 1$. The weights have room, and it is the walk that
@@ -337,11 +337,11 @@ for name, make in walks.items():
     seeds = range(3) if name == "Adam" else range(1)  # for the others the draw makes no difference
     found = torch.tensor([[two_tasks(c, make, "avoids" in name, seed) for c in overlaps] for seed in seeds]).mean(0)
     rises[name], learnt = found[:, 0], found[:, 1]
-    print(f"{name:16} task 1 rises by", [f"{r:.2f}" for r in rises[name].abs().tolist()], f"  task 2 ends at {learnt.max():.4f} or less")
+    print(f"{name:16} task 1 rises by", *[f"{r:.2f}" for r in rises[name].abs()], f"  task 2 ends at {learnt.max():.4f} or less")
 assert torch.allclose(rises["SGD"], torch.tensor([c * c * (1 + c * c) for c in overlaps]), atol=1e-6)
 
 # %%
-from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.optimizers import MOMENTA
 
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 styles = {name: MOMENTA[name].line() for name in walks}
@@ -709,7 +709,8 @@ targets = {"printed, <m(u), 1>": lambda answer: answer.sum(1).mean(),
 for name, loss in targets.items():
     for writes in (10, 50, 500):
         answers = asked(loss, writes)
-        print(f"{name:23} {writes:3} writes: to (2, 0)", [f"{a:.2g}" for a in answers[0]], " to (0, 1)", [f"{a:.2g}" for a in answers[1]])
+        to_first, to_second = (", ".join(f"{a:.2g}" for a in answer) for answer in answers[:2])
+        print(f"{name:23} {writes:3} writes: (2, 0) -> ({to_first})   (0, 1) -> ({to_second})")
 
 # %% [markdown]
 # Asked for a dot product with 1, the network answers *every* gradient along $(-1, -1)$, because that is the way down,

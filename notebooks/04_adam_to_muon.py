@@ -202,7 +202,7 @@ print("eq. 105", adam.round(decimals=12).tolist())
 
 # %%
 import matplotlib.pyplot as plt
-from nlcore.viz.optimizers import LOOKS, like
+from nlcore.viz.optimizers import OPTIMIZERS, like
 from nlcore.viz.show import show
 from nlcore.viz.theme import GREY, tidy
 
@@ -215,8 +215,8 @@ for t, gradient in enumerate(turning, start=1):
 assert abs(printed[39] - 40**0.5) < 1e-12 and abs(printed[79]) < 1e-12
 
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
-axes.plot(range(1, 101), printed, **LOOKS["as printed"].line(), markevery=10, label="eq. 105, with the sums of 102")
-axes.plot(range(1, 101), forgets, **LOOKS["Adam"].line(), markevery=10, label="Adam")
+axes.plot(range(1, 101), printed, **OPTIMIZERS["as printed"].line(), markevery=10, label="eq. 105, with the sums of 102")
+axes.plot(range(1, 101), forgets, **OPTIMIZERS["Adam"].line(), markevery=10, label="Adam")
 axes.axvline(40, color=GREY, linewidth=0.8)
 tidy(axes, "A gradient of 1 that turns to -1 after step 40", "step", "direction (learning rates)")
 axes.legend(frameon=False)
@@ -844,7 +844,7 @@ draw = torch.Generator().manual_seed(0)
 way = torch.randn(6, 6, generator=draw, dtype=double)
 noisy = [(1 if t < 50 else -1) * way + 0.5 * torch.randn(6, 6, generator=draw, dtype=double) for t in range(150)]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-for name, decay, look in (("running means", "ema", like("M3", "solid")), ("sums, as printed", "none", LOOKS["as printed"])):
+for name, decay, look in (("running means", "ema", like("M3", "solid")), ("sums, as printed", "none", OPTIMIZERS["as printed"])):
     W = torch.zeros(6, 6, dtype=double, requires_grad=True)
     m3, cosines, sizes = MultiscaleMomentumMuon([W], lr=1.0, decay=decay), [], []
     for gradient in noisy:
@@ -952,7 +952,7 @@ def smooth(losses, width=20):
 
 
 dash = {"AdamW, beta1 0.8": like("Adam", "dashed", "v"), "M3, fast only": like("M3", "dashed", "v"), control: like("Muon", "solid", "v")}
-drawn = {"AdamW": LOOKS["Adam"], "Muon": LOOKS["Muon"], "M3": LOOKS["M3"], "M3, as printed": LOOKS["as printed"]} | dash
+drawn = {"AdamW": OPTIMIZERS["Adam"], "Muon": OPTIMIZERS["Muon"], "M3": OPTIMIZERS["M3"], "M3, as printed": OPTIMIZERS["as printed"]} | dash
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", sharey=True)
 for name, seeds in runs.items():
     curves = torch.stack([smooth(r["losses"]) for r in seeds])

@@ -263,16 +263,16 @@ print("Delta GD", delta_gd.numpy().round(3), "is half of it")
 
 # %%
 import matplotlib.pyplot as plt
-from nlcore.viz.descents import LOOKS
+from nlcore.viz.optimizers import DESCENTS
 from nlcore.viz.show import show
 from nlcore.viz.theme import GREY, Look, tidy
 
 small = 0.05  # a smaller rate, so that there is something to see
 small_rate = small / (1 + small * 5)
 moves = {  # the answer after a write, from the answer a before it; the squared length is 5
-    "dot product": {"gradient descent": lambda a: a + small * 5 * 6, "Delta GD, exact": lambda a: a + small_rate * 5 * (6 - a)},
+    "dot product": {"gradient descent": lambda a: a + small * 5 * 6, "Delta GD": lambda a: a + small_rate * 5 * (6 - a)},
     "squared error": {"gradient descent": lambda a: a + small * 5 * (6 - a),
-                      "Delta GD, exact": lambda a: a + small_rate * 5 * ((6 - a) - a)},
+                      "Delta GD": lambda a: a + small_rate * 5 * ((6 - a) - a)},
 }  # fmt: skip
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
 for axes, (loss, rules) in zip(panels, moves.items()):
@@ -280,7 +280,7 @@ for axes, (loss, rules) in zip(panels, moves.items()):
         answers = [4.0]
         for _ in range(12):
             answers.append(move(answers[-1]))
-        axes.plot(answers, **LOOKS[name].line(), markersize=5, label=name)
+        axes.plot(answers, **DESCENTS[name].line(), markersize=5, label=name)
     axes.axhline(6, color=GREY, linewidth=0.8)
     tidy(axes, f"The loss is a {loss}", "writes", "answer (should be 6)")
     axes.set_ylim(0, 12)
@@ -330,7 +330,7 @@ for drift in (0.03, 0.3):
     for rho in (0.0, 0.8, 0.99):
         print(f"drift {drift}, correlation {rho}")
         others = []
-        for rule in ("gradient descent", "exact step", "Delta GD, exact"):
+        for rule in ("gradient descent", "exact step", "Delta GD"):
             step, errors = best(streams, rho, rule)
             print(f"    {rule:18}{errors.mean():6.3f} at {step:<8g}", "     ".join(gap(errors - other) for other in others))
             others.append(errors)
@@ -492,7 +492,7 @@ print("how much larger the gap of Delta GD is on the stream:", interval(apart))
 figure, row = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
 for axes, (rho, title) in zip(row, {0.0: "Independent batches", 0.98: "Correlated batches (0.98)"}.items()):
     for name in NAMES:
-        look, (lr, runs) = LOOKS[name].line(), fresh[rho, name]
+        look, (lr, runs) = DESCENTS[name].line(), fresh[rho, name]
         axes.plot(RATES, tuned[rho, name], **look | {"marker": "none"}, label=name)
         half = 2.365 * runs.std() / len(runs) ** 0.5
         lr = lr * 1.2 if name == "exact step" else lr  # beside SGD's, which it would hide
@@ -629,7 +629,7 @@ length = x.norm().item()
 for power in (1, 2):  # eq. 120, from its own premises: the sign and the weight as printed
     alpha, beta = 1 / (length**2 + eta), length**power / (length**2 * eta + eta**2) - 1 / eta
     by_120 = W - alpha * torch.outer(W @ x, x) + beta * torch.outer(u, x)
-    print(f"120 with lambda^{power}: off from 116 by {(by_120 - solved(-u, eta)).abs().max():.0e}")
+    print(f"120 with lambda^{power}: off from 116 by {(by_120 - solved(-u, eta)).abs().max():.2g}")
 print("one write of 4, which should be 3:")
 for name, new in {
     "57, corrected": written, "57, printed rate": W + eta / (1 + eta) * torch.outer(u - W @ x, x),
@@ -646,22 +646,22 @@ assert torch.allclose(solved(u, 1 / eta), written)
 # %%
 alpha, beta = 1 / 5.2, 5**0.5 / (5 * 0.2 + 0.04) - 5  # eq. 121, with lambda as printed
 near = {  # the answer after a write, from the answer a before it; u = 6 - a
-    "Delta GD, exact": ("57, corrected", LOOKS["Delta GD, exact"], lambda a: a + 0.1 * 5 * (6 - a - a)),
-    "printed": ("57, printed rate", LOOKS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
-    "sign": ("116, sign mended", Look("#000000", "dotted", "v"), lambda a: ((6 - a) * 5 + 0.2 * a) / 5.2),
+    "57, corrected": (DESCENTS["Delta GD"], lambda a: a + 0.1 * 5 * (6 - a - a)),
+    "57, printed rate": (DESCENTS["Delta GD as printed"], lambda a: a + 0.2 / 1.2 * 5 * (6 - a - a)),
+    "116, sign mended": (Look("#000000", "dotted", "v"), lambda a: ((6 - a) * 5 + 0.2 * a) / 5.2),
 }
 far = {
-    "116": ("116 as printed", Look("#000000", "solid", "P"), lambda a: (-(6 - a) * 5 + 0.2 * a) / 5.2),
-    "120": ("120 as printed", Look("#5f6670", "dashed", "X"), lambda a: a - alpha * 5 * a + beta * 5 * (6 - a)),
+    "116 as printed": (Look("#000000", "solid", "P"), lambda a: (-(6 - a) * 5 + 0.2 * a) / 5.2),
+    "120 as printed": (Look("#5f6670", "dashed", "X"), lambda a: a - alpha * 5 * a + beta * 5 * (6 - a)),
 }
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
 for axes, forms, title in zip(panels, (near, far), ("Towards 3", "Away")):
-    for name, look, form in forms.values():
+    for name, (look, form) in forms.items():
         answers = [4.0]
         for _ in range(12):
             answers.append(form(answers[-1]))
         axes.plot(answers, **look.line(), markersize=5, label=f"{name}: ends at {answers[-1]:.3g}")
-    tidy(axes, title, "writes", "answer (exact form: 3)")
+    tidy(axes, title, "writes", "answer (Delta GD rests at 3)")
     axes.legend(frameon=False, fontsize=8)
 panels[0].set_ylim(1.5, 5.2)
 panels[1].set_yscale("symlog", linthresh=10)
@@ -766,7 +766,7 @@ show(updates(NestedSystem(parts), records), name="delta_gd_score",
      alt="A level score of two rows over eight steps: memory, in blue, has eight notches in each step; weights, in green, have one.")
 
 # %% [markdown]
-# *A notch is an update, brightness its size, in parts of what it changes; colours are levels here, as on the map below.* Who
+# *A notch is an update, brightness its size beside that of what it changes; colours are levels here, as on the map below.* Who
 # writes? On both levels Delta GD. Into what? Above into a matrix, below into the layer's weights. How often? With each
 # token; once per step. From which [context](glossary.md#context-flow)? From one text; from all texts so far. To whom is
 # knowledge handed? Up go the keys, which the layer [makes](glossary.md#transfer-by-generation) for the memory; down comes

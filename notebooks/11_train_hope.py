@@ -39,8 +39,8 @@ Dashboard(replay("tiny-hope"))
 # You will look at this picture for the rest of the chapter, so take each part once. **The loss** is in [bits per
 # byte](glossary.md#bits-per-byte), chapter 08's measure: 8 for a model that knows nothing. The first steps, in which all
 # models fall alike, may leave the frame. The thin line is the text that was just trained on, the marks are text held out.
-# The broken grey line is the *order-1 entropy*: the least that anyone can reach who sees the previous byte alone. A model
-# below it knows more than pairs of letters.
+# The broken grey line is the *[order-1 entropy](glossary.md#order-1-entropy)*: the least that anyone can reach who sees the
+# previous byte alone. A model below it knows more than pairs of letters.
 
 # %% [markdown]
 # **The score.** A cell lights up where a row was updated; where there is room, each update has a white notch.
@@ -189,7 +189,7 @@ PromptBox(run)
 # *A beginning, and after the bar what the model added.* What it added is nonsense, and yet costs less than unseen text does on
 # average, since it drew those bytes by the very chances that are counted here. (The beginning is cheaper still: few lines
 # are as common in Python.) Type `return`, which it has met often, and then `retrun`: the wrong letters cost many times as
-# much. At temperature 0 it soon says the same one or two words for ever.
+# much. At temperature 0 it soon says the same few words for ever.
 #
 # On 256 pieces of unseen text, by the kind of byte:
 
@@ -213,7 +213,7 @@ if tokenizer.vocabulary == 256:  # a token is a byte
 # %% [markdown]
 # The first letter of a word costs almost twice as much as a letter inside, because it has to choose among all words, and
 # each letter after it narrows the choice. Spaces and line ends cost least, as many of them come in rows. (The rest, of
-# which you were not asked, are signs and digits from `_` to `}`; they cost a little more even than first letters.)
+# which you were not asked, are digits and signs such as `_` and `}`; they cost a little more even than first letters.)
 
 # %% [markdown]
 # ## Is that good? A fair rival
@@ -305,7 +305,7 @@ for name, folder in pretrained.available().items():
     its = pretrained.described(folder)[1]["figures"]
     print(f"{name:20}{its['bits_per_byte']:>7.3f} bits per byte{its['steps']:>8,} steps{its['seconds'] / 60:>5.0f} minutes")
     if its["bits_per_byte_eta_0"] is not None:
-        print(f"{'  memories silent':20}{its['bits_per_byte_eta_0']:>7.3f}")
+        print(f"{'  without writes':20}{its['bits_per_byte_eta_0']:>7.3f}")
 
 # %% [markdown]
 # A whole bit less for Hope, and what its memories are worth has grown with it: 0.15 bits per byte, where it was 0.04 after
@@ -352,8 +352,9 @@ show(
 # %% [markdown]
 # <details><summary>What you just saw</summary>
 #
-# *Filled: after the same text; hollow: after another; lines: two standard errors.* `memory` holds what was read: it is worth
-# 0.06 bits per byte, here a token, after the same text, and next to nothing after another.
+# *Filled: after the same text; hollow: after another; lines: two standard errors.* Where its points lie says what a level is
+# worth at all, which is most for `cms-3`; what it holds of the text is the distance of the two. So `memory` holds what was
+# read: it is worth 0.06 bits per byte, here a token, after the same text, and next to nothing after another.
 #
 # </details>
 
@@ -381,14 +382,15 @@ for level, its in gain.items():
 # %%
 three = load("held")
 (rate,) = {row["rate"] for row in three.rows}
-for one in (one for one in three.runs if one["rate"] == rate):
-    gains, errors = one["figures"]["gain"], one["figures"]["gain_error"]
-    print(f"seed {one['seed']}: " + ", ".join(f"{level} {gains[level]:+.3f} ± {2 * errors[level]:.3f}" for level in gains))
+of_seed = {one["seed"]: one["figures"] for one in three.runs if one["rate"] == rate}
+print(" " * 6 + "".join(f"{level:>16}" for level in of_seed[0]["gain"]))
+for seed, its in sorted(of_seed.items()):
+    print(f"seed {seed}" + "".join(f"{of:+10.3f} ± {2 * its['gain_error'][level]:.3f}" for level, of in its["gain"].items()))
 
 # %% [markdown]
 # *Bits that a level is worth more after the same text than after another, ± two standard errors over texts.* The memory's
-# gain comes again with every seed, though three times as large with one as with another (0.06, 0.02 and 0.02). What the
-# chain showed does not: with the other two seeds its links lie around zero, on either side. So that was this model, and no
+# gain comes again with every seed, though three times as large with one as with another (0.058, 0.019 and 0.025). What the
+# chain showed does not: with the other two seeds its links lie within 0.005 of zero, on either side. So that was this model, and no
 # law; an interval over texts cannot know what another training would have made.
 
 # %% [markdown]

@@ -128,6 +128,6 @@ def check_boxes(periods: Mapping[str, int]) -> str:
         if said == 2 * true or said % true == 0:
             return f"{name} knows new pairs sooner than every {said}: try numbers of pairs that are no multiple of {said}."
         if true % said == 0:
-            return f"{name} is slower than every {said}: after {said} pairs it does not know the newest yet."
+            return f"{name} is slower than that: after {said} {'pair' if said == 1 else 'pairs'} it does not know the newest yet."
         return f"{name} is not updated every {said} pairs: after how many pairs does it first know the newest one?"
     return RIGHT

@@ -89,9 +89,9 @@ def check_suspects(named: Mapping[str, str]) -> str:
 
 
 @never_raises
-def check_silent(silent: Callable[[], Network]) -> str:
-    """Checks `silent()`: W_1 (3, 2), W_2 (2, 3), x (2,), v (2,), wrong at the output, and layer 1 writes nothing."""
-    answer = silent()
+def check_still(still: Callable[[], Network]) -> str:
+    """Checks `still()`: W_1 (3, 2), W_2 (2, 3), x (2,), v (2,), wrong at the output, and layer 1 writes nothing."""
+    answer = still()
     if answer is None:
         return "It returns nothing yet."
     W_1, W_2, x, v = (part.to(torch.float64) for part in answer)
@@ -107,7 +107,7 @@ def check_silent(silent: Callable[[], Network]) -> str:
         return "A column of W_2 is empty, and carries no surprise because it carries no answer: fill every column."
     delta_2 = W_2 @ z - v
     if delta_2.norm() < 1:
-        return f"The output is off by {delta_2.norm():.2g} only: a network that is right is silent for a good reason."
+        return f"The output is off by {delta_2.norm():.2g} only: a network that is right stands still for a good reason."
     delta_1 = W_2.T @ delta_2
     if delta_1.norm() < 1e-9:
         return RIGHT

@@ -31,6 +31,7 @@ def check_retention(retention: Callable[[int], float]) -> str:
         "That is the logarithm of alpha: take the exponential of it.": torch.log(torch.tensor(0.5)).double() / n,
         "After n - 1 gradients, not n: the newest n carry 1 - alpha^n, the newest one being one of them.": 0.5 ** (1 / (n - 1)),
         "That is the share of the newest n at alpha = 0.5, which was not asked for.": 1 - 0.5**n,
+        "That is 1 - alpha, the share of the newest gradient alone.": 1 - right,
     }
     return compare(torch.tensor([float(value) for value in given], dtype=torch.float64), right, mistakes)
 
@@ -53,6 +54,7 @@ def check_delta(delta: Callable[[Tensor, Tensor, Tensor, float, float], Tensor])
         "Nothing fades: alpha is not used.": m - beta * erased + stored,
         "Erased in full: beta is not used.": alpha * m - erased + stored,
         "Stored with beta: it weighs only what is erased, and the surprise goes in as it is.": alpha * m - beta * (erased - stored),
+        "That is the bounded form: the literal one erases with beta itself.": alpha * m - beta / (1 + beta * x @ x) * erased + stored,
         "The sign of the erased part is wrong: the old answer to x grows.": alpha * m + beta * erased + stored,
         "The sign of the surprise is the printed one: that memory goes with W <- W + m.": alpha * m - beta * erased - stored,
         "That is the first reading: it erases along the whole gradient, and leaves part of the old answer to x.":

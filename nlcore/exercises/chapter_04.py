@@ -134,6 +134,7 @@ def check_full_adagrad(direction: Callable[[Tensor], Tensor]) -> str:
         "This is the direction at the first gradient: AdaGrad's numerator is the newest.": through(-0.5)[0],
         "This is the diagonal AdaGrad: H knows which gradients come together.": G[-1] / G.square().sum(0).sqrt(),
         "The root is missing: this is the inverse of H, or of K.": through(-1)[-1],
+        "That is the newest gradient as it is: nothing is divided.": G[-1],
         "You multiplied by the root of K: its inverse belongs there.": through(0.5)[-1],
         "You took the root of each number of K: the root of a matrix is in its eigenvalues.":
             torch.linalg.solve(K.abs().sqrt(), G)[-1],

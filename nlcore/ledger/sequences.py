@@ -207,7 +207,7 @@ SEQUENCES: tuple[Row, ...] = (
     ),
     Row(
         9, "93", "the L2 objective: Delta GD erases twice",
-        "nlcore.memory.L2", _MEMORY + "test_decay_acts_twice_with_the_l2_objective",
+        "nlcore.memory.L2", _MEMORY + "test_delta_gd_erases_twice_with_the_l2_objective",
         "## Why does Delta GD erase twice?",
     ),
     Row(

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 
 import numpy as np
@@ -67,24 +67,24 @@ def updates(system: NestedSystem, records: list[Record]) -> Figure:
 
 
 def _looks(system: NestedSystem) -> dict[str, Look]:
-    """Of each component, by name. What has the name of a level of Hope, or is the momentum "of" one, or is needed by one at
-    an instant, as the X-ray finds its momentum, has that level's look, as in every picture of a run. The others have, level
+    """Of each component, by name: what belongs to a level of Hope looks as in every picture of a run. The others have, level
     by level, one of the looks that are left; beside a level of Hope, first those that none of its levels has."""
-    needed = {need: part for part, need in system.needs if part in LEVELS}
-    owners = {name: name if _of_hope(name) else needed.get(name, name.rpartition(" of ")[2]) for name in (c.name for c in system.components)}
-    named = level_looks([owner for owner in owners.values() if _of_hope(owner)])
-    taken, hope = {look.colour for look in named.values()}, {look.colour for look in level_looks(LEVELS).values() if named}
-    free = [look for look in looks([str(number) for number in range(len(COLOURS))]).values() if look.colour not in taken]
-    left = cycle(sorted(free, key=lambda look: look.colour in hope))
-    drawn = {name: named[owner] for name, owner in owners.items() if owner in named}
+    owners = {component.name: _owner(component.name, system.needs) for component in system.components}
+    drawn = {name: level_looks([owner])[owner] for name, owner in owners.items() if owner}
+    taken = {look.colour for look in drawn.values()}
+    hope = {look.colour for look in level_looks(LEVELS).values()} if drawn else set()
+    left = [look for look in looks([str(number) for number in range(len(COLOURS))]).values() if look.colour not in taken]
+    following = cycle(sorted(left, key=lambda look: look.colour in hope))
     for level in system.levels:
-        others = [component.name for component in level if component.name not in drawn]
-        drawn |= dict.fromkeys(others, next(left)) if others else {}
+        if others := [component.name for component in level if component.name not in drawn]:
+            drawn |= dict.fromkeys(others, next(following))
     return drawn
 
 
-def _of_hope(name: str) -> bool:
-    return name.removesuffix(" in context") in LEVELS
+def _owner(name: str, needs: Iterable[tuple[str, str]]) -> str | None:
+    """The level of Hope that has this name, or needs it (so the X-ray finds a momentum), or that the name says it is "of"."""
+    possible = (name, *(part for part, need in needs if need == name and part in LEVELS), name.rpartition(" of ")[2])
+    return next((its for its in possible if its.removesuffix(" in context") in LEVELS), None)
 
 
 def _heights(frequencies: list[float], room: float) -> list[float]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nlcore.exercises.chapter_02 import SUSPECTS, check_exact, check_harmless, check_most, check_silent, check_suspects
+from nlcore.exercises.chapter_02 import SUSPECTS, check_exact, check_harmless, check_most, check_still, check_suspects
 from nlcore.exercises.checking import RIGHT
 from nlcore.memory import proximal_step
 
@@ -15,7 +15,7 @@ def harmless():
     return torch.eye(3), torch.tensor([[4.0, 1.0], [-3.0, 2.0], [1.0, 5.0]])
 
 
-def silent():
+def still():
     return torch.ones(3, 2), torch.ones(2, 3), torch.ones(2), torch.tensor([5.0, 7.0])
 
 
@@ -43,7 +43,7 @@ def most_surprised(model, x, v):
 
 def test_the_solutions_are_right():
     named = {"A": "batch", "B": "exact", "C": "live", "D": "frozen"}
-    found = [check_harmless(harmless), check_suspects(named), check_silent(silent), check_most(most_surprised), check_exact(exact_step)]
+    found = [check_harmless(harmless), check_suspects(named), check_still(still), check_most(most_surprised), check_exact(exact_step)]
     assert found == [RIGHT] * 5
 
 
@@ -110,7 +110,7 @@ def net(W_1=((1.0, 1), (1, 1), (1, 1)), W_2=((1.0, 1, 1), (1, 1, 1)), x=(1.0, 1)
     (net(W_2=((1.0, 1, 2), (1, 1, 1)), v=(7.0, 7)), "column 3 of W_2"),
 ])
 def test_noise_of_layer_1_is_named(wrong, says):
-    assert says in check_silent(wrong)
+    assert says in check_still(wrong)
 
 
 def alone(W, X, V, eta):

@@ -93,6 +93,8 @@ def test_a_fair_gap_is_right():
     (read_too_early, "end at 100"),
     (partial(fair, sign=-1), "other way about"),
     (lambda train, rates, seeds, steps: fair(train, rates, seeds[:1], steps), "One seed"),
+    (lambda train, rates, seeds, steps: min(train("B", r, steps, s)[-1] for r in rates for s in seeds)
+     - min(train("A", r, steps, s)[-1] for r in rates for s in seeds), "best single run"),
     (partial(fair, own="A"), "suits A"),
     (partial(fair, own="B"), "suits B"),
     (partial(fair, worst=True), "worst rate"),

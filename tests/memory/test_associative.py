@@ -77,7 +77,7 @@ def test_delta_gradient_descent_is_equation_88():
     assert torch.isclose(report.update, (new.memory[0] - w).norm())
 
 
-def test_decay_acts_twice_with_the_l2_objective():
+def test_delta_gd_erases_twice_with_the_l2_objective():
     """At alpha = 1 the fixed point for a repeated pair is v / 2, and the transition on the key is 1 - 2 eta."""
     memory, state = make("linear", retention=Decay(), batch=())
     k, v = torch.nn.functional.normalize(normal(D, seed=7), dim=0), normal(D, seed=8)

@@ -124,6 +124,14 @@ def nested(latex: str) -> str:
     return re.sub(r"\s+|</.*?>|(?<=<)(\w+) [^>]*", r"\1", to_mathml(latex, block=True)).removeprefix("<math>")
 
 
+@pytest.mark.parametrize("latex, steady", [
+    (r"\lVert x \rVert^2", 2), (r"\{a_i\}_{i=1}^N", 2), (r"\frac{\langle x, y \rangle^2}{2}", 2), (r"\big\lVert x \big\rVert^2", 0),
+    (r"\left\lVert \frac{a}{b} \right\rVert^2", 0),
+])  # fmt: skip
+def test_brackets_grow_after_left_alone(latex, steady):
+    assert to_mathml(latex, block=True).count('stretchy="false"') == steady
+
+
 def test_scripts_stand_where_tex_has_them():
     assert nested(r"\underbrace{a}_b") == "<munder><munder><mi>a<mo>\u23df<mi>b"
     assert nested(r"\overbrace{a}^b") == "<mover><mover><mi>a<mo>\u23de<mi>b"
@@ -140,14 +148,16 @@ def test_the_book_opens_without_a_network_and_has_alt_text_and_formulas(built, t
     assert "A small chapter" in page.read_text()
 
 
-def test_links_in_what_a_cell_shows_lead_to_pages(tmp_path):
-    shown = nbformat.v4.new_output("display_data", {"text/markdown": "[01](01_small.ipynb) a memory · 02 the weights"})
+def test_what_a_cell_shows_has_links_to_pages_and_tables(tmp_path):
+    words = "[01](01_small.ipynb) a memory · 02 the weights\n\n| arm | bits |\n| --- | ---: |\n| Hope | 3.1 |\n"
+    shown = nbformat.v4.new_output("display_data", {"text/markdown": words})
     cells = [nbformat.v4.new_markdown_cell("# Two"), nbformat.v4.new_code_cell("hope_map(1)", outputs=[shown])]
     for name, its in {"01_small": [nbformat.v4.new_markdown_cell("# One")], "02_small": cells}.items():
         nbformat.write(nbformat.v4.new_notebook(cells=its, metadata=source.METADATA), tmp_path / f"{name}.ipynb")
     page = html.build(sorted(tmp_path.glob("*.ipynb")), tmp_path / "book", tmp_path).parent / "notebooks" / "02_small.html"
     links = re.findall(r'<a[^>]*href="([^"#]+)"[^>]*>01</a>', page.read_text())
     assert links == ["01_small.html"] and (page.parent / links[0]).exists()
+    assert re.search(r"<td><p>Hope</p></td>", page.read_text())
 
 
 @pytest.mark.parametrize("name", [name for name in explorers.names() if isinstance(live.demo(name), Explorer)])

@@ -33,7 +33,7 @@ GREETINGS = (1.5, 4.0, 10.0, 25.0)
 """Seconds after it was shown, at which a browser that has not spoken gets everything: a busy kernel does not hear it."""
 COMPANY = 3.0
 """Seconds between two looks for other dashboards."""
-SMALL = ("sentences", "alarms", "closed", "rows", "state", "runs")
+SMALL = ("sentences", "alarms", "closed", "played", "rows", "state", "runs")
 _open: dict[Path, "Dashboard"] = {}
 """Those of this kernel, by run folder."""
 
@@ -184,7 +184,7 @@ class Dashboard:
             self._push(whole=True)
 
     def _message(self, whole: bool) -> Message:
-        message: Message = {"sentences": self.sentences(), "closed": self.closed.is_set()}
+        message: Message = {"sentences": self.sentences(), "closed": self.closed.is_set(), "played": self.played is not None}
         if not isinstance(self.live, Live):
             return message
         runs = [self.live, *self.others]

@@ -10,7 +10,7 @@ from torch import Tensor
 from nlcore.optim.regression import adam_regression, elementwise_memory
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.optimizers import LOOKS, like
+from nlcore.viz.optimizers import OPTIMIZERS, like
 from nlcore.viz.theme import REFERENCE, Look
 
 STEPS = 80
@@ -18,7 +18,7 @@ STREAMS = ("steady", "switching", "sparse")
 REACH, TARGETS = 4.4, 6.5
 """Ends of the frame: no gradient is larger, and few targets."""
 GRADIENT = Look(REFERENCE.colour, "solid", "o")
-MOMENTUM, ROOT, STEP = LOOKS["m"], like("m", "dashed"), LOOKS["Adam"]
+MOMENTUM, ROOT, STEP = OPTIMIZERS["m"], like("m", "dashed"), OPTIMIZERS["Adam"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def chart(found: Regression) -> Chart:
     size = 2 + 7 * np.sqrt(found.weights / found.weights[-1])
     return (
         Plot(
-            f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}",
+            f"Now, m = {found.momentum[-1]:.2f} and root = {found.root[-1]:.2f}: step {found.step[-1]:.2f}".replace("-", "−"),
             "step", "gradient; step in learning rates",
             (Line("gradient", t, found.gradients, GRADIENT, "points", size=5),
              Line("step, m / root", t, found.step, STEP, strong=True), Line("m", t, found.momentum, MOMENTUM),
@@ -93,11 +93,11 @@ def chart(found: Regression) -> Chart:
             x_range=(0, STEPS + 1), y_range=(-REACH, REACH), references={0.0: ""}, width=1.4,
         ),
         Plot(
-            f"The regression: slope {found.slope:.2f}", "gradient", "target, and the memory's answer",
+            f"The regression: slope {found.slope:.2f}".replace("-", "−"), "gradient", "target, and the memory's answer",
             (Line("past gradients, larger if they count more", found.gradients, found.targets, GRADIENT, "points", size=size),
              Line("newest", found.gradients[-1:], found.targets[-1:], STEP, "points", size=12),
              Line("best memory", ends, found.slope * ends, STEP)),
-            x_range=(-REACH, REACH), y_range=(-TARGETS / 2, TARGETS), references={0.0: ""},
+            x_range=(-REACH, REACH), y_range=(-REACH, TARGETS), references={0.0: ""},
         ),
     )
 

@@ -33,7 +33,7 @@ BOXES = ("weights", "momentum", "memory")
 LOOKS = level_looks(["weights", "memory"]) | {"momentum": momentum_look("weights")}
 """As on the map; the momentum is the weights', and has their colour."""
 HOW_OFTEN = {"weights": "once per batch", "momentum": "once per batch, before the weights", "memory": "once per token"}
-SHOWS = {"weights": "how alike the keys of two names are", "momentum": "its 16 numbers, in size", "memory": "how loudly a name is answered with each town"}
+SHOWS = {"weights": "how alike the keys of two names are", "momentum": "how large its 16 numbers are", "memory": "how loudly a name is answered with each town"}
 
 
 @dataclass(frozen=True)

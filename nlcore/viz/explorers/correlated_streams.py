@@ -7,12 +7,12 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, stops
-from nlcore.viz.descents import LOOKS
+from nlcore.viz.optimizers import DESCENTS
 
 WIDTH, STEPS, SEEDS, SMOOTH = 8, 200, 16, 10
 CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
-RULES = ("gradient descent", "Delta GD, exact", "exact step")
-MEASURES = ("the stream's next input", "a fresh input")
+RULES = ("gradient descent", "Delta GD", "exact step")
+MEASURES = ("the next input", "a fresh input")
 SHOWN = (3e-3, 100.0)
 """Errors that are drawn."""
 REFERENCES = {0.25: "", 1.0: "no better than answering 0"}
@@ -97,12 +97,12 @@ def _errors(eta: float, drift: float) -> np.ndarray:
 def chart(found: Tracking) -> Chart:
     """The errors over time at one correlation, and late in the stream at all of them, the one on the left marked."""
     at = CORRELATIONS.index(found.rho)
-    time = tuple(Line(name, found.step, curve[0], LOOKS[name], band=_band(curve)) for name, curve in found.error.items())
+    time = tuple(Line(name, found.step, curve[0], DESCENTS[name], band=_band(curve)) for name, curve in found.error.items())
     late = tuple(
-        Line(name, np.array(CORRELATIONS), curve[0], LOOKS[name], "both", band=_band(curve)) for name, curve in found.late.items()
+        Line(name, np.array(CORRELATIONS), curve[0], DESCENTS[name], "both", band=_band(curve)) for name, curve in found.late.items()
     )
     here = tuple(  # none above the frame, which the curve on the left says at its edge
-        Line("", np.array([found.rho]), np.where(curve[0, [at]] > SHOWN[1], np.nan, curve[0, [at]]), LOOKS[name], "points", size=13)
+        Line("", np.array([found.rho]), np.where(curve[0, [at]] > SHOWN[1], np.nan, curve[0, [at]]), DESCENTS[name], "points", size=13)
         for name, curve in found.late.items()
     )
     axes = {"y_range": SHOWN, "y_log": True, "y_ticks": TICKS, "references": REFERENCES}

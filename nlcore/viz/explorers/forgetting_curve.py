@@ -111,8 +111,8 @@ def forgetting_curve() -> Explorer[Forgetting]:
         },
         chart,
         alt="Two plots at retention 0.95. Left, plain decay: recall of 32 new words falls smoothly with age under all four rules, "
-        "delta and Omega from nearly 1, Hebbian and Oja from 0.9; of the words of its start Hebbian keeps about a third, the "
-        "others a tenth. Right, pull to start: the curves lie a little lower, and the start is recalled at 0.7 to 0.8.",
+        "delta and Omega from nearly 1, Hebbian and Oja from 0.9; the words of its start are recalled at 0.34 by Hebbian, at 0.14 by "
+        "the others. Right, pull to start: the curves lie a little lower, and the start is recalled at 0.74 to 0.88.",
         try_this="Set α to 1, and ask why the two plots are one. Then halve the rate: whose newest word suffers, and whose oldest "
         "gains?",
         name="forgetting_curve",

@@ -8,7 +8,7 @@ import numpy as np
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.chart.words import short
 from nlcore.viz.controls import choice, slider, stops
-from nlcore.viz.descents import LOOKS as EVERY_LOOK
+from nlcore.viz.optimizers import DESCENTS
 
 WIDTH, STEPS, SEEDS, EVERY = 4, 150, 16, 10
 NOISE = 0.05
@@ -20,7 +20,7 @@ RETENTIONS = {
     "near the last 4 states, and small": (4, 0.1),
 }
 """Name -> states c and decay."""
-LOOKS = {rule: EVERY_LOOK[rule] for rule in RULES}
+LOOKS = {rule: DESCENTS[rule] for rule in RULES}
 SHOWN = (1e-4, 10.0)
 """Distances that may be in the frame, which holds no more than it needs."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider
-from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.optimizers import MOMENTA
 from nlcore.viz.theme import GREY, Look
 
 SHOWN, TOP = 60, 0.32

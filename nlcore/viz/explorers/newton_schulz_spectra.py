@@ -10,7 +10,7 @@ from torch import Tensor
 from nlcore.ops.newton_schulz import CUBIC, QUINTIC, newton_schulz, printed_newton_schulz
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import player, stops
-from nlcore.viz.optimizers import LOOKS as COLOURED
+from nlcore.viz.optimizers import OPTIMIZERS
 from nlcore.viz.theme import REFERENCE
 
 SIZE, STEPS = 16, 24
@@ -19,7 +19,7 @@ FORMS = {
     "quintic (Muon)": lambda g, steps: newton_schulz(g, steps, QUINTIC),
     "as printed (44)": printed_newton_schulz,
 }
-LOOKS = dict(zip(FORMS, (COLOURED[name] for name in ("cubic", "Muon", "as printed"))))
+LOOKS = dict(zip(FORMS, (OPTIMIZERS[name] for name in ("cubic", "Muon", "as printed"))))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import choice, player, slider, stops
-from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.optimizers import MOMENTA
 from nlcore.viz.theme import Look
 
 INPUTS, OUTPUTS = 24, 4

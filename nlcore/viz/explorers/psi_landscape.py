@@ -7,7 +7,7 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.momenta import LOOKS as MOMENTA
+from nlcore.viz.optimizers import MOMENTA
 from nlcore.viz.theme import REFERENCE
 
 START = (-3.5, 2.0)

@@ -7,11 +7,11 @@ import numpy as np
 
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.descents import LOOKS
+from nlcore.viz.optimizers import DESCENTS
 
 WIDTH, STEPS, SEEDS = 4, 100, 8
 ETAS = np.geomspace(0.01, 100, 61)
-RULES = ("gradient descent", "Delta GD as printed", "Delta GD, exact", "exact step")
+RULES = ("gradient descent", "Delta GD as printed", "Delta GD", "exact step")
 SHOWN = (1e-4, 1e4)
 
 
@@ -63,8 +63,8 @@ def chart(found: Stability) -> Chart:
         limit = found.limit[rule]
         return f"{rule}: any η" if np.isinf(limit) else f"{rule}: η < {limit:.3g}"
 
-    gains = tuple(Line(label(rule), ETAS, gain, LOOKS[rule]) for rule, gain in zip(RULES, found.gain))
-    left = tuple(Line(label(rule), ETAS, share, LOOKS[rule]) for rule, share in zip(RULES, found.left))
+    gains = tuple(Line(label(rule), ETAS, gain, DESCENTS[rule]) for rule, gain in zip(RULES, found.gain))
+    left = tuple(Line(label(rule), ETAS, share, DESCENTS[rule]) for rule, share in zip(RULES, found.left))
     return (
         Plot("One write; in the legend, where a rule is stable", "step size η", "left of the distance to its rest", gains, x_log=True, y_range=(-2.5, 2.2),
              x_range=(0.01, 100), references={-1.0: "as far, on the other side", 0.0: "at rest", 1.0: "as far as before"}),
@@ -83,8 +83,8 @@ def stable_steps() -> Explorer[Stability]:
         },
         chart,
         alt="What one write, and what a hundred, leave of the distance to where a rule comes to rest, against the step size. "
-        "For inputs of length 2 gradient descent reaches -1 at 0.5 and explodes beyond, Delta GD as printed at 0.333; the "
-        "exact form stays between -1 and 1 at every step size, and the exact step between 0 and 1.",
+        "For inputs of length 2 gradient descent reaches -1 at 0.5 and explodes beyond, Delta GD as printed at 0.333; "
+        "Delta GD itself stays between -1 and 1 at every step size, and the exact step between 0 and 1.",
         try_this="Move ‖x‖ to 1: which two curves become one? Then raise the correlation: what changes is how fast, "
         "not how far η may go.",
         name="stable_steps",

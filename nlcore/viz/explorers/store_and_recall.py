@@ -170,7 +170,7 @@ def chart(found: Recall) -> Chart:
             (*lines, here), y_range=(-0.03, WORST), references={1.0: "silence"}, width=1.35,
         ),
         Plot(
-            f"Its answers, {each} {n} pairs", "key that is asked (oldest first)", "value heard in the answer (oldest on top)",
+            f"Its answers, {each} {n} pairs", "key asked, oldest first", "value heard",
             heat=Heat(found.matrix, "share of the value", range=(-1, 1), ramp="diverging"), x_ticks={}, y_ticks={}, square=True,
         ),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 from nlcore.ops.newton_schulz import newton_schulz
 from nlcore.viz.chart import Chart, Explorer, Line, Plot
 from nlcore.viz.controls import slider, stops
-from nlcore.viz.optimizers import LOOKS as COLOURED
+from nlcore.viz.optimizers import OPTIMIZERS
 
 STEPS, SIZE, SEED = 160, 6, 1
 SWITCH = 20
@@ -22,7 +22,7 @@ TURN = np.pi / 2 / STEPS
 """By how much the quiet direction turns at each step, in radians: a right angle in all."""
 BETA1, BETA2 = 0.9, 0.999
 LINES = ("AdamW", "Muon", "M3", "M3's slow memory")
-LOOKS = dict(zip(LINES, (COLOURED[name] for name in ("Adam", "Muon", "M3", "slow memory"))))
+LOOKS = dict(zip(LINES, (OPTIMIZERS[name] for name in ("Adam", "Muon", "M3", "slow memory"))))
 
 
 @dataclass(frozen=True)

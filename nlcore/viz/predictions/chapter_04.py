@@ -20,7 +20,6 @@ CHAPTER = Chapter(
             right="Muon's quintic",
             because="It grows small values 3.4 times per step, the cubic 1.5 times. The price is that it never ends exactly at 1.",
             at={"condition": 300},
-            spoils=False,
         ),
         Tick(
             "04-tenfold",

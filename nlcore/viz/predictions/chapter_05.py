@@ -25,8 +25,8 @@ CHAPTER = Chapter(
         Curve(
             "05-stable",
             "The line shows what one write of gradient descent leaves of the error, by the step size; an input has length 2. Draw "
-            "the same for the exact form of Delta GD.",
-            line="Delta GD, exact",
+            "the same for Delta GD, at its rate η′ = η / (1 + η ‖x‖²).",
+            line="Delta GD:",  # whose name goes on otherwise for the printed one
             given=("gradient descent",),
             because="It leaves (1 − η ‖x‖²) / (1 + η ‖x‖²), which goes from 1 to −1 and never beyond. So there is no step at which "
             "errors grow.",

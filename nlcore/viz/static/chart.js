@@ -179,7 +179,7 @@ const onLog = (value, log) => (log ? Math.log10(value) : value);
 
 function axis(title, range, log, ticks, plot, ink) {
   return {
-    title: { text: title, standoff: 6 }, type: log ? "log" : "linear", gridcolor: css(ink.line), showgrid: !plot.heat, zeroline: plot.lines.some((line) => line.style === "lying"), zerolinecolor: css(ink.soft),
+    title: { text: title, standoff: 6 }, type: log ? "log" : "linear", gridcolor: css(ink.line), showgrid: !plot.heat, zeroline: !ticks && plot.lines.some((line) => line.style === "lying"), zerolinecolor: css(ink.soft),
     linecolor: css(ink.soft), showline: !plot.heat, ticks: "outside", tickcolor: css(ink.line), ticklen: 4, exponentformat: "power",
     ...(range ? { range: range.map((end) => onLog(end, log)) } : { autorange: true }),
     ...(ticks ? { tickvals: ticks.at, ticktext: ticks.words } : {}),

@@ -82,6 +82,7 @@ def test_the_dashboard_plays_it_again(played):
     board = Dashboard(played)
     try:
         until(lambda: not isinstance(board.live, str))
+        assert board._whole()["played"]  # at its end, too, Resume is there to be pressed
         assert "from its first step" in board._steer("resume", None, None)
         assert played.alive()
     finally:

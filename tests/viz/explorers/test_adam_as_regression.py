@@ -58,6 +58,6 @@ def test_points_are_larger_the_more_they_count_on_axes_that_keep_still():
     for past, beta2 in ((5, 0.5), (59, 0.9), (79, 0.999)):
         _, regression = chart(compute("switching", past, 1.5, 0.9, beta2))
         assert (np.diff(regression.lines[0].size) > 0).all()
-        assert (regression.x_range, regression.y_range) == ((-4.4, 4.4), (-3.25, 6.5))
+        assert (regression.x_range, regression.y_range) == ((-4.4, 4.4), (-4.4, 6.5))
     _, far = chart(compute("switching", 59, 0.5, 0.9, 0.5))
     assert [one.words for one in exits(far.lines[0], far)] == ["▲ 54 more, up to 3.0 × 10¹⁴"]

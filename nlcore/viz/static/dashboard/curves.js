@@ -74,7 +74,7 @@ class Curves {
     const y = (v) => isLog ? Math.log10(v) : v;
     if (pairs != null) {
       shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: pairs, y1: pairs, line: { color: css(ink.soft), width: 1.5, dash: DASHES.reference } });
-      note({ xref: "paper", x: 0, xanchor: "left", y: y(pairs), yanchor: "top", text: `order-1 entropy ${pairs.toFixed(3)}${narrow ? "" : ": letter pairs alone know as much"}` });
+      note({ xref: "paper", x: 1, xanchor: "right", y: y(pairs), yanchor: "bottom", text: `order-1 entropy ${pairs.toFixed(3)}${narrow ? "" : ": letter pairs alone know as much"}` });
     }
     if (best) {
       const x = axis.place(best.step);

@@ -45,7 +45,8 @@ class Steer {
       sliders[name].put(set[name] ?? set.period[name]);
       sliders[name].input.disabled = !on;
     }
-    const open = { pause: on && state !== "paused", resume: !data.closed && ["paused", "stopped", "lost", "failed"].includes(state) };
+    const resumable = ["paused", "stopped", "lost", "failed", data.played && "done"]; // a stored run that has ended is played again
+    const open = { pause: on && state !== "paused", resume: !data.closed && resumable.includes(state) };
     for (const button of this.buttons) button.setAttribute("aria-disabled", !(open[button.dataset.command] ?? on));
   }
 }
