@@ -27,7 +27,7 @@ from torch import Tensor
 
 from nlcore import probe
 from nlcore.layers.memory_group import Tokens
-from nlcore.layers.open_chunk import OpenChunk
+from nlcore.layers.open_chunk import Heard, OpenChunk
 from nlcore.layers.self_modifying import SelfModifyingTitans
 from nlcore.memory import State
 from nlcore.viz.theme import looks, tidy
@@ -80,7 +80,7 @@ def jacobians(titans: SelfModifyingTitans, x: Tensor, every: int) -> list[float]
             before = state
             _, state, _ = titans(x[:, at : at + size], state)
         if before is not None and index % every == 0 and state.open.k.shape[2] >= size:
-            chunk = state.open.part(state.open.k.shape[2] - size, state.open.k.shape[2])
+            chunk = state.open.split(size)[-1]
             found.append(_spectral_norm(titans, before.memory, chunk))
     return found
 
@@ -90,11 +90,11 @@ def _spectral_norm(titans: SelfModifyingTitans, state: State, chunk: Tokens) -> 
 
     def write(*parts: Tensor) -> tuple[Tensor, ...]:
         given = State(state.start, parts[:2], parts[2:])
-        opened = OpenChunk([titans.memory], [given], chunk, budget, titans.decay(chunk.k.dtype), titans.learning)
+        opened = OpenChunk([titans.memory], [given], heard, budget, titans.learning)
         ((new, _),) = opened.close(report=False)
         return new.memory + new.momentum
 
-    budget = titans.budget(chunk.k.dtype)
+    budget, heard = titans.budget(chunk.k.dtype), Heard.of(chunk, titans.decay(chunk.k.dtype))
 
     parts = tuple(p.detach() for p in state.memory + state.momentum)
     generator, norm = torch.Generator().manual_seed(0), torch.tensor(0.0)

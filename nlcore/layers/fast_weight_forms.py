@@ -10,6 +10,7 @@ from nlcore import probe
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Oja, Omega, Rates, State
 from nlcore.memory.architectures import Weights
 from nlcore.ops.fast_weight import Chunk, Decays, OjaChunk
+from nlcore.ops.pieces import pieces
 
 AT = ("token", "retained", "chunk")
 """Where a token's gradient is taken: at the memory it finds, at what retention leaves of that, or at the memory that
@@ -97,17 +98,16 @@ def chunked(
     memory: AssociativeMemory, at: str, size: int, tokens: FastTokens, state: FastState, start: Weights
 ) -> Ran:
     """The same in closed form, `size` tokens at a time, for what `closed_form` finds one for."""
-    answers, traces, done = [], [], 0
-    while done < tokens.q.shape[2]:
-        since = state.position % size
-        if at == "chunk" and since == 0:
+    answers, traces = [], []
+    sizes = pieces(state.position, tokens.q.shape[2], size)
+    given = [[None] * len(sizes) if x is None else x.split(sizes, 2) for x in tokens]
+    for part in map(FastTokens, *given):
+        if at == "chunk" and state.position % size == 0:
             state = state._replace(anchor=state.memory)
-        part = FastTokens(*(None if x is None else x[:, :, done : done + size - since] for x in tokens))
         layers, window = _chunk(memory, at, part, state)
         answers.append(memory.architecture.through([layer.answers for layer in layers], part.q))
         if probe.listening():
             traces.append(_trace(state.memory, layers))
-        done += part.q.shape[2]
         weights, *momentum = zip(*(layer.final() for layer in layers))
         state = FastState(weights, *(momentum or [()]), state.anchor, window, state.position + part.q.shape[2])
     return torch.cat(answers, 2), state, Trace(*(torch.cat(x, -1) for x in zip(*traces))) if traces else None

@@ -36,8 +36,12 @@ class Tokens(NamedTuple):
     log_alpha: Tensor
     """(B, H, T), below 0."""
 
-    def part(self, begin: int, end: int) -> "Tokens":
-        return Tokens(*(x[:, :, begin:end] for x in self))
+    def split(self, size: int) -> list["Tokens"]:
+        """In chunks of `size`, the last of which may be shorter."""
+        return [Tokens(*parts) for parts in zip(*(x.split(size, 2) for x in self))]
+
+    def none(self) -> "Tokens":
+        return Tokens(*(x[:, :, :0] for x in self))
 
     def then(self, more: "Tokens") -> "Tokens":
         return Tokens(*(torch.cat(pair, dim=2) for pair in zip(self, more)))

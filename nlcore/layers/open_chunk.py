@@ -23,6 +23,21 @@ class Written(NamedTuple):
     """Norm of each memory's weights after the write: (M,), mean over batch and heads."""
 
 
+class Heard(NamedTuple):
+    """What is the same for all memories that learn a chunk."""
+
+    tokens: Tokens
+    """Those of the chunk so far, 1 to C."""
+    overlap: Tensor
+    """Of their keys, `k k^T` (B, 1, H, C, C)."""
+    decays: Decays
+
+    @classmethod
+    def of(cls, tokens: Tokens, theta: Tensor | None) -> "Heard":
+        """Of tokens, and the momentum's decay (H,) or None."""
+        return cls(tokens, (tokens.k @ tokens.k.mT)[:, None], Decays(tokens.log_alpha[:, None], theta))
+
+
 class OpenChunk:
     """Tokens of one chunk under way, and their gradients at the state that it began with (eq. 86-90).
 
@@ -32,9 +47,8 @@ class OpenChunk:
     Args:
         groups: those that learn it, of one architecture; what is read inside the chunk is the last one's last memory.
         states: the state of each group when the chunk began.
-        tokens: those of the chunk so far, 1 to C.
+        heard: its tokens so far, and what memories have in common.
         budget: that of `share_budget`: one number, or one a head, (H, 1).
-        theta: the momentum's decay, (H,), or None.
         learning: objective, rule and retention.
     """
 
@@ -42,28 +56,27 @@ class OpenChunk:
         self,
         groups: Sequence[MemoryGroup],
         states: Sequence[State],
-        tokens: Tokens,
+        heard: Heard,
         budget: Tensor | float,
-        theta: Tensor | None,
         learning: Learning,
     ) -> None:
         self.groups, self.state, self.learning = groups, _joined(states), learning
         self.architecture = architecture = groups[0].architecture
-        memory = self.state.memory
+        memory, (tokens, overlap, self.decays) = self.state.memory, heard
         value = learning.learns(lambda x: architecture.read(memory, x), tokens.v[:, None])
         gradients = architecture.gradients(
             memory, tokens.k[:, None], lambda answer: learning.objective.gradient(answer, value)
         )
         nothing = (None,) * len(gradients)
         starts, momenta = self.state.start if learning.tied else nothing, self.state.momentum or nothing
+        overlaps = [*(layer.x @ layer.x.mT for layer in gradients[:-1]), overlap]  # the deepest layer's input is the key
         self.opened = [
-            Opened(layer.x, layer.delta, weight, momentum, start, layer.output, layer.x @ layer.x.mT)
-            for layer, weight, momentum, start in zip(gradients, self.state.memory, momenta, starts)
+            Opened(layer.x, layer.delta, weight, momentum, start, layer.output, own)
+            for layer, weight, momentum, start, own in zip(gradients, memory, momenta, starts, overlaps)
         ]
         """One for each layer of the memories."""
         rates = [tokens.eta[:, None].expand(-1, len(group.names), -1, -1) * group.eta_scale for group in groups]
         self.eta = torch.cat(rates, dim=1)
-        self.decays = Decays(tokens.log_alpha[:, None], theta)
         self.budgets = [
             learning.budget(budget, curvature[..., None], self.decays) for curvature in architecture.curvatures(memory)
         ]
@@ -102,13 +115,10 @@ class OpenChunk:
         return torch.cat([part * group.share for part, group in zip(parts, self.groups)], dim=1)
 
     def _parted(self, new: State, report: bool) -> list[tuple[State, Written | None]]:
-        found, begin = [], 0
-        for group in self.groups:
-            own = slice(begin, begin + len(group.names))
-            begin = own.stop
-            old, state = _part(self.state, own), _part(new, own)
-            found.append((state, _report(old, state, self.opened[0].delta[:, own]) if report else None))
-        return found
+        counts = [len(group.names) for group in self.groups]
+        olds, news = (_split(state, counts) for state in (self.state, new))
+        errors = self.opened[0].delta.split(counts, dim=1)
+        return [(state, _report(*own, state) if report else None) for *own, state in zip(errors, olds, news)]
 
 
 def _joined(states: Sequence[State]) -> State:
@@ -119,12 +129,16 @@ def _joined(states: Sequence[State]) -> State:
     return State(*(tuple(weights) for weights in parts))
 
 
-def _part(state: State, own: slice) -> State:
-    return State(*(tuple(w[:, own] for w in weights) for weights in state[:3]))
+def _split(state: State, counts: list[int]) -> list[State]:
+    """The memories of one group as those of several, of so many memories each."""
+    if len(counts) == 1:
+        return [state]
+    parts = [zip(*(w.split(counts, dim=1) for w in weights)) if weights else [()] * len(counts) for weights in state[:3]]
+    return [State(*own) for own in zip(*parts)]
 
 
 @torch.no_grad()
-def _report(old: State, new: State, error: Tensor) -> Written:
+def _report(error: Tensor, old: State, new: State) -> Written:
     def norm(weights: Weights) -> Tensor:
         squares = sum(w.square().sum((-1, -2)) for w in weights)
         return squares.sqrt().mean((0, 2))

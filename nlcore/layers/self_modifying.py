@@ -12,7 +12,7 @@ from nlcore.layers.convolution import WIDTH, check_call, convolve, near_identity
 from nlcore.layers.learning import Learning, Learns, given, own_answer, soft_answer
 from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
 from nlcore.layers.norm import rms_norm
-from nlcore.layers.open_chunk import OpenChunk
+from nlcore.layers.open_chunk import Heard, OpenChunk
 from nlcore.layers.write_log import WriteLog
 from nlcore.memory import (
     L2,
@@ -26,6 +26,7 @@ from nlcore.memory import (
     Rule,
     State,
 )
+from nlcore.ops.pieces import pieces
 
 GROUPS = ("projections", "rate_memories", "memory")
 MAKES = ("k", "v", "eta", "alpha", "q")
@@ -274,17 +275,15 @@ class SelfModifyingTitans(nn.Module):
         self, inputs: Tensor, static: dict[str, Tensor], state: SelfModifyingState
     ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
         """All tokens, one projection chunk after the other."""
-        answers, done = [], 0
+        answers = []
         log = WriteLog({name: group.names for name, group in self._groups().items()})
-        while done < inputs.shape[2]:
-            count = min(inputs.shape[2] - done, self.chunks[1] - state.position % self.chunks[1])
-            part = slice(done, done + count)
-            u = inputs[:, :, part]
-            made = self._made(u, state) | {name: whole[:, :, part] for name, whole in static.items()}
+        sizes = pieces(state.position, inputs.shape[2], self.chunks[1])
+        parts = [inputs.split(sizes, 2), *(whole.split(sizes, 2) for whole in static.values())]
+        for u, *plain in zip(*parts):
+            made = self._made(u, state) | dict(zip(static, plain))
             tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made, u))
             answer, state = self._run_open(unit(made["q"]), tokens, state, log)
             answers.append(answer)
-            done += count
         return torch.cat(answers, dim=2), state, log
 
     def _made(self, u: Tensor, state: SelfModifyingState) -> dict[str, Tensor]:
@@ -300,18 +299,14 @@ class SelfModifyingTitans(nn.Module):
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
         size, everything, before = self.chunks[0], state.open.then(tokens), state.open.k.shape[2]
-        answers, done = [], 0
-        while done < q.shape[2]:
-            since = state.position % size
-            count = min(q.shape[2] - done, size - since)
-            seen = everything.part(before + done - since, before + done + count)
-            answer, state = self._run_chunk(q[:, :, done : done + count], seen, state, log)
+        answers = []
+        asked = q.split(pieces(state.position, q.shape[2], size), 2)
+        for part, seen in zip(asked, everything.split(size)[before // size :]):
+            answer, state = self._run_chunk(part, seen, state, log)
             answers.append(answer)
-            done += count
         if state.position % self.chunks[1] == 0:
-            for names in self._written_at(1):
-                state = self._close(self._chunk(names, everything, state), names, state, log)
-            everything = everything.part(0, 0)
+            state = self._write(self._opened(self._written_at(1), everything, state), state, log)
+            everything = everything.none()
         log.tokens.append(tokens)
         return torch.cat(answers, dim=2), state._replace(open=everything)
 
@@ -320,42 +315,46 @@ class SelfModifyingTitans(nn.Module):
     ) -> tuple[Tensor, SelfModifyingState]:
         """Answers to the last tokens of a chunk of which `seen` is what has come so far; written if that is all."""
         closes = seen.k.shape[2] == self.chunks[0]
-        (names,) = self._written_at(0) if closes else [("memory",)]  # the others are only read where it closes
-        chunk = self._chunk(names, seen, state) if closes or self.reads != "boundary" else None
+        groups = self._written_at(0) if closes else [("memory",)]  # the others are only read where it closes
+        opened = self._opened(groups, seen, state) if closes or self.reads != "boundary" else {}
         if self.reads == "boundary":
             answer = self.memory.read(state.memory.memory, q)[:, 0]
         else:
-            answer = chunk.read(q, before=self.reads == "before")
+            answer = opened[groups[0]].read(q, before=self.reads == "before")
         state = state._replace(position=state.position + q.shape[2])
-        return answer, self._close(chunk, names, state, log) if closes else state
+        return answer, self._write(opened, state, log) if closes else state
 
     def _written_at(self, boundary: int) -> list[tuple[str, ...]]:
         """Groups written at the main memory's boundary (0), or else at the projections' (1), those of a batch together.
 
-        Projections with the main memory's chunk and architecture are one batch with it.
+        Where the two have chunks of one length all are written at the first, and projections are one batch with the main
+        memory, which comes first.
         """
-        makers = [(name,) for name in self._groups() if name != "memory"]
-        together = self.chunks[0] == self.chunks[1] and self.projections is not None
-        if boundary == 0:
-            return [("projections", "memory") if together else ("memory",)]
-        return makers[together:]
+        makers = [name for name in self._groups() if name != "memory"]
+        if self.chunks[0] != self.chunks[1]:
+            return [(name,) for name in makers] if boundary else [("memory",)]
+        if boundary:
+            return []
+        batch = ("projections", "memory") if self.projections is not None else ("memory",)
+        return [batch, *((name,) for name in makers if name not in batch)]
 
-    def _chunk(self, names: tuple[str, ...], tokens: Tokens, state: SelfModifyingState) -> OpenChunk:
-        return OpenChunk(
-            [getattr(self, name) for name in names],
-            [getattr(state, name) for name in names],
-            tokens,
-            self.budget(tokens.k.dtype),
-            self.decay(tokens.k.dtype),
-            self.learning,
-        )
+    def _opened(
+        self, groups: list[tuple[str, ...]], tokens: Tokens, state: SelfModifyingState
+    ) -> dict[tuple[str, ...], OpenChunk]:
+        """The chunk as each batch of memories learns it."""
+        budget, heard = self.budget(tokens.k.dtype), Heard.of(tokens, self.decay(tokens.k.dtype))
+        return {
+            names: OpenChunk([getattr(self, n) for n in names], [getattr(state, n) for n in names], heard, budget, self.learning)
+            for names in groups
+        }
 
-    def _close(
-        self, chunk: OpenChunk, names: tuple[str, ...], state: SelfModifyingState, log: WriteLog
+    def _write(
+        self, opened: dict[tuple[str, ...], OpenChunk], state: SelfModifyingState, log: WriteLog
     ) -> SelfModifyingState:
-        for name, (new, written) in zip(names, chunk.close(probe.listening())):
-            state = state._replace(**{name: new})
-            log.writes[name].append(written)
+        for names, chunk in opened.items():
+            for name, (new, written) in zip(names, chunk.close(probe.listening())):
+                state = state._replace(**{name: new})
+                log.writes[name].append(written)
         return state
 
 

@@ -36,10 +36,9 @@ def shared_gain(layer: SelfModifyingTitans, x: Tensor) -> tuple[Tensor, Tensor]:
     u, size = unit(inputs), layer.chunks[0]
     gain = identity = torch.eye(layer.width, dtype=x.dtype, device=x.device).expand(len(x), layer.heads, -1, -1)
     answers = []
-    for at in range(0, x.shape[1], size):
-        part = slice(at, at + size)
-        plain = {name: made[:, :, part] for name, made in static.items()}
-        opened, q, eta, decays = _open(layer, u[:, :, part], plain, gain, identity if layer.learning.tied else None)
+    for part, *plain in zip(u.split(size, 2), *(made.split(size, 2) for made in static.values())):
+        made = dict(zip(static, plain))
+        opened, q, eta, decays = _open(layer, part, made, gain, identity if layer.learning.tied else None)
         answers.append(_read(layer, opened, q, eta, decays))
         if q.shape[2] == size:
             rates = layer.learning.bound(1).rates(opened, eta, layer.budget(x.dtype), decays)

@@ -160,7 +160,7 @@ def _two_layers(weights: Weights, x: Tensor, surprise: Surprise) -> tuple[LayerG
     h = z * gate
     moved = h @ w1.mT
     delta = surprise(moved)
-    slope = gate + h * (1 - gate)  # the derivative of silu
+    slope = torch.addcmul(gate, h, 1 - gate)  # the derivative of silu
     return LayerGradient(h, delta, moved), LayerGradient(x, (delta @ w1) * slope, z)
 
 

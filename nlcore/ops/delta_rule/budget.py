@@ -1,5 +1,6 @@
 """How much a chunk may write: the bounds that keep a memory stable."""
 
+import torch
 from torch import Tensor
 
 
@@ -18,7 +19,7 @@ def share_budget(overlap: Tensor, eta: Tensor, budget: Tensor | float) -> Tensor
 
     It looks at the whole chunk, so what it makes is for states carried to the next one.
     """
-    load = (overlap.abs() @ eta[..., None]).squeeze(-1)
+    load = torch.einsum("...sr,...r->...s", overlap.abs(), eta)
     return eta / (load / budget).clamp(min=1)
 
 

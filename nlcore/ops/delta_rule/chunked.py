@@ -89,37 +89,41 @@ class Tokenwise:
 class Chunk(Tokenwise):
     """One chunk of the recurrence, solved: the writes of its tokens as thin matrices.
 
-    Without momentum the state after token t is `kept_t(W_0) - sum_s G_ts (p_s + e_s) x_s^T`,
-    with it `kept_t(W_0) + c_t m_0 - sum_s (B_ts e_s + G_ts p_s) x_s^T`, for s up to t, with
-    `e_s = eta_s delta_s` and `p_s = eta_s W_{s-1} x_s`.
+    Without momentum the state after token t is `kept_t(W_0) - sum_s G_ts eta_s (p_s + delta_s) x_s^T`,
+    with it `kept_t(W_0) + c_t m_0 - sum_s eta_s (B_ts delta_s + G_ts p_s) x_s^T`, for s up to t, with
+    `p_s = W_{s-1} x_s`.
 
     `eta` are the rates (..., C), `decays` those of the chunk. Where the rule `erases` nothing (gradient descent),
     every `p` is 0 and there is nothing to solve. All that is given receives gradient.
     """
 
     def __init__(self, opened: Opened, eta: Tensor, decays: Decays, erases: bool = True) -> None:
-        self.decays, eta = decays, eta[..., None]
-        pushed = eta * opened.delta
-        writes = [(decays.spread, pushed)]
+        self.opened, self.g, self.c, self.decays, self.eta = opened, decays.g, decays.c, decays, eta
+        self.solved = [(decays.spread, opened.delta)]
+        """Coefficients (..., C, C) and writes (..., C, out), both without their rates."""
         if erases:
-            system = eta * decays.ratios_before * opened.overlap
-            kept = self._kept(opened, pushed)
+            system = eta[..., None, :] * (decays.ratios_before * opened.overlap)  # many memories share what is in brackets
+            kept = self._kept()
             if opened.momentum is None:
-                writes = [(decays.ratios, self._solve(system, eta * (kept + opened.delta)))]
+                self.solved = [(decays.ratios, self._solve(system, kept + opened.delta))]
             else:
-                writes = [(decays.ratios, self._solve(system, eta * kept)), *writes]
-        super().__init__(opened, decays.g, decays.c, writes)
+                self.solved.insert(0, (decays.ratios, self._solve(system, kept)))
 
-    def _kept(self, opened: Opened, pushed: Tensor) -> Tensor:
+    @property
+    def writes(self) -> list[tuple[Tensor, Tensor]]:
+        return [(self.eta[..., None, :] * coefficients, written) for coefficients, written in self.solved]
+
+    def _kept(self) -> Tensor:
         """What each token's key reads of the chunk's start and, with momentum, of the pushes before it."""
-        decays = self.decays
-        kept = decays.g_before * opened.answers
-        if opened.start is not None:
-            kept = kept + (1 - decays.g_before) * (opened.x @ opened.start.mT)
+        opened, decays = self.opened, self.decays
+        if opened.start is None:
+            kept = decays.g_before * opened.answers
+        else:
+            kept = torch.lerp(opened.x @ opened.start.mT, opened.answers, decays.g_before)
         if opened.momentum is None:
             return kept
         kept = kept + shifted(decays.c) * (opened.x @ opened.momentum.mT)
-        return kept - (shifted(decays.spread) * opened.overlap) @ pushed
+        return kept - (self.eta[..., None, :] * (shifted(decays.spread) * opened.overlap)) @ opened.delta
 
     @staticmethod
     def _solve(system: Tensor, right: Tensor) -> Tensor:
@@ -128,16 +132,15 @@ class Chunk(Tokenwise):
 
     def final(self) -> tuple[Tensor, Tensor | None]:
         """Weight and momentum after the chunk's last token, each (..., out, in)."""
-        opened, g = self.opened, self.g[..., -1:, :]
-        left = sum(coefficients[..., -1, :, None] * written for coefficients, written in self.writes)
-        weight = g * opened.weight - left.mT @ opened.x
-        if opened.start is not None:
-            weight = weight + (1 - g) * opened.start
+        opened, decays, g = self.opened, self.decays, self.g[..., -1:, :]
+        left = sum((-self.eta * coefficients[..., -1, :])[..., None] * written for coefficients, written in self.solved)
+        weight = g * opened.weight if opened.start is None else torch.lerp(opened.start, opened.weight, g)
+        weight = weight + left.mT @ opened.x
         if opened.momentum is None:
             return weight, None
         weight = weight + self.c[..., -1:, :] * opened.momentum
-        newest = self.decays.powers[..., -1, :, None] * self.writes[-1][1]
-        return weight, self.decays.decays[..., -1, None, None] * opened.momentum - newest.mT @ opened.x
+        newest = (self.eta * decays.powers[..., -1, :])[..., None] * opened.delta
+        return weight, decays.decays[..., -1, None, None] * opened.momentum - newest.mT @ opened.x
 
 
 def delta_rule_chunked(
@@ -158,14 +161,12 @@ def delta_rule_chunked(
     operations in a few matrix products, against C sequential rank-one updates.
     """
     answers = []
-    for at in range(0, x.shape[-2], chunk):
-        tokens = slice(at, at + chunk)
-        keys, decays = x[..., tokens, :], Decays(log_alpha[..., tokens], theta)
-        opened = Opened(
-            keys, delta[..., tokens, :], weight, momentum, start, keys @ weight.mT, keys @ keys.mT
-        )  # fmt: skip
-        part = Chunk(opened, eta[..., tokens], decays)
-        if q is not None:
-            answers.append(part.answers(q[..., tokens, :]))
+    given = [x.split(chunk, -2), delta.split(chunk, -2), eta.split(chunk, -1), log_alpha.split(chunk, -1)]
+    asked = [None] * len(given[0]) if q is None else q.split(chunk, -2)
+    for keys, surprise, rates, log_decays, queries in zip(*given, asked):
+        opened = Opened(keys, surprise, weight, momentum, start, keys @ weight.mT, keys @ keys.mT)
+        part = Chunk(opened, rates, Decays(log_decays, theta))
+        if queries is not None:
+            answers.append(part.answers(queries))
         weight, momentum = part.final()
     return (torch.cat(answers, -2) if q is not None else None), weight, momentum
