@@ -4,15 +4,16 @@
 
 A launch is an operation of PyTorch that is no view of another's memory, as it reaches the backend: on a GPU each is one
 kernel, or a few. One chunk's are the differences between a text of two chunks and one of three, so that what a layer does
-once for all chunks is not among them. The floors are what no kernel can avoid: the multiplications and additions of the
-matrix products, and the bytes of weights and states that are read and written once, in float32.
+once for all chunks is not among them. The floors below are computed from the sizes alone: see `floors`.
 """
 
 import argparse
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,6 +21,7 @@ from nlcore.layers.attention import Attention
 from nlcore.layers.family import FAMILY
 from nlcore.layers.fast_weight import FastWeight
 from nlcore.layers.self_modifying import SelfModifyingTitans
+from nlcore.models import PRESETS, build, parameter_count, preset_of
 
 from bench.speed import keep
 
@@ -42,9 +44,9 @@ class Launches(TorchDispatchMode):
         return function(*given, **named or {})
 
 
-def counted(layer: torch.nn.Module, tokens: int) -> tuple[Counter[str], Counter[str], int]:
+def counted(layer: torch.nn.Module, tokens: int, dim: int = DIM) -> tuple[Counter[str], Counter[str], int]:
     """Launches of the forward and of the backward pass over so many tokens, and floating-point operations of both."""
-    x = torch.randn(1, tokens, DIM, requires_grad=True)
+    x = torch.randn(1, tokens, dim, requires_grad=True)
     with FlopCounterMode(display=False) as flops:
         with Launches() as forward:
             answer = layer(x)[0].square().mean()
@@ -53,12 +55,28 @@ def counted(layer: torch.nn.Module, tokens: int) -> tuple[Counter[str], Counter[
     return forward.found, backward.found, flops.get_total_flops()
 
 
-def state_bytes(layer: torch.nn.Module) -> int:
-    """Of the memories that one sequence writes, in float32."""
-    with torch.no_grad():
-        state = layer(torch.randn(1, 1, DIM))[1]
-    memories = [w for part in state for own in (part if isinstance(part, tuple) else ()) if isinstance(own, tuple) for w in own]
-    return sum(w.nbytes for w in memories)
+def floors(size: str) -> tuple[float, float, float, float]:
+    """Of Hope at this size, what no kernel can avoid: operations and bytes of one layer, and of one step.
+
+    The layer's are those of one sequence's forward and backward pass: its matrix products; its weights read twice and
+    their gradient written, the memories read and written at every chunk in both passes, inputs and outputs with their
+    gradients, all in float32. The step's are those of all layers and sequences, six operations for each other weight and
+    token, and AdamW's eight passes over every parameter.
+    """
+    preset = preset_of(size, "hope")
+    with FakeTensorMode():  # shapes without numbers
+        model = build("hope", replace(preset, depth=1), preset.vocabulary)
+        layer, spans = model.blocks[0].mixer, preset.context / preset.chunks[1]
+        (*_, less), (*_, more) = (counted(layer, n * preset.chunks[1], preset.dim) for n in (2, 3))
+        whole = parameter_count(build("hope", preset, preset.vocabulary))
+    memories = {name: sum(w.numel() for w in group.weights) for name, group in layer._groups().items()}
+    writes = sum(n * preset.context / preset.chunks[name != "memory"] for name, n in memories.items())
+    own, tokens = parameter_count(layer), preset.batch * preset.context
+    operations = (more - less) * spans
+    moved = 4 * (3 * own + 4 * writes + 4 * preset.context * preset.dim)
+    others = whole - preset.depth * own
+    step = preset.batch * preset.depth * operations + 6 * others * tokens
+    return operations, moved, step, preset.batch * preset.depth * (moved - 12 * own) + 4 * 11 * whole
 
 
 def main() -> None:
@@ -84,6 +102,10 @@ def main() -> None:
         most = ", ".join(f"{op.removeprefix('aten::')} {n / parts:.3g}" for op, n in both.most_common(4))
         print(f"  {name:26}{forward:>9.0f}{backward:>10.0f}{(w3 - w2) / parts / 1e6:>9.1f}   {most if both.total() else ''}")
         results[name] = {"forward": forward, "backward": backward, "flop": (w3 - w2) / parts}
+    print(f"What no kernel can avoid, for Hope   {'one layer':>18}{'one step':>24}")
+    for size in PRESETS:
+        operations, moved, step, step_moved = results[f"floors {size}"] = floors(size)
+        print(f"  {size:26}{operations / 1e9:>12.4g} Gflop {moved / 1e9:>8.3g} GB{step / 1e12:>12.4g} Tflop {step_moved / 1e9:>8.3g} GB")
     keep("bench_launches", results)
 
 
