@@ -62,7 +62,7 @@ def test_the_step_is_one_graph_fresh_and_carried(name, listens):
     objective = torch.compile(Objective(model, CPU), backend=backend, fullgraph=True)  # a break raises
     x, state = torch.randint(0, 32, (2, 8)), None
     with probe.listen() if listens else nullcontext():
-        for _ in range(2):
+        for _ in range(3 if name in ("hope", "titans") else 2):  # their state looks the same after each chunk
             loss, reports, state = objective(x, x, state, True)
             loss.backward()
             assert bool(reports) == (listens and name in ("hope", "titans"))
