@@ -40,6 +40,7 @@ bench: environment  ## measure speed here: tables, and JSON in build/
 	@$(BIN)/python -m bench.layer
 	@$(BIN)/python -m bench.generation
 	@$(BIN)/python -m bench.optimizers
+	@$(BIN)/python -m bench.launches
 
 clean:  ## remove what was built (keeps .venv, runs and notebooks)
 	@rm -rf build .pytest_cache *.egg-info

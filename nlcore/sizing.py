@@ -19,6 +19,8 @@ TRAINED_BYTES = 4 * FLOAT
 BLOCK_FLOATS = 290
 """Floats that one block of Hope keeps for the backward pass, per token and unit of width (measured
 225 to 286 over the presets)."""
+CHECKPOINT_FLOATS = 10
+"""The same of a block that is computed again in the backward pass: its input, and the states that it leaves (measured 9)."""
 LOGIT_FLOATS = 3
 """Floats per token and vocabulary entry: logits, their softmax, its gradient."""
 TRIAL_TOKENS, TRIAL_CONTEXT = 2048, 512
@@ -61,9 +63,8 @@ def parameters(preset: Preset) -> int:
 
 def bytes_needed(preset: Preset, at_once: int = 1) -> int:
     """Bytes to train Hope at this size, `at_once` sequences at a time (an estimate)."""
-    block = BLOCK_FLOATS * preset.dim
-    kept = preset.depth * preset.dim + block if preset.checkpoint_blocks else preset.depth * block
-    activations = at_once * preset.context * (kept + LOGIT_FLOATS * preset.vocabulary) * FLOAT
+    kept = CHECKPOINT_FLOATS * preset.depth + BLOCK_FLOATS if preset.checkpoint_blocks else BLOCK_FLOATS * preset.depth
+    activations = at_once * preset.context * (kept * preset.dim + LOGIT_FLOATS * preset.vocabulary) * FLOAT
     return TRAINED_BYTES * parameters(preset) + activations + carried_bytes(preset)
 
 

@@ -1,5 +1,8 @@
 """Estimates of memory and time are of the right size, and say no where a size does not fit."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -33,6 +36,42 @@ def test_estimated_activations_are_those_a_forward_pass_keeps(name):
     preset = replace(PRESETS[name], depth=2, checkpoint_blocks=False, carry=0)
     estimate = sizing.bytes_needed(preset) - sizing.TRAINED_BYTES * sizing.parameters(preset)
     assert 0.4 * estimate < kept_bytes(preset) < 1.1 * estimate  # too much is safe, too little is not
+
+
+PEAK = """
+import re
+from dataclasses import replace
+import torch
+from nlcore.models import PRESETS, build
+
+def resident(which):
+    return int(re.search(which + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
+
+def learn(rows, length):
+    tokens = torch.randint(preset.vocabulary, (rows, length))
+    torch.nn.functional.cross_entropy(model(tokens).logits.flatten(0, 1), tokens.flatten()).backward()
+
+preset = replace(PRESETS["laptop"], depth={depth}, checkpoint_blocks={checkpointed}, carry=0)
+model = build("hope", preset, preset.vocabulary)
+learn(1, 128)  # what is made once, gradients among it
+open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
+before = resident("VmRSS")
+learn(2, preset.context)
+print(resident("VmHWM") - before)
+"""
+"""Prints how far memory rose in a training step of two sequences."""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="only Linux says what a process's peak was")
+@pytest.mark.parametrize(("checkpointed", "depth"), [(False, 2), (True, 2), (True, 6)])
+def test_a_step_needs_as_much_memory_as_was_estimated(checkpointed, depth):
+    # Blocks that are freed go back to the system at once, so that its count is that of the allocator.
+    exact = os.environ | {"MALLOC_MMAP_THRESHOLD_": "16384", "MALLOC_TRIM_THRESHOLD_": "0", "OMP_NUM_THREADS": "1"}
+    script = PEAK.format(checkpointed=checkpointed, depth=depth)
+    found = subprocess.run([sys.executable, "-c", script], env=exact, capture_output=True, text=True, check=True)
+    preset = replace(PRESETS["laptop"], depth=depth, checkpoint_blocks=checkpointed, carry=0)
+    estimate = sizing.bytes_needed(preset, 2) - sizing.TRAINED_BYTES * sizing.parameters(preset)
+    assert 0.6 * estimate < int(found.stdout) < 1.1 * estimate
 
 
 def test_every_size_is_listed_and_only_what_has_room_fits(monkeypatch):

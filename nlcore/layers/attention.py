@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nlcore.regions import region
+
 WIDEST_HEAD = 256
 
 
@@ -50,6 +52,7 @@ class Attention(nn.Module):
         self.w_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.w_out = nn.Linear(dim, dim, bias=False)
 
+    @region
     def forward(self, x: Tensor, state: AttentionState | None = None) -> tuple[Tensor, AttentionState, None]:
         """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
         first = 0 if state is None else state.k.shape[2]
@@ -57,9 +60,9 @@ class Attention(nn.Module):
         if state is not None:
             k, v = torch.cat([state.k, k], dim=2), torch.cat([state.v, v], dim=2)
         mask = None
-        if first and q.shape[2] > 1:  # a single new token sees everything and needs no mask
+        if state is not None and q.shape[2] > 1:  # a single new token sees everything and needs no mask
             mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(first)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=first == 0)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=state is None)
         return self._merged(y), AttentionState(k, v), None
 
     def projections(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -99,6 +102,7 @@ class SlidingWindow(Attention):
         super().__init__(dim, heads)
         self.window = window
 
+    @region
     def forward(self, x: Tensor, state: WindowState | None = None) -> tuple[Tensor, WindowState, None]:
         """`x` (B, T, dim) to (B, T, dim), and the state after it; attention has nothing to report."""
         first = 0 if state is None else state.position

@@ -9,6 +9,7 @@ from torch.func import functional_call, vmap
 
 from nlcore.layers.norm import rms_norm
 from nlcore.layers.swiglu import SwiGLU
+from nlcore.regions import region
 
 ORDERS = ("fast first", "slow first")
 
@@ -25,6 +26,7 @@ class PlainLink(nn.Module):
         self.w_in = nn.Linear(dim, hidden, bias=False)
         self.w_out = nn.Linear(hidden, dim, bias=False)
 
+    @region
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, dim) to (B, T, dim)."""
         return x + self.w_out(F.silu(self.w_in(self.norm(x))))

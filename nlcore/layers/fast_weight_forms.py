@@ -6,11 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlcore import probe
+from nlcore import probe, regions
 from nlcore.memory import L2, AssociativeMemory, Decay, DotProduct, GradientDescent, Linear, Oja, Omega, Rates, State
 from nlcore.memory.architectures import Weights
 from nlcore.ops.fast_weight import Chunk, Decays, OjaChunk
 from nlcore.ops.pieces import pieces
+from nlcore.regions import region
 
 AT = ("token", "retained", "chunk")
 """Where a token's gradient is taken: at the memory it finds, at what retention leaves of that, or at the memory that
@@ -41,7 +42,7 @@ class FastState(NamedTuple):
     window: tuple[Tensor, ...]
     """Keys and values of the c - 1 tokens before, (B, H, c - 1, d), zeros where none came, for a rule of window c > 1."""
     position: int
-    """Tokens seen so far."""
+    """Tokens since the last chunk began: not all so far, so that the same call comes again, and is compiled once."""
 
 
 class Trace(NamedTuple):
@@ -89,7 +90,7 @@ def token_by_token(
         if probe.listening():
             traces.append((report.surprise.detach(), report.update.detach(), _norm(inner.memory).detach()))
     momentum = inner.momentum if state.momentum else ()
-    state = FastState(inner.memory, momentum, anchor, inner.window, state.position + len(answers))
+    state = FastState(inner.memory, momentum, anchor, inner.window, (state.position + len(answers)) % size)
     trace = Trace(*(torch.stack(x, -1) for x in zip(*traces))) if traces else None
     return torch.stack(answers, 2), state, trace
 
@@ -104,13 +105,34 @@ def chunked(
     for part in map(FastTokens, *given):
         if at == "chunk" and state.position % size == 0:
             state = state._replace(anchor=state.memory)
-        layers, window = _chunk(memory, at, part, state)
-        answers.append(memory.architecture.through([layer.answers for layer in layers], part.q))
-        if probe.listening():
-            traces.append(_trace(state.memory, layers))
-        weights, *momentum = zip(*(layer.final() for layer in layers))
-        state = FastState(weights, *(momentum or [()]), state.anchor, window, state.position + part.q.shape[2])
-    return torch.cat(answers, 2), state, Trace(*(torch.cat(x, -1) for x in zip(*traces))) if traces else None
+        answer, state, trace = _as_region(memory, at, part, state) if regions.active() else _run_chunk(memory, at, part, state)
+        state = state._replace(position=(state.position + part.q.shape[2]) % size)
+        answers.append(answer)
+        traces.append(trace)
+    return torch.cat(answers, 2), state, Trace(*(torch.cat(x, -1) for x in zip(*traces))) if probe.listening() else None
+
+
+def _run_chunk(
+    memory: AssociativeMemory, at: str, tokens: FastTokens, state: FastState
+) -> tuple[Tensor, FastState, Trace | None]:
+    """Tokens of one chunk."""
+    layers, window = _chunk(memory, at, tokens, state)
+    answers = memory.architecture.through([layer.answers for layer in layers], tokens.q)
+    trace = _trace(state.memory, layers) if probe.listening() else None
+    weights, *momentum = zip(*(layer.final() for layer in layers))
+    return answers, FastState(weights, *(momentum or [()]), state.anchor, window, state.position), trace
+
+
+_run_whole = region(_run_chunk)
+
+
+def _as_region(
+    memory: AssociativeMemory, at: str, tokens: FastTokens, state: FastState
+) -> tuple[Tensor, FastState, Trace | None]:
+    """`_run_chunk` as a region: what goes in looks the same for all chunks, so it is compiled once."""
+    own, momentum, anchor, window = (tuple(w.contiguous() for w in part) for part in state[:-1])
+    anchor = own if state.anchor is state.memory else anchor
+    return _run_whole(memory, at, tokens, FastState(own, momentum, anchor, window, 0))
 
 
 def _chunk(

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlcore import probe
+from nlcore import probe, regions
 from nlcore.layers.convolution import WIDTH, check_call, convolve, near_identity
-from nlcore.layers.learning import Learning, Learns, given, own_answer, soft_answer
+from nlcore.layers.fitting import MAKES, RATES, check, largest
+from nlcore.layers.learning import Learning, Learns, given, own_answer
 from nlcore.layers.memory_group import MemoryGroup, Tokens, unit
 from nlcore.layers.norm import rms_norm
 from nlcore.layers.open_chunk import Heard, OpenChunk
@@ -27,12 +28,9 @@ from nlcore.memory import (
     State,
 )
 from nlcore.ops.pieces import pieces
+from nlcore.regions import region
 
 GROUPS = ("projections", "rate_memories", "memory")
-MAKES = ("k", "v", "eta", "alpha", "q")
-"""What is made of each token. Each either by a memory of its own, or by a plain matrix of the slow level."""
-RATES = ("eta", "alpha")
-READS = ("boundary", "before", "after")
 
 
 class SelfModifyingState(NamedTuple):
@@ -49,7 +47,7 @@ class SelfModifyingState(NamedTuple):
     tail: Tensor
     """The causal convolution's last inputs, (B, 3, dim)."""
     position: int
-    """Tokens seen so far."""
+    """Tokens since the last projection boundary: not all so far, so that the same call comes again, and is compiled once."""
 
 
 class SelfModifyingTitans(nn.Module):
@@ -130,7 +128,7 @@ class SelfModifyingTitans(nn.Module):
     ) -> None:
         super().__init__()
         self.learning = Learning(objective, rule, retention, learns, bool(adaptive))
-        _check(dim, heads, chunks, reads, projections_share, learns, adaptive)
+        check(dim, heads, chunks, reads, projections_share, learns, adaptive)
         self.heads, self.width, self.reads = heads, dim // heads, reads
         self.chunks = tuple(chunks) if adaptive else (chunks[0],) * 2
         self.eta_scale = 1.0  # steers the in-context level from outside; 0 freezes every memory
@@ -145,7 +143,7 @@ class SelfModifyingTitans(nn.Module):
         if narrow and learns is given:
             raise ValueError("narrow memories answer one number, and cannot learn the value given: leave out narrow_rates")
         memory = architecture(self.width, hidden)
-        self.eta_max = _largest(eta_max, memory, self.width, self.learning)
+        self.eta_max = largest(eta_max, memory, self.width, self.learning)
         self.projections = group(wide, memory, projections_share)
         self.rate_memories = group(narrow, NarrowMLP(self.width, hidden), projections_share)
         self.memory = group(["memory"], memory)
@@ -209,7 +207,7 @@ class SelfModifyingTitans(nn.Module):
 
     def _groups(self) -> dict[str, MemoryGroup]:
         """Those that are there, by name, in the order of GROUPS."""
-        return {name: group for name in GROUPS if (group := getattr(self, name)) is not None}
+        return {name: getattr(self, name) for name in GROUPS if getattr(self, name) is not None}
 
     def forward(
         self, x: Tensor, state: SelfModifyingState | None = None
@@ -230,6 +228,7 @@ class SelfModifyingTitans(nn.Module):
         report = log.report(self.chunks[0], state.position) if probe.listening() else None
         return self.w_out(merged.to(x.dtype)), state, report
 
+    @region
     def inputs(self, x: Tensor, tail: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Mix channels, convolve, split heads: the memories' inputs (B, H, T, d), what plain matrices make, new tail.
 
@@ -275,16 +274,40 @@ class SelfModifyingTitans(nn.Module):
         self, inputs: Tensor, static: dict[str, Tensor], state: SelfModifyingState
     ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
         """All tokens, one projection chunk after the other."""
-        answers = []
-        log = WriteLog({name: group.names for name, group in self._groups().items()})
+        answers, log = [], self._log()
         sizes = pieces(state.position, inputs.shape[2], self.chunks[1])
         parts = [inputs.split(sizes, 2), *(whole.split(sizes, 2) for whole in static.values())]
         for u, *plain in zip(*parts):
-            made = self._made(u, state) | dict(zip(static, plain))
-            tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made, u))
-            answer, state = self._run_open(unit(made["q"]), tokens, state, log)
+            run = self._run_region if regions.active() and u.shape[2] == self.chunks[1] else self._run_part
+            answer, state, more = run(u, dict(zip(static, plain)), state)
+            log.add(more)
             answers.append(answer)
         return torch.cat(answers, dim=2), state, log
+
+    def _log(self) -> WriteLog:
+        return WriteLog({name: group.names for name, group in self._groups().items()})
+
+    def _run_region(
+        self, u: Tensor, static: dict[str, Tensor], state: SelfModifyingState
+    ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
+        """`_run_part` of a whole chunk, as a region: what goes in looks the same for all chunks, so it is compiled once."""
+        none = u.new_empty(*u.shape[:2], 0, self.width)
+        alike = self._by_group(
+            lambda _, own: State(own.start, *(tuple(w.contiguous() for w in kind) for kind in own[1:3])), state
+        )
+        given = SelfModifyingState(**alike, open=Tokens(none, none, none[..., 0], none[..., 0]), tail=none, position=0)
+        answer, after, log = self._run_whole(u, static, given)
+        return answer, after._replace(tail=state.tail), log
+
+    def _run_part(
+        self, u: Tensor, static: dict[str, Tensor], state: SelfModifyingState
+    ) -> tuple[Tensor, SelfModifyingState, WriteLog]:
+        """Inputs (B, H, T, d) of one projection chunk, or of a part of it."""
+        made, log = self._made(u, state) | static, self._log()
+        tokens = Tokens(unit(made["k"]), unit(made["v"]), *self.rates(made, u))
+        return *self._run_open(unit(made["q"]), tokens, state, log), log
+
+    _run_whole = region(_run_part)
 
     def _made(self, u: Tensor, state: SelfModifyingState) -> dict[str, Tensor]:
         """What every memory but the main one answers to the inputs (B, H, T, d), by name."""
@@ -298,15 +321,15 @@ class SelfModifyingTitans(nn.Module):
         self, q: Tensor, tokens: Tokens, state: SelfModifyingState, log: WriteLog
     ) -> tuple[Tensor, SelfModifyingState]:
         """Tokens of one projection chunk: the main memory is read and written by its own chunks."""
-        size, everything, before = self.chunks[0], state.open.then(tokens), state.open.k.shape[2]
-        answers = []
+        size, before = self.chunks[0], state.open.k.shape[2]
+        everything, answers = state.open.then(tokens) if before else tokens, []
         asked = q.split(pieces(state.position, q.shape[2], size), 2)
         for part, seen in zip(asked, everything.split(size)[before // size :]):
             answer, state = self._run_chunk(part, seen, state, log)
             answers.append(answer)
         if state.position % self.chunks[1] == 0:
             state = self._write(self._opened(self._written_at(1), everything, state), state, log)
-            everything = everything.none()
+            everything, state = everything.none(), state._replace(position=0)
         log.tokens.append(tokens)
         return torch.cat(answers, dim=2), state._replace(open=everything)
 
@@ -356,42 +379,3 @@ class SelfModifyingTitans(nn.Module):
                 state = state._replace(**{name: new})
                 log.writes[name].append(written)
         return state
-
-
-def _check(
-    dim: int,
-    heads: int,
-    chunks: tuple[int, int],
-    reads: str,
-    share: float,
-    learns: Learns,
-    adaptive: tuple[str, ...],
-) -> None:
-    if dim % heads:
-        raise ValueError(f"{heads} heads do not divide a width of {dim}: choose a number of heads that does")
-    if min(chunks) < 1 or chunks[1] % chunks[0]:
-        raise ValueError(
-            f"chunks {tuple(chunks)} do not fit: the memory's chunk must divide that of the projections, as (16, 64) does"
-        )
-    if reads not in READS:
-        raise ValueError(f"reads is {reads!r}: choose one of {', '.join(READS)}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"projections_share is {share}: choose it between 0 and 1")
-    if learns not in (own_answer, soft_answer, given):
-        raise ValueError(f"learns is {learns!r}: choose own_answer, soft_answer or given: stable writes need values no longer than one")
-    if not isinstance(adaptive, tuple) or any(n not in MAKES for n in adaptive) or len(set(adaptive)) < len(adaptive):
-        raise ValueError(f"adaptive is {adaptive!r}: give a tuple of some of {', '.join(MAKES)}, each once")
-
-
-def _largest(eta_max: float | None, memory: Architecture, width: int, learning: Learning) -> float:
-    """The largest eta: the one asked for, if memories of this architecture are stable there."""
-    shapes = memory.shapes()
-    if (shapes[-1][1], shapes[0][0]) != (width, width):
-        raise ValueError(f"the memories map {shapes[-1][1]} numbers to {shapes[0][0]}: for these heads both must be {width}")
-    most = learning.largest(len(shapes))
-    if eta_max is not None and not 0 < eta_max <= most:
-        raise ValueError(
-            f"eta_max is {eta_max}: choose it above 0 and at most {most:g}, where such memories are stable with "
-            f"{learning.objective} and {learning.rule} (to write nothing, set eta_scale to 0)"
-        )
-    return most if eta_max is None else eta_max

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlcore.layers.norm import rms_norm
+from nlcore.regions import region
 
 
 class SwiGLU(nn.Module):
@@ -15,6 +16,7 @@ class SwiGLU(nn.Module):
         self.w_in = nn.Linear(dim, 2 * hidden, bias=False)
         self.w_out = nn.Linear(hidden, dim, bias=False)
 
+    @region
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, dim) to (B, T, dim)."""
         gate, up = self.w_in(self.norm(x)).chunk(2, dim=-1)

@@ -16,15 +16,20 @@ class WriteLog:
         self.tokens: list[Tokens] = []
         self.writes: dict[str, list[Written | None]] = {group: [] for group in names}
 
-    @torch.no_grad()
+    def add(self, more: "WriteLog") -> None:
+        """What came next."""
+        self.tokens += more.tokens
+        for group, writes in more.writes.items():
+            self.writes[group] += writes
+
     def report(self, size: int, position: int) -> dict[str, Tensor]:
         """Per token (B, T): surprise of the main memory (0 where not yet written), eta, alpha.
 
         Per write and memory: surprise/NAME, update/NAME, norm/NAME. `size` is the main memory's chunk, `position`
         the tokens seen by the end of the call.
         """
-        eta = torch.cat([t.eta for t in self.tokens], 2).mean(1)
-        alpha = torch.cat([t.log_alpha for t in self.tokens], 2).exp().mean(1)
+        eta = torch.cat([t.eta.detach() for t in self.tokens], 2).mean(1)
+        alpha = torch.cat([t.log_alpha.detach() for t in self.tokens], 2).exp().mean(1)
         main = self.writes["memory"]
         waiting = eta.new_zeros(len(eta), max(position % size, 0 if main else eta.shape[1]))
         surprise = torch.cat([w.surprise[:, 0] for w in main] + [waiting], 1)[:, -eta.shape[1] :]

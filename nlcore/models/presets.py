@@ -6,7 +6,7 @@ from typing import Any
 from nlcore.layers.continuum import LINKS, ORDERS
 from nlcore.layers.family import matrix
 from nlcore.layers.learning import given, own_answer, soft_answer
-from nlcore.layers.self_modifying import MAKES, READS
+from nlcore.layers.fitting import MAKES, READS
 from nlcore.memory import (
     L2,
     Decay,

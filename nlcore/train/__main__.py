@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
-from nlcore.train.choices import DEVICES, DTYPES
+from nlcore.train.choices import COMPILE, DEVICES, DTYPES
 from nlcore.train.config import TrainError, configure
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
@@ -54,6 +54,7 @@ def parser() -> Parser:
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
+    add("--compile", help=f"one of {', '.join(COMPILE)}: the step by torch.compile; auto (default) is on with CUDA alone")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
 

@@ -16,6 +16,7 @@ Check = Callable[[str, Any], None]
 """Takes a choice's name and value, as Python's own; raises TrainError if it may not be that."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
+COMPILE = ("auto", "on", "off")
 LARGEST_RATE = 1000.0
 """Of a learning rate and of a factor on it: far beyond use, and what is computed from both stays a float."""
 LARGEST_SEED, MOST_THREADS, MOST_STEPS = 2**64 - 1, 1024, 10**12
@@ -167,6 +168,7 @@ CHECKS: dict[str, Check] = {
     "seed": _whole(0, LARGEST_SEED),
     "device": one_of(lambda: DEVICES),
     "dtype": one_of(lambda: DTYPES),
+    "compile": one_of(lambda: COMPILE),
     "threads": _whole(0, MOST_THREADS),
     "seconds": _or_none(_positive(1e12)),
     "micro_batch": _or_none(_whole(1, MOST_TOKENS)),

@@ -26,6 +26,9 @@ class TrainConfig:
     device: str = "auto"
     dtype: str = "auto"
     """Of the computation; weights and optimizer stay in float32."""
+    compile: str = "auto"
+    """Whether the step's regions are compiled (`nlcore.regions`): "on", "off", or "auto", which is on with CUDA alone.
+    It changes results by no more than rounding, so a resumed run may change it."""
     threads: int = 0
     """CPU threads; 0 is one for a narrow model, else as torch chooses. The choice is kept for the whole run."""
     seconds: float | None = None

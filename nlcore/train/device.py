@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from nlcore import machine
-from nlcore.train.config import TrainError
+from nlcore.train.config import TrainConfig, TrainError
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ def choose(device: str, dtype: str) -> Choice:
     else:
         why += f"; {dtype} was asked for"
     return Choice(torch.device(name), getattr(torch, dtype), why)
+
+
+def compiles(config: TrainConfig, choice: Choice) -> bool:
+    """Whether the run's steps are compiled. Raises TrainError where that was asked for and cannot be.
+
+    Levels that learn in context take gradients inside the forward pass, which no graph holds: they stay eager.
+    """
+    if config.compile == "on" and config.preset.in_context:
+        raise TrainError("Levels that learn in context take gradients while they read, which cannot be compiled: leave out --compile.")
+    return config.compile == "on" or config.compile == "auto" and choice.device.type == "cuda" and not config.preset.in_context
 
 
 def _device(asked: str) -> tuple[str, str]:

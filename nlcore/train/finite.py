@@ -29,6 +29,24 @@ class Guard:
         self.checkpoint: Path | None = None
         """The last good one."""
 
+    def learnt(self, losses: list[Tensor], step: int, given: list[tuple[Tensor, tuple[Any, ...] | None]]) -> float:
+        """The sum of a step's losses, one a part of its batch, if it and the gradients are finite.
+
+        This stands between gradients and weights, and is the step's one wait for the device. `given` has for each part
+        its tokens and the state before them, as `loss` takes them.
+        """
+        levels = list(self.optimizer.optimizers)
+        norms = [nn.utils.get_total_norm(self._gathered(level)) for level in levels]
+        numbers = torch.stack([*(loss.to(norms[0].dtype) for loss in losses), *norms]).tolist()
+        total = 0.0
+        for value, part in zip(numbers, given):
+            total += value
+            self.loss(total, step, *part)
+        for level, norm in zip(levels, numbers[len(losses) :]):
+            if not math.isfinite(norm):
+                self._stop(step, "a gradient is not finite", f"the gradients of level {level}")
+        return total
+
     def loss(self, value: float, step: int, inputs: Tensor, before: tuple[Any, ...] | None = None) -> None:
         """`inputs` (B, T), read from the detached state `before` (None: a fresh one), gave the loss, each process's its own.
 
@@ -37,14 +55,6 @@ class Guard:
         if not math.isfinite(value):
             where = next(filter(None, self.team.gather(self._weights() or self._memories(inputs, before))), None)
             self._stop(step, f"the loss is {value}", where or "the activations: all weights and memories are finite")
-
-    def gradients(self, step: int) -> None:
-        """One norm a level, and one wait for the device."""
-        levels = list(self.optimizer.optimizers)
-        norms = torch.stack([nn.utils.get_total_norm(self._gathered(level)) for level in levels])
-        finite = norms.isfinite().tolist()
-        if not all(finite):
-            self._stop(step, "a gradient is not finite", f"the gradients of level {levels[finite.index(False)]}")
 
     def weights(self, step: int) -> None:
         where = self._weights()

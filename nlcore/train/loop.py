@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlcore import probe
+from nlcore import probe, regions
 from nlcore.models import InContext
+from nlcore.regions import region
 from nlcore.train import carried, checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
 from nlcore.train.control import Command, Inbox
-from nlcore.train.device import Choice
+from nlcore.train.device import Choice, compiles
 from nlcore.train.finite import Guard
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team
@@ -53,8 +54,12 @@ class Objective(nn.Module):
         """
         with self.choice.autocast():
             output = self.model(inputs, None if before is None else self.model.attach(before))
-        loss = F.cross_entropy(output.logits.float().flatten(0, 1), targets.flatten())
-        return loss, output.reports, self.model.detach(output.state) if keeps else None
+        return _loss(output.logits, targets), output.reports, self.model.detach(output.state) if keeps else None
+
+
+@region
+def _loss(logits: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
 
 class Trainer:
@@ -75,6 +80,7 @@ class Trainer:
     ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
         self.team, self.objective = team, Objective(parts.model, parts.choice)
+        self.compiles = compiles(config, parts.choice)
         self.steering = Steering(parts.model, parts.optimizer)
         self.guard = Guard(parts.model, parts.optimizer, team)
         self.reporter = Reporter(config, folder, parts, status, progress)
@@ -227,38 +233,42 @@ class Trainer:
         if isinstance(parts.model, InContext):
             parts.model.at_step(step)
         with probe.listen() if listens else nullcontext():
-            loss, reports = self._backward(inputs, targets, step, lane, lasts)
-            self.guard.gradients(step)
+            losses, given, reports = self._backward(inputs, targets, lane, lasts)
+            loss = self.guard.learnt(losses, step, given)
             last = step == self.config.preset.steps and not self.config.seconds
             norm, outer = parts.optimizer.step(step, lr, last)
         rows = telemetry.rows(parts.model.levels(), parts.optimizer, reports, outer) if listens else []
-        return {"loss": loss, "lr": lr, "gradient_norm": telemetry.figure(norm.item())}, rows
+        figures = {"loss": loss, "lr": lr}
+        return figures | ({"gradient_norm": telemetry.figure(norm.item())} if listens else {}), rows
 
     def _backward(
-        self, inputs: Tensor, targets: Tensor, step: int, lane: int, lasts: bool
-    ) -> tuple[float, telemetry.Reports]:
-        """Gathers the gradient of the batch's mean loss, part by part. Reports are those of the first part.
+        self, inputs: Tensor, targets: Tensor, lane: int, lasts: bool
+    ) -> tuple[list[Tensor], list[tuple[Tensor, Any]], telemetry.Reports]:
+        """Gathers the gradient of the batch's mean loss, part by part, and waits for nothing.
 
-        It begins with the lane's states, if it has any, and leaves it the new ones if the lane `lasts`.
+        Returns each part's share of that loss, what each was computed of, and the reports of the first. It begins with
+        the lane's states, if it has any, and leaves it the new ones if the lane `lasts`.
         """
-        team, total, seen, kept = self.team, 0.0, [], []
+        team, losses, given, seen, kept = self.team, [], [], [], []
         size = self.config.micro_batch or len(inputs)
         befores = self.carried.pop(lane, [None] * (len(inputs) // size))
         for start, before in zip(range(0, len(inputs), size), befores, strict=True):
             rows = slice(start, start + size)
             x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
             last = start + size == len(inputs)
-            with team.together(), nullcontext() if last else team.apart(self.objective):
+            compiled = regions.compiled() if self.compiles else nullcontext()
+            with team.together(), compiled, nullcontext() if last else team.apart(self.objective):
                 loss, reports, after = self.objective(x, y, before, lasts)
                 loss = loss * (size / len(inputs))
-                total += team.mean(loss.detach()).item()
-                self.guard.loss(total, step, x, before)
+                losses.append(team.mean(loss.detach()))
                 loss.backward()
+            given.append((x, before))
             seen.append(reports)
             kept.append(after)
         if lasts:
             self.carried[lane] = kept
-        return total, {block: {name: team.mean(x) for name, x in report.items()} for block, report in seen[0].items()}
+        means = {block: {name: team.mean(x) for name, x in report.items()} for block, report in seen[0].items()}
+        return losses, given, means
 
     def _still_scoring(self) -> None:
         """Between two batches of a validation."""

@@ -23,7 +23,7 @@ from nlcore.train.records import Record, records
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
-CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device")
+CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """A closed terminal's signal, where the system has it."""
@@ -53,7 +53,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
 def check(config: TrainConfig, processes: int) -> None:
     """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its sizes, its text."""
     parallel.check(config, processes)
-    device.choose(config.device, config.dtype)
+    device.compiles(config, device.choose(config.device, config.dtype))
     parts.check(config)
 
 
@@ -166,6 +166,7 @@ def _attempt(
     config = changed(config, **choices)
     parallel.check(config, team.size)
     choice = team.place(device.choose(config.device, config.dtype))
+    device.compiles(config, choice)
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
         made = parts.make(config, folder, choice, team)
         if not accept:

@@ -40,10 +40,10 @@ def test_a_gradient_is_named_by_its_level(made):
     inputs, targets = made.batches.next()
     torch.nn.functional.cross_entropy(made.model(inputs).logits.mT, targets).backward()
     guard = Guard(made.model, made.optimizer)
-    guard.gradients(7)
+    guard.learnt([], 7, [])
     made.model.get_parameter("blocks.0.channel.levels.cms-1.w_out.weight").grad[0, 0] = math.inf
     with pytest.raises(NonFinite, match="^Step 7: a gradient is not finite, first in the gradients of level cms-1; there is no"):
-        guard.gradients(7)
+        guard.learnt([], 7, [])
 
 
 def test_where_all_is_finite_nobody_is_stopped(made):
@@ -81,9 +81,9 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step(tmp_path, m
     folder, kept = new(small(), tmp_path), {}
     backward = Trainer._backward
 
-    def backward_and_spoil(trainer, inputs, targets, step, *rest):
-        found = backward(trainer, inputs, targets, step, *rest)
-        if step == 6:
+    def backward_and_spoil(trainer, *given):
+        found = backward(trainer, *given)
+        if trainer.step == 5:
             kept["before"] = {name: p.detach().clone() for name, p in trainer.parts.model.named_parameters()}
             kept["model"] = trainer.parts.model
             trainer.parts.model.get_parameter("blocks.0.channel.levels.cms-3.w_in.weight").grad[0, 0] = math.inf

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from nlcore.layers import SelfModifyingTitans
-from nlcore.layers.self_modifying import READS
+from nlcore.layers.fitting import READS
 from nlcore.viz.chart import Chart, Explorer, Heat, Line, Plot
 from nlcore.viz.controls import choice, stops
 from nlcore.viz.theme import GREYS, Look
