@@ -1,6 +1,6 @@
 """How many kernels does one chunk launch, and what does one layer have to compute and to move? Counts, no times.
 
-    python -m bench.launches         # some seconds; writes build/bench_launches.json too
+    python -m bench.launches         # two minutes; writes build/bench_launches.json too
 
 A launch is an operation of PyTorch that is no view of another's memory, as it reaches the backend: on a GPU each is one
 kernel, or a few. One chunk's are the differences between a text of two chunks and one of three, so that what a layer does
