@@ -1005,7 +1005,7 @@ for lr in log["tuning"]["M3"]:
 # %% [markdown]
 # At small rates it helps, and at large ones it hurts. A longer step would do the same, and the learning rate gives it
 # for free. So two time scales are not what helped on these digits, where nothing has to be remembered for long. A
-# stream with more to forget may say otherwise; chapter 12 is to look at one.
+# stream with more to forget may say otherwise.
 
 # %% [markdown]
 # Now live, on this machine: the same model and rates, one seed, a shorter run at a constant rate. Loss and time here

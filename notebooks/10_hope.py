@@ -757,29 +757,16 @@ for row, change in ROWS.items():
 # worth to it, and a row about one of them should hardly show more than that.
 
 # %%
-from experiments.experiment import ExperimentError, load
-from IPython.display import display
+from experiments.experiment import load
 
-
-def stored(name):
-    """The results of an experiment, shown; where there are none yet, what makes them."""
-    try:
-        display(found := load(name))
-    except ExperimentError as error:
-        print(error)
-        found = None
-    return found
-
-
-ablation = stored("ablation")
+ablation = load("ablation")
+ablation
 
 # %%
 def against_hope(results, title, figure_name):
     """Each arm's score minus Hope's, seed by seed."""
     score, found = results.experiment["score"], {row["arm"]: row["scores"] for row in results.rows if row["scores"]}
-    arms = [arm for arm in found if arm != "Hope" and "Hope" in found]
-    if not arms:
-        return
+    arms = [arm for arm in found if arm != "Hope"]
     figure, axes = plt.subplots(figsize=(8, 0.36 * len(arms) + 1.1), layout="constrained")
     means = []
     for place, arm in enumerate(arms):
@@ -792,8 +779,7 @@ def against_hope(results, title, figure_name):
     show(figure, name=figure_name, alt=f"{title}: for each arm a mark per seed; the line at 0 is Hope. Means: {', '.join(means)}.")
 
 
-if ablation:
-    against_hope(ablation, "Table 6 at size tiny, on text", "ablation")
+against_hope(ablation, "Table 6 at size tiny, on text", "ablation")
 
 # %% [markdown]
 # *A mark is a seed; right of 0 the model without the part is worse.* Three parts are worth something with every seed, beyond
@@ -819,9 +805,9 @@ if ablation:
 # `python -m experiments.ablation_recall` makes it again.
 
 # %%
-recall = stored("ablation_recall")
-if recall:
-    against_hope(recall, "Table 6 in small, on recall", "ablation_recall")
+recall = load("ablation_recall")
+against_hope(recall, "Table 6 in small, on recall", "ablation_recall")
+recall
 
 # %% [markdown]
 # *As above: a mark is a seed, and right of 0 is worse than Hope.* The control is quiet: with nothing written all arms are at
@@ -950,12 +936,42 @@ assert equal == [t % 4 != 0 for t in range(1, 12)]
 # help, chunks of 15 stand beside 16: who passes $(aa)^*$ with 16 alone has read the clock.
 
 # %% [markdown]
-# Two columns are controls: `nothing written` is bin 0 while no memory writes, and `chance` is the most that can be had by
-# looking at one letter at a time. Rates and the best step were chosen by bins 0 and 1; so there is a third window, bin 2,
-# of strings that are longer still, looked at once.
+# The rate and the best step of each arm were chosen by bins 0 and 1. So there is a third window, bin 2, of strings that are
+# longer still, looked at once. A cell has the three bins in percent, a mean over three seeds.
 
 # %%
-formal = stored("formal")
+from experiments.paper import page
+from IPython.display import Markdown
+
+formal = load("formal")
+by_arm = {tuple(row["arm"].split(", ", 1)): row["figures"] for row in formal.rows}  # (language, model)
+languages, models = (list(dict.fromkeys(names)) for names in zip(*by_arm))
+
+
+def by_language(cell):
+    """A line for each model, a column for each language; a cell says something of the arm's figures."""
+    lines = [[model, *(cell(by_arm.get((language, model))) for language in languages)] for model in models]
+    return Markdown(page([["", *languages], ["---", *["---:"] * len(languages)], *filter(lambda line: any(line[1:]), lines)]))
+
+
+def bins(found):
+    return "" if found is None else " · ".join(str(int(100 * found[f"bin_{n}"])) for n in range(3))  # 100 is every string
+
+
+by_language(bins)
+
+# %% [markdown]
+# The same for the controls: bin 0 as it is while no memory writes, and behind it the most that can be had there by looking at
+# one letter at a time. What is well above both was in a memory. (Everything else, each arm's rate, the others tried, the range
+# over the seeds, is shown by a cell that says `formal`.)
+
+# %%
+def control(found):
+    written = found and found["frozen"]
+    return "" if written is None else f"{100 * written:.0f} · {100 * found['chance']:.0f}"
+
+
+by_language(control)
 
 # %% [markdown]
 # <!-- RESULT: formal -->
@@ -970,8 +986,6 @@ formal = stored("formal")
 # one key four values. Here is what the table has on Hope and on the three that belong beside it.
 
 # %%
-from IPython.display import Markdown
-
 Markdown(TABLES["1"].markdown(["Transformer", "Hope-Attention", "Titans", "Hope"]))
 
 # %% [markdown]
@@ -987,7 +1001,8 @@ Markdown(TABLES["1"].markdown(["Transformer", "Hope-Attention", "Titans", "Hope"
 # stands in a row with theirs.
 
 # %%
-needles = stored("needles")
+needles = load("needles")
+needles
 
 # %% [markdown]
 # <!-- RESULT: needles -->
