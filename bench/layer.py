@@ -1,6 +1,7 @@
 """What does one layer cost at width 384, beside attention and the best-known public memory? Medians, side by side in one run.
 
     python -m bench.layer            # two minutes; writes build/bench_layer.json too
+    python -m bench.layer --compile  # ours also as torch.compile makes it: some minutes more, and a C++ compiler
 
 Forward and backward of 1,024 tokens, 6 heads of 64, memories with a hidden width of 64, chunks of 64, two threads. The
 peer, NeuralMemory of titans-pytorch, joins where it is installed (`pip install titans-pytorch`). Its rows are not the same
@@ -20,21 +21,19 @@ import torch
 from nlcore.layers.attention import Attention
 from nlcore.layers.self_modifying import MAKES, SelfModifyingTitans
 
-from bench.speed import Candidates, keep, measure, table
+from bench.speed import Candidates, compiled, keep, measure, table
 
 DIM, HEADS, WIDTH, TOKENS, CHUNK = 384, 6, 64, 1024, 64
 
 
-def layers() -> Candidates:
+def layers(x: torch.Tensor) -> Candidates:
     """Ours, and attention."""
-    torch.manual_seed(0)
-    x = torch.randn(1, TOKENS, DIM)
     made = {
         "softmax attention": Attention(DIM, HEADS),
         "five memories": SelfModifyingTitans(DIM, HEADS, WIDTH, (CHUNK, CHUNK)),
         "six and momentum": SelfModifyingTitans(DIM, HEADS, WIDTH, (CHUNK, CHUNK), momentum=True, adaptive=MAKES),
     }
-    return {name: lambda layer=layer: layer(x)[0] for name, layer in made.items()} | peers(x)
+    return {name: lambda layer=layer: layer(x)[0] for name, layer in made.items()}
 
 
 def peers(x: torch.Tensor) -> Candidates:
@@ -56,9 +55,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     parser.add_argument("--rounds", type=int, default=9, help="counted rounds (9)")
+    parser.add_argument("--compile", action="store_true", help="ours compiled as well: needs a C++ compiler")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    seconds = measure(layers(), options.rounds)
+    torch.manual_seed(0)
+    x = torch.randn(1, TOKENS, DIM)
+    ours = layers(x)
+    seconds = measure(ours | (compiled(ours) if options.compile else {}) | peers(x), options.rounds)
     print(table(f"One layer of width {DIM}", TOKENS, seconds))
     keep("bench_layer", {"threads": options.threads, "median_seconds": seconds})
 

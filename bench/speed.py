@@ -1,6 +1,7 @@
 """How fast are the recurrence and the models here? Medians, side by side in one run.
 
     python -m bench.speed           # under two minutes; writes build/bench.json too
+    python -m bench.speed --compile # models also as torch.compile makes them: some minutes more, and a C++ compiler
 
 Candidates take turns, so that a machine that slows down slows them all. `ratio` is
 against the first line of each table.
@@ -12,11 +13,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
+from nlcore import regions
 from nlcore.layers.family import matrix
 from nlcore.layers.self_modifying import MAKES, SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
@@ -88,6 +91,16 @@ def in_context() -> Candidates:
     return found
 
 
+def compiled(candidates: Candidates) -> Candidates:
+    """The same, each with its regions compiled (`nlcore.regions`), in the round that does not count."""
+
+    def within(run: Callable[[], torch.Tensor]) -> torch.Tensor:
+        with regions.compiled():
+            return run()
+
+    return {f"{name}, compiled": partial(within, run) for name, run in candidates.items()}
+
+
 def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
     """Median seconds of forward and backward, after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
@@ -102,8 +115,9 @@ def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
 
 def table(title: str, tokens: int, seconds: dict[str, float]) -> str:
     first = next(iter(seconds.values()))
-    lines = [f"{title} ({tokens:,} tokens, forward and backward)", f"  {'':16}{'ms':>9}{'tokens/s':>11}{'ratio':>8}"]
-    lines += [f"  {name:16}{s * 1e3:>9.1f}{tokens / s:>11,.0f}{s / first:>8.3f}" for name, s in seconds.items()]
+    wide = max(map(len, seconds))
+    lines = [f"{title} ({tokens:,} tokens, forward and backward)", f"  {'':{wide}}{'ms':>9}{'tokens/s':>11}{'ratio':>8}"]
+    lines += [f"  {name:{wide}}{s * 1e3:>9.1f}{tokens / s:>11,.0f}{s / first:>8.3f}" for name, s in seconds.items()]
     return "\n".join(lines)
 
 
@@ -118,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds (7)")
+    parser.add_argument("--compile", action="store_true", help="models compiled as well: needs a C++ compiler")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     preset, results = PRESETS["tiny"], {}
@@ -125,7 +140,7 @@ def main() -> None:
         ("Delta recurrence", 8 * 256, recurrence()),
         ("Self-modifying Titans, one layer", 2 * 32, layer()),
         ("Six linear memories, one layer", 4 * 256, linear_memories()),
-        ("Models at size tiny", preset.batch * preset.context, models()),
+        ("Models at size tiny", preset.batch * preset.context, models() | (compiled(models()) if options.compile else {})),
         ("Levels in context, tokens between steps", preset.batch * preset.context, in_context()),
     ):
         results[title] = measure(candidates, options.rounds)
