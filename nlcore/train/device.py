@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -56,9 +57,24 @@ def compiles(config: TrainConfig, choice: Choice) -> bool:
 
     Levels that learn in context take gradients inside the forward pass, which no graph holds: they stay eager.
     """
-    if config.compile == "on" and config.preset.in_context:
+    inside = bool(config.preset.in_context)
+    if config.compile == "auto":
+        return choice.device.type == "cuda" and not inside and not compile_trouble("cuda")
+    if config.compile == "on" and inside:
         raise TrainError("Levels that learn in context take gradients while they read, which cannot be compiled: leave out --compile.")
-    return config.compile == "on" or config.compile == "auto" and choice.device.type == "cuda" and not config.preset.in_context
+    if config.compile == "on" and (why := compile_trouble(choice.device.type)):
+        raise TrainError(f"torch.compile does not work here, so install what it lacks, or leave out --compile. It says: {why}")
+    return config.compile == "on"
+
+
+@cache
+def compile_trouble(device: str) -> str:
+    """Why `torch.compile` does not work on this device, such as for want of a compiler; "" if it does. It is tried once."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(8, device=device))
+    except RuntimeError as error:
+        return str(error).strip().splitlines()[0]
+    return ""
 
 
 def _device(asked: str) -> tuple[str, str]:

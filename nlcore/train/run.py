@@ -232,9 +232,16 @@ def _introduction(
         f"Levels   {levels}",
         *(f"Inner    {line}" for line in (made.model.summary().splitlines() if config.preset.in_context else ())),
         f"Text     {text['name']}: {text['train_bytes']:,} bytes to train on, {text['validation_bytes']:,} to validate",
-        f"Device   {made.choice}; {facts['threads']} CPU threads{processes}",
+        f"Device   {made.choice}; {facts['threads']} CPU threads{processes}{_compiled(config, made.choice)}",
         f"Run      {folder.path}, {begin}",
     ]
+
+
+def _compiled(config: TrainConfig, choice: device.Choice) -> str:
+    if device.compiles(config, choice):
+        return "; compiled"
+    wanted = config.compile == "auto" and choice.device.type == "cuda" and not config.preset.in_context
+    return f"; not compiled, since torch.compile says: {device.compile_trouble('cuda')}" if wanted else ""
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nlcore import probe, regions
 from nlcore.models import build, preset_of
 from nlcore.models.memories import leaves
-from nlcore.train import TrainError, configure, loop, new, train
+from nlcore.train import TrainError, configure, device, loop, new, train
 from nlcore.train.device import Choice, compiles
 from nlcore.train.loop import Objective, Trainer
+from nlcore.train.run import _compiled
 from tests.train.small import losses, small
 
 SIZES = dict(dim=16, depth=2, heads=2, hidden=8, chunks=(4, 8), context=16, batch=2, vocabulary=32)
@@ -95,7 +96,8 @@ def test_more_chunks_make_no_more_graphs():
 
 def test_a_resumed_run_may_be_compiled_and_differs_by_rounding(tmp_path, monkeypatch):
     found, compiled = [], regions.compiled
-    monkeypatch.setattr(loop.regions, "compiled", lambda: compiled("aot_eager"))
+    monkeypatch.setattr(loop.regions, "compiled", lambda: compiled("aot_eager"))  # which needs no compiler
+    monkeypatch.setattr(device, "compile_trouble", lambda where: "")
     for name, later in (("plain", {}), ("compiled", {"compile": "on"})):
         folder = new(small(steps=2, model="hope-attention"), tmp_path / name)
         train(folder)
@@ -128,8 +130,9 @@ def test_a_step_waits_once_for_its_device(tmp_path):
     assert counts[1, False] == 0 and counts[2, True] > 0
 
 
-def test_who_compiles():
+def test_who_compiles(monkeypatch):
     cuda, inner = replace(CPU, device=torch.device("cuda")), {"in_context": (("cms-3", 16, 0.3),)}
+    monkeypatch.setattr(device, "compile_trouble", lambda where: "")
     assert [compiles(configure(), where) for where in (CPU, cuda)] == [False, True]
     assert compiles(configure(compile="on"), CPU) and not compiles(configure(compile="off"), cuda)
     assert not compiles(configure(**inner), cuda)
@@ -137,3 +140,15 @@ def test_who_compiles():
         compiles(configure(compile="on", **inner), CPU)
     with pytest.raises(TrainError, match="There is no compile 'yes': choose one of auto, on, off"):
         configure(compile="yes")
+
+
+def test_where_nothing_can_be_compiled_auto_does_without_and_on_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    device.compile_trouble.cache_clear()
+    with pytest.raises(TrainError, match="torch.compile does not work here.*No working C.. compiler found"):
+        new(small(compile="on"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(device, "compile_trouble", lambda where: "no compiler")
+    assert not compiles(configure(), replace(CPU, device=torch.device("cuda")))
+    assert _compiled(configure(), replace(CPU, device=torch.device("cuda"))) == "; not compiled, since torch.compile says: no compiler"
