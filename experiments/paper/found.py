@@ -60,7 +60,7 @@ def formal_is_perfect(results: Results) -> Found | None:
     if not _complete(results, [row for of_kind in kinds.values() for row in of_kind.values()]):
         return None
     missed = {
-        kind: [f"{language} {share:.2f}" for language, row in of_kind.items() if (share := _share(row)) < 1]
+        kind: [f"{language} {_percent(share)}" for language, row in of_kind.items() if (share := _share(row)) < 1]
         for kind, of_kind in kinds.items()
     }
     best = min(missed, key=lambda kind: len(missed[kind]))
@@ -73,6 +73,11 @@ def _share(row: Record) -> float:
     return min(row["figures"]["bin_0"], row["figures"]["bin_1"])
 
 
+def _percent(share: float) -> str:
+    """Rounded down: 100 is all."""
+    return f"{int(1000 * share) / 10:g}%"
+
+
 def formal_is_missed(results: Results) -> Found | None:
     """Transformer, linear attention and DeltaNet fail in bin 1 of parity and (aa)*."""
     rows = _rows(results)
@@ -82,7 +87,7 @@ def formal_is_missed(results: Results) -> Found | None:
         return None
     best = max(asked, key=lambda arm: rows[arm]["figures"]["bin_1"])
     most = rows[best]["figures"]["bin_1"]
-    return Found(most < 1, f"at most {most:.2f} of bin 1 ({best})")
+    return Found(most < 1, f"at most {_percent(most)} of bin 1 ({best})")
 
 
 def formal_in_chunks(results: Results) -> Found | None:
@@ -95,7 +100,7 @@ def formal_in_chunks(results: Results) -> Found | None:
         return None
     shares = {arm: _share(rows[arm]) for arm in asked}
     best = max(shares, key=shares.get)
-    return Found(shares[best] == 1, f"{shares[best]:.2f} of bins 0 and 1 ({best})")
+    return Found(shares[best] == 1, f"{_percent(shares[best])} of bins 0 and 1 ({best})")
 
 
 def without(results: Results, row: str, worse: bool) -> Found | None:

@@ -140,7 +140,7 @@ def is_hope(arm):
 def test_formal_languages_are_reproduced_where_one_hope_is_perfect():
     assert found.formal_is_perfect(of_formal(is_hope)).holds
     missed = found.formal_is_perfect(of_formal(lambda arm: 0.5 if arm.settings["language"] == "shuffle-2" else 1))
-    assert not missed.holds and missed.what.endswith(": perfect on 5 of 6 languages (shuffle-2 0.50)")
+    assert not missed.holds and missed.what.endswith(": perfect on 5 of 6 languages (shuffle-2 50%)")
     assert found.formal_is_missed(of_formal(is_hope)).holds
     assert not found.formal_is_missed(of_formal(lambda arm: arm.name == "(aa)*, DeltaNet")).holds
     assert found.formal_in_chunks(of_formal(lambda arm: is_hope(arm) and arm.settings["chunk"] == 16)).holds
