@@ -80,7 +80,7 @@ class Trainer:
     ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
         self.team, self.objective = team, Objective(parts.model, parts.choice)
-        self.compiles = compiles(config, parts.choice)
+        self.compiled = regions.Compiled() if compiles(config, parts.choice) else nullcontext()
         self.steering = Steering(parts.model, parts.optimizer)
         self.guard = Guard(parts.model, parts.optimizer, team)
         self.reporter = Reporter(config, folder, parts, status, progress)
@@ -256,8 +256,7 @@ class Trainer:
             rows = slice(start, start + size)
             x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
             last = start + size == len(inputs)
-            compiled = regions.compiled() if self.compiles else nullcontext()
-            with team.together(), compiled, nullcontext() if last else team.apart(self.objective):
+            with team.together(), self.compiled, nullcontext() if last else team.apart(self.objective):
                 loss, reports, after = self.objective(x, y, before, lasts)
                 loss = loss * (size / len(inputs))
                 losses.append(team.mean(loss.detach()))

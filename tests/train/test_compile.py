@@ -72,10 +72,10 @@ def test_the_step_is_one_graph_fresh_and_carried(name, listens):
 
 @pytest.mark.parametrize("name", ["hope", "titans", "hope-attention"])
 def test_regions_are_compiled_once_and_change_nothing(name):
-    model, state, counts = make(name), None, []
+    model, state, counts, compiled = make(name), None, [], regions.Compiled("aot_eager")
     for seed in range(5):
         exact, after = step(model, state, seed)
-        with regions.compiled("aot_eager"):
+        with compiled:
             found, reached = step(model, state, seed)
         counts.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
         assert far(exact, found) < 1e-12 and far(leaves(after), leaves(reached)) < 1e-12
@@ -83,20 +83,28 @@ def test_regions_are_compiled_once_and_change_nothing(name):
     assert counts[1] == counts[-1]  # fresh and carried: then nothing is compiled again
 
 
+def test_models_of_many_kinds_are_compiled_in_one_process():
+    for momentum in (False, True):
+        for adaptive in (("k",), ("k", "v", "eta", "alpha"), ("k", "v", "eta", "alpha", "q")):
+            for hidden in (4, 8):
+                with regions.Compiled("eager"):
+                    step(make("hope", depth=1, context=8, hidden=hidden, momentum=momentum, adaptive=adaptive), length=8)
+
+
 def test_more_chunks_make_no_more_graphs():
     found = []
     for length in (16, 64):
         torch.compiler.reset()
         torch._dynamo.utils.counters.clear()
-        with regions.compiled("eager"):
+        with regions.Compiled("eager"):
             step(make("hope", context=length), length=length)
         found.append(dict(torch._dynamo.utils.counters["stats"]))
     assert found[0] == found[1]
 
 
 def test_a_resumed_run_may_be_compiled_and_differs_by_rounding(tmp_path, monkeypatch):
-    found, compiled = [], regions.compiled
-    monkeypatch.setattr(loop.regions, "compiled", lambda: compiled("aot_eager"))  # which needs no compiler
+    found, compiled = [], regions.Compiled
+    monkeypatch.setattr(loop.regions, "Compiled", lambda: compiled("aot_eager"))  # which needs no compiler
     monkeypatch.setattr(device, "compile_trouble", lambda where: "")
     for name, later in (("plain", {}), ("compiled", {"compile": "on"})):
         folder = new(small(steps=2, model="hope-attention"), tmp_path / name)
