@@ -82,7 +82,7 @@ from nlcore import sizing
 print(sizing.table(sizing.sizes()))
 
 # %% [markdown]
-# Look at the last lines: the paper's sizes are for GPUs, and a laptop that took one on would be busy for centuries. Choose,
+# Look at the last lines: the paper's sizes are for GPUs, and a laptop with memory for one would be busy for centuries. Choose,
 # and measure before you start. The trial takes a few real steps in a process of its own and gives the memory back. Its
 # figure is that of the whole process, PyTorch and all, so that it lies above the table's. A size that does not fit, or would
 # take too long to try, gets one sentence.
