@@ -1027,7 +1027,8 @@ needles
 
 # %% [markdown]
 # <!-- RESULT: needles -->
-# A sample is found if all seven digits of its number are right.
+# A sample is found if all seven digits of its number are right; a single digit is guessed once in ten. Not all runs are in
+# yet: an arm that lacks some says so beside its range, and nothing is concluded before it has them.
 
 # %% [markdown]
 # ## What became of each claim?
