@@ -955,7 +955,7 @@ def by_language(cell):
 
 
 def bins(found):
-    return "" if found is None else " · ".join(str(int(100 * found[f"bin_{n}"])) for n in range(3))  # 100 is every string
+    return "" if found is None else "·".join(str(int(100 * found[f"bin_{n}"])) for n in range(3))  # 100 is every string
 
 
 by_language(bins)
@@ -968,7 +968,7 @@ by_language(bins)
 # %%
 def control(found):
     written = found and found["frozen"]
-    return "" if written is None else f"{100 * written:.0f} · {100 * found['chance']:.0f}"
+    return "" if written is None else f"{100 * written:.0f}·{100 * found['chance']:.0f}"
 
 
 by_language(control)
