@@ -53,18 +53,21 @@ def choose(device: str, dtype: str) -> Choice:
 
 
 def compiles(config: TrainConfig, choice: Choice) -> bool:
-    """Whether the run's steps are compiled. Raises TrainError where that was asked for and cannot be.
+    """Whether the run's steps are compiled. Raises TrainError where that was asked for and cannot be."""
+    if config.compile == "on" and config.preset.in_context:
+        raise TrainError("Levels that learn in context take gradients while they read, which cannot be compiled: leave out --compile.")
+    trouble = compile_trouble(choice.device.type) if to_compile(config, choice) else ""
+    if config.compile == "on" and trouble:
+        raise TrainError(f"torch.compile does not work here, so install what it lacks, or leave out --compile. It says: {trouble}")
+    return to_compile(config, choice) and not trouble
+
+
+def to_compile(config: TrainConfig, choice: Choice) -> bool:
+    """Whether steps are to be compiled, if that works here.
 
     Levels that learn in context take gradients inside the forward pass, which no graph holds: they stay eager.
     """
-    inside = bool(config.preset.in_context)
-    if config.compile == "auto":
-        return choice.device.type == "cuda" and not inside and not compile_trouble("cuda")
-    if config.compile == "on" and inside:
-        raise TrainError("Levels that learn in context take gradients while they read, which cannot be compiled: leave out --compile.")
-    if config.compile == "on" and (why := compile_trouble(choice.device.type)):
-        raise TrainError(f"torch.compile does not work here, so install what it lacks, or leave out --compile. It says: {why}")
-    return config.compile == "on"
+    return config.compile == "on" or config.compile == "auto" and choice.device.type == "cuda" and not config.preset.in_context
 
 
 @cache

@@ -238,10 +238,10 @@ def _introduction(
 
 
 def _compiled(config: TrainConfig, choice: device.Choice) -> str:
-    if device.compiles(config, choice):
-        return "; compiled"
-    wanted = config.compile == "auto" and choice.device.type == "cuda" and not config.preset.in_context
-    return f"; not compiled, since torch.compile says: {device.compile_trouble('cuda')}" if wanted else ""
+    if not device.to_compile(config, choice):
+        return ""
+    trouble = device.compile_trouble(choice.device.type)
+    return f"; not compiled, since torch.compile says: {trouble}" if trouble else "; compiled"
 
 
 @contextmanager
