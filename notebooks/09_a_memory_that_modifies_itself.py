@@ -932,7 +932,7 @@ print(f"linear memories, dot product, read after: {max(first for one in like_the
 # %% [markdown]
 # With the default's chunks, (16, 64), it stays small, and in a trained model too. Two kinds are not safe. One are narrow
 # heads with chunks of a few tokens, once their starts have grown long. The other are linear memories that make their own
-# keys and values, under the dot product with rates near 2: there a text of two tokens in turn sends back hundreds of
+# keys and values, under the dot product with rates near 2: there a text of two tokens in turn sends back
 # millions. Such layers are for short sequences, and we shall use one for just that.
 
 # %% [markdown]
