@@ -121,15 +121,15 @@ class Plan:
             Row("micro-batch", f"{fits}, a GPU under {self.parallel}", "predicted"),
             *([Row("memory, seen", f"{_gib(self.memory_measured)} a process", "measured")] if self.memory_measured else []),
             Row("speed", f"{self.tokens_per_second:,.0f} tokens/s on {self.gpus} {self.device}{utilised}", self.speed_source),
-            Row("training", f"{self.compute_seconds / DAY:.2f} days without checkpoints and failures", "predicted"),
+            Row("training", f"{_time(self.compute_seconds)} without checkpoints and failures", "predicted"),
             Row("checkpoint", f"{_gib(self.checkpoint_bytes)}, {self.checkpoint_seconds:.0f} s to write", "predicted"),
-            Row("cadence", f"every {self.checkpoint_every / 60:.0f} minutes, {every:,} steps: sqrt(2 x seconds to write x "
+            Row("cadence", f"every {_time(self.checkpoint_every)}, {every:,} steps: sqrt(2 x seconds to write x "
                 f"mean time between the job's failures)", "predicted"),
-            Row("failures", f"{self.failures:.1f} expected, {self.lost_seconds / HOUR:.1f} hours lost: failures x (half a cadence "
+            Row("failures", f"{self.failures:.2g} expected, {_time(self.lost_seconds)} lost: failures x (half a cadence "
                 f"+ restart)", "predicted"),
-            Row("writing", f"{self.writing_seconds / HOUR:.1f} hours of checkpoints", "predicted"),
-            Row("wall-clock", f"{self.wall_seconds / DAY:.2f} days", "predicted"),
-            Row("hours", f"{self.gpu_hours:,.0f} GPU-hours, {self.node_hours:,.0f} node-hours of {NODE} GPUs", "predicted"),
+            Row("writing", f"{_time(self.writing_seconds)} of checkpoints", "predicted"),
+            Row("wall-clock", _time(self.wall_seconds), "predicted"),
+            Row("hours", f"{self.gpu_hours:,.1f} GPU-hours, {self.node_hours:,.1f} node-hours of {NODE} GPUs", "predicted"),
             Row("cost", f"{self.cost:,.0f}, at {self.price:g} a GPU-hour", "predicted"),
             Row("assumed", f"price {self.price:g} a GPU-hour; {self.mtbf_hours:,.0f} GPU-hours between failures, so "
                 f"{self.mtbf_hours / self.gpus:,.1f} hours of the job; {self.restart_seconds:g} s to restart", "given"),
@@ -189,9 +189,10 @@ def plan(
     step = preset.batch * preset.context
     tokens = preset.steps * step if tokens is None else tokens
     given = dict(tokens=tokens, mfu=mfu, price=price, mtbf_hours=mtbf_hours, restart_seconds=restart_seconds)
-    given |= dict(tokens_per_second=tokens_per_second or 1, checkpoint_seconds=checkpoint_seconds or 1)
+    given |= dict(tokens_per_second=tokens_per_second, checkpoint_seconds=checkpoint_seconds)
     for name, value in given.items():
-        _positive(name, value, 1 if name == "mfu" else 1e30)
+        if value is not None:
+            _positive(name, value, 1 if name == "mfu" else 1e30)
     operations, peak = _operations(model, preset), flops.GPUS[gpu].peak
     each, source, device = peak * mfu / operations, "predicted", gpu
     if seen is not None:
@@ -293,6 +294,13 @@ def _most(preset: Preset, model: str, gpus: int, parallel: str, memory: int) -> 
 def _positive(name: str, value: Any, most: float) -> None:
     if type(value) not in (int, float) or not 0 < value <= most:
         raise TrainError(f"{name} is {shown(value)}: give a number above 0{' and at most 1' if most == 1 else ''}.")
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("days", DAY), ("hours", HOUR), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _gib(size: float) -> str:
