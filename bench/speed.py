@@ -27,6 +27,8 @@ from nlcore.layers.shared_gain import raw_answer, shared_gain
 from nlcore.models import MODELS, PRESETS, build, preset_of, state_bytes
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
 
+from bench import large
+
 BUILD = Path(__file__).resolve().parent.parent / "build"
 Candidates = dict[str, Callable[[], torch.Tensor]]
 
@@ -130,7 +132,7 @@ def keep(name: str, figures: dict[str, object]) -> None:
     print(f"Figures as JSON: {BUILD / f'{name}.json'}")
 
 
-def matmul_peak(size: int = 1024, rounds: int = 5) -> float:
+def matmul_peak(size: int = 512, rounds: int = 20) -> float:
     """Operations a second of this machine's best float32 matrix product, on the threads that torch has."""
     a, b, times = torch.randn(size, size), torch.randn(size, size), []
     for _ in range(rounds):
@@ -142,7 +144,7 @@ def matmul_peak(size: int = 1024, rounds: int = 5) -> float:
 
 def utilised(seconds: dict[str, float], tokens: int, peak: float) -> dict[str, float]:
     """Of each model at size tiny, the part of the peak that serves it (`nlcore.flops`); printed."""
-    print(f"  model-flop utilisation, of {peak / 1e9:,.1f} Gflop/s: this machine's own float32 product of 1,024 x 1,024, just measured")
+    print(f"  model-flop utilisation, of {peak / 1e9:,.1f} Gflop/s: this machine's own float32 product of 512 x 512, just measured")
     found = {}
     for name in MODELS:
         a_token = flops.per_token(name, PRESETS["tiny"])

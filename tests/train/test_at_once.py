@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from nlcore import sizing
-from nlcore.train import at_once, new, train
+from nlcore.train import at_once, new, parts, train
 from nlcore.train.at_once import find, halved, holds
 from nlcore.train.device import Choice, choose
+from nlcore.train.folder import RunFolder
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.records import read_json
@@ -116,6 +117,7 @@ def test_a_run_short_of_memory_is_the_run_that_was_told_so(tmp_path, monkeypatch
     found = new(config, tmp_path / "found")
     free = sizing.bytes_needed(config.preset, 1) + 1
     monkeypatch.setattr(sizing, "free_memory", lambda where: free)
+    assert parts.make(config, RunFolder(tmp_path), CPU).held_out.batch == 1  # nor does a validation take more
     advance = Trainer.advance
 
     def advance_and_stop(trainer):
