@@ -75,8 +75,9 @@ class Plan:
     failures: float
     """Expected."""
     lost_seconds: float
-    """To failures, of all GPUs' time together as one."""
+    """To failures: what was not saved is computed again, and the job starts anew."""
     writing_seconds: float
+    """Of checkpoints, for which training waits."""
     price: float
     mtbf_hours: float
     restart_seconds: float
@@ -109,7 +110,8 @@ class Plan:
         peak = f"{self.utilisation:.1%} of the peak of {flops.GPUS[self.gpu].peak / 1e12:,.0f} Tflop/s each"
         utilised = (", assumed to be " if self.speed_source == "predicted" else ", ") + peak if self.device == self.gpu else ""
         fits = f"{self.at_once} sequences at once" if self.at_once else "not even one sequence at once: choose fsdp, or a larger GPU"
-        found = [
+        each = ", each as fast as a process of that run" if self.speed_source == "measured" else ""
+        return [
             Row("model", f"{self.model} {self.preset.name}, {self.parameters:,} parameters", "counted"),
             Row("text", f"{self.tokens:.4g} tokens, {self.tokens_per_parameter:.1f} a parameter", "given"),
             Row("steps", f"{self.steps:,} of {step:,} tokens ({self.preset.batch} windows of {self.preset.context:,})", "counted"),
@@ -120,7 +122,7 @@ class Plan:
               for way, held in self.memory.items()),
             Row("micro-batch", f"{fits}, a GPU under {self.parallel}", "predicted"),
             *([Row("memory, seen", f"{_gib(self.memory_measured)} a process", "measured")] if self.memory_measured else []),
-            Row("speed", f"{self.tokens_per_second:,.0f} tokens/s on {self.gpus} {self.device}{utilised}", self.speed_source),
+            Row("speed", f"{self.tokens_per_second:,.0f} tokens/s on {self.gpus} {self.device}{each}{utilised}", self.speed_source),
             Row("training", f"{_time(self.compute_seconds)} without checkpoints and failures", "predicted"),
             Row("checkpoint", f"{_gib(self.checkpoint_bytes)}, {self.checkpoint_seconds:.0f} s to write", "predicted"),
             Row("cadence", f"every {_time(self.checkpoint_every)}, {every:,} steps: sqrt(2 x seconds to write x "
@@ -132,9 +134,9 @@ class Plan:
             Row("hours", f"{self.gpu_hours:,.1f} GPU-hours, {self.node_hours:,.1f} node-hours of {NODE} GPUs", "predicted"),
             Row("cost", f"{self.cost:,.0f}, at {self.price:g} a GPU-hour", "predicted"),
             Row("assumed", f"price {self.price:g} a GPU-hour; {self.mtbf_hours:,.0f} GPU-hours between failures, so "
-                f"{self.mtbf_hours / self.gpus:,.1f} hours of the job; {self.restart_seconds:g} s to restart", "given"),
+                f"{self.mtbf_hours / self.gpus:,.1f} hours of the job; {self.restart_seconds:g} s to restart; "
+                f"checkpoints at {self.checkpoint_bytes / self.checkpoint_seconds / 1e9:.2g} GB/s", "given"),
         ]
-        return found
 
     def table(self) -> str:
         """The rows as text."""
