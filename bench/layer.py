@@ -4,8 +4,8 @@
     python -m bench.layer --compile  # ours also as torch.compile makes it: some minutes more, and a C++ compiler
 
 Forward and backward of 1,024 tokens, 6 heads of 64, memories with a hidden width of 64, chunks of 64, on the GPU if there is
-one, else with two threads. The peer, NeuralMemory of titans-pytorch, joins where it is installed (`pip install titans-pytorch`). Its rows are not the same
-work, so read them with what differs:
+one, else with two threads. The peer, NeuralMemory of titans-pytorch, joins where it is installed (`pip install
+titans-pytorch`). Its rows are not the same work, so read them with what differs:
 
     five memories, six      ours: keys, values and rates are made by memories that are written too; every chunk's gradients
                             are taken at the state before it, and each write erases under its key

@@ -3,7 +3,9 @@
     python -m bench.speed           # under two minutes; writes build/bench.json too
     python -m bench.speed --compile # models also as torch.compile makes them: some minutes more, and a C++ compiler
 
-With a CUDA GPU come training steps of Hope beside Transformer++ at larger sizes (`bench/large.py`). Candidates take turns, so that a machine that slows down slows them all. `ratio` is
+With a CUDA GPU come training steps of Hope beside Transformer++ at larger sizes (`bench/large.py`).
+
+Candidates take turns, so that a machine that slows down slows them all. `ratio` is
 against the first line of each table.
 """
 
