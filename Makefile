@@ -37,7 +37,7 @@ book: environment  ## run the notebooks and build the HTML book; NB=11 for one
 
 bench: environment  ## measure speed here: tables, and JSON in build/
 	@$(BIN)/python -m bench.speed
-	@$(BIN)/python -m bench.layer
+	@$(BIN)/python -m bench.layer $(if $(shell command -v nvidia-smi),--compile)
 	@$(BIN)/python -m bench.generation
 	@$(BIN)/python -m bench.optimizers
 	@$(BIN)/python -m bench.launches

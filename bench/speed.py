@@ -3,6 +3,8 @@
     python -m bench.speed           # under two minutes; writes build/bench.json too
     python -m bench.speed --compile # models also as torch.compile makes them: some minutes more, and a C++ compiler
 
+With a CUDA GPU come training steps of Hope beside Transformer++ at larger sizes (`bench/large.py`).
+
 Candidates take turns, so that a machine that slows down slows them all. `ratio` is
 against the first line of each table.
 """
@@ -19,13 +21,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from nlcore import regions
+from nlcore import flops, regions
 from nlcore.layers.family import matrix
 from nlcore.layers.self_modifying import MAKES, SelfModifyingTitans
 from nlcore.layers.self_modifying_naive import self_modifying_naive
 from nlcore.layers.shared_gain import raw_answer, shared_gain
 from nlcore.models import MODELS, PRESETS, build, preset_of, state_bytes
 from nlcore.ops.delta_rule import delta_rule_chunked, delta_rule_naive
+
+from bench import large
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 Candidates = dict[str, Callable[[], torch.Tensor]]
@@ -108,6 +112,8 @@ def measure(candidates: Candidates, rounds: int) -> dict[str, float]:
         for name, run in candidates.items():
             began = time.perf_counter()
             run().square().mean().backward()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if index:
                 times[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in times.items()}
@@ -128,6 +134,27 @@ def keep(name: str, figures: dict[str, object]) -> None:
     print(f"Figures as JSON: {BUILD / f'{name}.json'}")
 
 
+def matmul_peak(size: int = 512, rounds: int = 20) -> float:
+    """Operations a second of this machine's best float32 matrix product, on the threads that torch has."""
+    a, b, times = torch.randn(size, size), torch.randn(size, size), []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - began)
+    return 2 * size**3 / min(times)
+
+
+def utilised(seconds: dict[str, float], tokens: int, peak: float) -> dict[str, float]:
+    """Of each model at size tiny, the part of the peak that serves it (`nlcore.flops`); printed."""
+    print(f"  model-flop utilisation, of {peak / 1e9:,.1f} Gflop/s: this machine's own float32 product of 512 x 512, just measured")
+    found = {}
+    for name in MODELS:
+        a_token = flops.per_token(name, PRESETS["tiny"])
+        found[name] = a_token * tokens / seconds[name] / peak
+        print(f"  {name:26}{a_token / 1e6:>8.2f} Mflop a token{found[name]:>9.1%}")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
@@ -145,7 +172,11 @@ def main() -> None:
     ):
         results[title] = measure(candidates, options.rounds)
         print(table(title, tokens, results[title]))
-    keep("bench", {"threads": options.threads, "median_seconds": results})
+        if title.startswith("Models"):
+            utilisation = utilised(results[title], tokens, matmul_peak())
+    from bench import large
+
+    keep("bench", {"threads": options.threads, "median_seconds": results, "utilisation": utilisation, "large": large.measured()})
 
 
 if __name__ == "__main__":

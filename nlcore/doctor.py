@@ -129,7 +129,7 @@ def main() -> int:
         return 1
     from nlcore import sizing
 
-    print("\nSizes (fits: sequences of a batch at once, for --micro-batch; time: one block timed here, scaled)")
+    print("\nSizes (fits: sequences of a batch at once; time: one block timed here, scaled)")
     print(sizing.table(sizing.sizes()))
     return 0
 

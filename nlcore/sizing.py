@@ -1,24 +1,27 @@
 """Which sizes fit this machine, and about how long each takes: estimates, and named so."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
 
 from nlcore import machine
-from nlcore.models import PRESETS, Preset, build, parameter_count, state_bytes
+from nlcore.models import KEEP_ALL, PRESETS, Preset, build, parameter_count, state_bytes
 from nlcore.tasks.batches import lanes
-from nlcore.train.device import choose
 
 GIB = 2**30
 FLOAT = 4
 TRAINED_BYTES = 4 * FLOAT
 """Bytes a parameter: itself, its gradient and AdamW's two moments, all float32."""
-BLOCK_FLOATS = 290
-"""Floats that one block of Hope keeps for the backward pass, per token and unit of width (measured
-225 to 286 over the presets)."""
+BLOCK_FLOATS = {"hope": 290, "omega": 140, "titans": 62}
+"""Floats that one block keeps for the backward pass, per token and unit of width (measured over the presets: 131 to 286 in
+Hope, 92 to 130 in omega, 44 to 58 in Titans)."""
+OTHER_FLOATS = 45
+"""The same in every other model (measured 24 to 43)."""
 CHECKPOINT_FLOATS = 10
 """The same of a block that is computed again in the backward pass: its input, and the states that it leaves (measured 9)."""
 LOGIT_FLOATS = 3
@@ -56,38 +59,52 @@ def free_memory(where: torch.device) -> int:
 
 @cache
 def parameters(preset: Preset) -> int:
-    """Parameters of Hope at this size."""
+    """Parameters of Hope at this size; other models have about as many."""
     with torch.device("meta"):
         return parameter_count(build("hope", preset, preset.vocabulary))
 
 
-def bytes_needed(preset: Preset, at_once: int = 1) -> int:
-    """Bytes to train Hope at this size, `at_once` sequences at a time (an estimate)."""
-    kept = CHECKPOINT_FLOATS * preset.depth + BLOCK_FLOATS if preset.checkpoint_blocks else BLOCK_FLOATS * preset.depth
-    activations = at_once * preset.context * (kept * preset.dim + LOGIT_FLOATS * preset.vocabulary) * FLOAT
-    return TRAINED_BYTES * parameters(preset) + activations + carried_bytes(preset)
+def bytes_needed(preset: Preset, at_once: int = 1, model: str = "hope") -> int:
+    """Bytes to train a model at this size, `at_once` sequences at a time (an estimate)."""
+    activations = activation_bytes(preset, at_once, model)
+    return TRAINED_BYTES * parameters(preset) + activations + carried_bytes(preset, model)
+
+
+def activation_bytes(preset: Preset, at_once: int, model: str = "hope") -> int:
+    """Bytes that a forward pass of so many sequences keeps for the backward pass, in float32 (an estimate)."""
+    block = BLOCK_FLOATS.get(model, OTHER_FLOATS)
+    kept = CHECKPOINT_FLOATS * preset.depth + block if preset.checkpoint_blocks else block * preset.depth
+    return at_once * preset.context * (kept * preset.dim + LOGIT_FLOATS * preset.vocabulary) * FLOAT
 
 
 @cache
-def carried_bytes(preset: Preset) -> int:
-    """Bytes of the states that Hope carries from window to window while it trains; 0 without `carry`."""
+def carried_bytes(preset: Preset, model: str = "hope") -> int:
+    """Bytes of the states that training carries from window to window; 0 without `carry`."""
     if not preset.carry:
         return 0
-    with torch.random.fork_rng(), torch.no_grad():
-        model = build("hope", replace(preset, depth=1), 2)  # blocks are alike
-        row = preset.depth * state_bytes(model, model(torch.zeros(1, 1, dtype=torch.int64)).state)
+    with FakeTensorMode(), torch.no_grad():  # shapes without numbers
+        made = build(model, replace(preset, depth=1), 2)  # blocks are alike
+        row = preset.depth * state_bytes(made, made(torch.zeros(1, 1, dtype=torch.int64)).state)
+    if model in KEEP_ALL:
+        row *= preset.carry * preset.context
     return row * preset.batch * lanes(preset.batch, preset.carry)
 
 
-def most_at_once(preset: Preset, free: int) -> int:
-    """The largest divisor of the batch that fits in `free` bytes; 0 if one sequence does not."""
-    divisors = (n for n in range(preset.batch, 0, -1) if preset.batch % n == 0)
-    return next((n for n in divisors if bytes_needed(preset, n) < free), 0)
+def parts_of(batch: int, processes: int = 1) -> list[int]:
+    """In which numbers of sequences a batch can be computed, largest first: its divisors that `processes` divides."""
+    small = [n for n in range(1, math.isqrt(batch) + 1) if batch % n == 0]
+    return sorted({n for k in small for n in (k, batch // k) if n % processes == 0}, reverse=True)
+
+
+def most_at_once(preset: Preset, free: int, model: str = "hope", processes: int = 1) -> int:
+    """The largest part of the batch of which each process's share fits in `free` bytes; 0 if not even the smallest does."""
+    fits = (n for n in parts_of(preset.batch, processes) if bytes_needed(preset, n // processes, model) < free)
+    return next(fits, 0)
 
 
 def sizes(where: torch.device | None = None) -> list[Size]:
-    """Every preset, smallest first, on `where` (what training takes by default); takes about ten seconds."""
-    where = where or choose("auto", "auto").device
+    """Every preset, smallest first, on `where`, by default the GPU if there is one; takes about ten seconds."""
+    where = where or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     free = free_memory(where)
     found, speed = [], None
     for preset in PRESETS.values():

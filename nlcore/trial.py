@@ -36,7 +36,7 @@ class Trial:
     step_seconds: float
     """Of one step on the whole batch."""
     peak_bytes: int
-    """Memory at its highest: on the GPU, or of the whole process on a CPU; and the states that Hope carries."""
+    """Memory at its highest: on the GPU, or of the whole process on a CPU; and the states that training carries."""
 
     @property
     def hours(self) -> float:
@@ -62,9 +62,9 @@ def measure(config: TrainConfig) -> Trial:
     """
     choice = choose(config.device, config.dtype)
     free, preset = sizing.free_memory(choice.device), config.preset
-    at_once = config.micro_batch or sizing.most_at_once(preset, free)
-    if not at_once or sizing.bytes_needed(preset, at_once) > free:
-        needs = sizing.bytes_needed(preset, at_once or 1) / sizing.GIB
+    at_once = config.micro_batch or sizing.most_at_once(preset, free, config.model)
+    if not at_once or sizing.bytes_needed(preset, at_once, config.model) > free:
+        needs = sizing.bytes_needed(preset, at_once or 1, config.model) / sizing.GIB
         raise TrainError(f"{preset.name} needs about {needs:.1f} GiB and {free / sizing.GIB:.1f} are free on this "
                          f"{choice.device.type}: choose a smaller size, or a smaller micro_batch.")
     config = replace(config, micro_batch=None if at_once == preset.batch else at_once)
@@ -103,7 +103,7 @@ def run(config: TrainConfig, choice: Choice) -> dict[str, float]:
     # The first step also warms up; it counts only if there was no time for another.
     passes, steps = (min(part[1:] or part) for part in zip(*taken))
     seconds = passes * (preset.batch // size) + steps
-    peak = _peak(choice) + (sizing.carried_bytes(preset) if config.model == "hope" else 0)
+    peak = _peak(choice) + sizing.carried_bytes(preset, config.model)
     return {"parameters": parameter_count(model), "step_seconds": seconds, "peak_bytes": peak}
 
 

@@ -24,7 +24,9 @@ BELOW = {
     "layers": {"memory", "ops", "probe", "regions"},
     "models": {"layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "clock"},
-    "train": {"models", "optim", "tasks", "probe", "regions", "levels", "clock", "machine"},
+    "flops": {"models"},
+    "sizing": {"machine", "models", "tasks"},
+    "train": {"models", "optim", "tasks", "probe", "regions", "levels", "clock", "machine", "flops", "sizing"},
     "xray": {"levels", "layers", "models", "optim", "probe"},
     "viz": {"memory", "levels", "layers", "train", "optim", "ops"},
 }

@@ -8,6 +8,7 @@ from typing import NoReturn
 from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
 from nlcore.train.choices import COMPILE, DEVICES, DTYPES
+from nlcore.train import plan
 from nlcore.train.config import TrainError, configure
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
@@ -20,6 +21,7 @@ EXAMPLES = """examples:
   python -m nlcore.train --size tiny --model transformer --data path/to/text
   python -m nlcore.train --size tiny --compare
   python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
+  python -m nlcore.train plan --size 1.3b --tokens 100e9 --gpus 64    (what it would cost; see plan --help)
   torchrun --nproc-per-node 4 -m -- nlcore.train --size 160m    (the -- keeps torchrun from reading --run as its own)
 """
 
@@ -28,7 +30,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, visible(f"{message[0].upper()}{message[1:]}: see python -m nlcore.train --help.") + "\n")
+        self.exit(2, visible(f"{message[0].upper()}{message[1:]}: see {self.prog} --help.") + "\n")
 
 
 def parser() -> Parser:
@@ -45,7 +47,7 @@ def parser() -> Parser:
     add("--steps", type=int, help="steps to train; by default the size's")
     add("--seconds", type=float, help="seconds to train, instead of steps")
     add("--batch", type=int, help="sequences a step")
-    add("--micro-batch", type=int, help="sequences computed at once, to save memory")
+    add("--micro-batch", type=int, help="sequences computed at once, to save memory; by default as many as fit")
     add("--context", type=int, help="tokens of a sequence")
     add("--carry", type=int, help="windows in a row that carry their state on; by default the size's, 0 for attention")
     add("--in-context", nargs="+", type=level, metavar="LEVEL:TOKENS:RATE", help="levels that learn while they read, as "
@@ -65,8 +67,19 @@ def level(text: str) -> tuple[str | float, ...]:
     return tuple(kind(part) for kind, part in zip(kinds[: len(parts)], parts, strict=True))
 
 
+def planned(arguments: list[str]) -> str:
+    """The table of `python -m nlcore.train plan`."""
+    chosen = plan.options(Parser("python -m nlcore.train plan", description=plan.DESCRIPTION, allow_abbrev=False))
+    given = {name: value for name, value in vars(chosen.parse_args(arguments)).items() if value is not None}
+    return plan.plan(**given).table()
+
+
 def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     """Runs the command and returns its exit code. Raises ValueError, one sentence, for what cannot be done."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["plan"]:
+        team.once(lambda: Display().write(planned(arguments[1:]) + "\n"))
+        return 0
     choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
     given = {name: value for name, value in choices.items() if value is not None}

@@ -34,7 +34,7 @@ class TrainConfig:
     seconds: float | None = None
     """Training time to spend, instead of the preset's steps; the learning rate then follows the clock."""
     micro_batch: int | None = None
-    """Sequences computed at once, to save memory; None is the whole batch."""
+    """Sequences computed at once, to save memory; None is the largest part of the batch that fits (`at_once`)."""
     report_every: int = 10
     """Steps between lines of metrics and levels."""
     validate_every: int = 100

@@ -104,9 +104,9 @@ class Trainer:
         parts.optimizer.load_state_dict(state["optimizer"])
         if state["corpus"] == parts.corpus.hash:
             parts.batches.load_state_dict(state["batches"])
-            at_once, like = self.config.micro_batch or parts.batches.batch, carried.pattern(parts.model, parts.choice)
+            like = carried.pattern(parts.model, parts.choice)
             for lane, rows in state["carried"].items():
-                self.carried[lane] = carried.shared(rows, like, at_once, self.team)
+                self.carried[lane] = carried.shared(rows, like, parts.at_once.rows, self.team)
         self.steering.load_state_dict(state["steering"])
         self.reporter.window = dict(state["window"])
         self.inbox = Inbox(self.folder, state["command"], self.status.fields["attempt"])
@@ -250,7 +250,7 @@ class Trainer:
         the lane's states, if it has any, and leaves it the new ones if the lane `lasts`.
         """
         team, losses, given, seen, kept = self.team, [], [], [], []
-        size = self.config.micro_batch or len(inputs)
+        size = self.parts.at_once.rows
         befores = self.carried.pop(lane, [None] * (len(inputs) // size))
         for start, before in zip(range(0, len(inputs), size), befores, strict=True):
             rows = slice(start, start + size)

@@ -10,6 +10,8 @@ from nlcore.clock import Clock
 from nlcore.models import LanguageModel, build, parameter_count
 from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.tasks import Batches, Corpus, sequential, tokenizers
+from nlcore.train import at_once
+from nlcore.train.at_once import AtOnce
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.device import Choice
 from nlcore.train.evaluate import HeldOut
@@ -31,6 +33,7 @@ class Parts:
     held_out: HeldOut
     model: LanguageModel
     optimizer: LevelOptimizer
+    at_once: AtOnce
 
     def facts(self) -> dict:
         """What was found and chosen, for config.json."""
@@ -48,12 +51,17 @@ class Parts:
             "torch": torch.__version__,
             "vocabulary": self.held_out.tokenizer.vocabulary,
             "parameters": parameter_count(self.model),
+            "micro_batch": self.at_once.rows,
             "levels": [vars(level) for level in self.model.levels()],
         }
 
 
-def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = ALONE) -> Parts:
+def make(
+    config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = ALONE, before: int | None = None
+) -> Parts:
     """Builds the parts; the seed decides the model's first weights and the order of the text.
+
+    before: how many sequences the run has computed at once, if it has begun: see `at_once.find`.
 
     The tokenizer is kept in the run folder, and read from there if it is there.
     Raises DataError for text that will not do.
@@ -63,13 +71,13 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
         corpus = tasks.load(config.data)
         tokens_of = _tokenizer(config, folder, corpus)
         tokens = tasks.prepare(corpus, tokens_of)
-    at_once = (config.micro_batch or preset.batch) // team.size  # as many as its device holds while training
-    held_out = HeldOut(tokens.validation, tokens_of, preset.context, at_once)
-    next(held_out.windows(1))  # too short a validation text is said now, not after the training
+    next(sequential(tokens.validation, 1, preset.context))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
     model = built(config, tokens_of.vocabulary).to(choice.device)
+    found = at_once.find(config, model, choice, team, before)
+    held_out = HeldOut(tokens.validation, tokens_of, preset.context, found.rows // team.size)  # as many as while training
     batches = Batches(tokens.train, preset.batch, preset.context, config.seed, preset.carry)
-    return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
+    return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr), found)
 
 
 def check(config: TrainConfig) -> None:

@@ -102,7 +102,7 @@ LEVEL = {"name": text, "period": whole, "unit": _one_of("steps", "tokens")}
 CORPUS = {"name": text, "hash": text, "train_bytes": whole, "validation_bytes": whole}
 FACTS = {
     **dict.fromkeys(("parameters", "threads"), whole),
-    "processes": or_none(whole),
+    **dict.fromkeys(("processes", "micro_batch"), or_none(whole)),
     "order1_entropy": figure,
     **dict.fromkeys(("device", "dtype"), text),
     "levels": list_of(lambda value: has_shape(value, LEVEL)),

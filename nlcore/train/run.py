@@ -168,7 +168,7 @@ def _attempt(
     choice = team.place(device.choose(config.device, config.dtype))
     device.compiles(config, choice)
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
-        made = parts.make(config, folder, choice, team)
+        made = parts.make(config, folder, choice, team, facts.get("micro_batch"))
         if not accept:
             _check_text(folder, facts, made)
         pairs = order1(made.held_out.pieces(config.final_windows))
@@ -233,6 +233,7 @@ def _introduction(
         *(f"Inner    {line}" for line in (made.model.summary().splitlines() if config.preset.in_context else ())),
         f"Text     {text['name']}: {text['train_bytes']:,} bytes to train on, {text['validation_bytes']:,} to validate",
         f"Device   {made.choice}; {facts['threads']} CPU threads{processes}{_compiled(config, made.choice)}",
+        f"At once  {made.at_once.rows} of {config.preset.batch} sequences, {made.at_once.reason}",
         f"Run      {folder.path}, {begin}",
     ]
 
