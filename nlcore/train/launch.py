@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.config_file import check_same_way, read_config
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
-from nlcore.train.records import Record, latest, opened, records
+from nlcore.train.records import Every, Followed, Latest, Record, opened
 from nlcore.train.run import changed, in_words, new
 from nlcore.train.status import LIVE, read_status, stored
 from nlcore.train.words import visible
@@ -49,6 +50,10 @@ class Run:
         self.folder, self.launch = RunFolder(path), launch
         self.process = launch.process if launch is not None else None
         self._looking = threading.Lock()  # who has looked can be sure that no late word of the launch follows
+        self._metrics = Followed(self.folder.metrics)
+        self._levels = Followed(self.folder.levels, partial(Latest, "level", "memory"))
+        self._surprise, self._samples = Followed(self.folder.surprise), Followed(self.folder.samples)
+        self._applied = Followed(self.folder.applied, Every)
         read_config(self.folder)
 
     def __repr__(self) -> str:
@@ -67,19 +72,19 @@ class Run:
 
         `validation_bits_per_byte` is None but at a validation.
         """
-        return latest(records(self.folder.metrics))
+        return self._metrics.records()
 
     def levels(self) -> list[Record]:
         """A record a report and level; see `telemetry.ROW`."""
-        return latest(records(self.folder.levels), "level", "memory")
+        return self._levels.records()
 
     def surprise(self) -> list[Record]:
         """A record a report: tokens, surprise, eta, alpha of one fixed fragment."""
-        return latest(records(self.folder.surprise))
+        return self._surprise.records()
 
     def samples(self) -> list[Record]:
         """A record a validation: prompt and text."""
-        return latest(records(self.folder.samples))
+        return self._samples.records()
 
     def status(self) -> Record:
         """state, step, steps, done (share), seconds_left, line (progress in words), sentence, heartbeat, result, ..."""
@@ -125,7 +130,7 @@ class Run:
 
     def applied(self) -> list[Record]:
         """What became of the commands: number, command, level, value, step, attempt, applied, sentence."""
-        return records(self.folder.applied)
+        return self._applied.records()
 
     def wait(self, timeout: float | None = None) -> Record:
         """Waits until the process has ended, or for `timeout` seconds; returns the status."""
