@@ -1,6 +1,7 @@
 """Training from a notebook: in processes of its own, which outlive the kernel and can be found again."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
 from nlcore.train.records import Every, Followed, Latest, Record, opened
 from nlcore.train.run import changed, in_words, new
-from nlcore.train.status import LIVE, read_status, stored
+from nlcore.train.status import LIVE, SILENCE, Hearing, is_elsewhere, read_status, stored
 from nlcore.train.words import visible
 
 POLL = 0.2
@@ -50,6 +51,7 @@ class Run:
         self.folder, self.launch = RunFolder(path), launch
         self.process = launch.process if launch is not None else None
         self._looking = threading.Lock()  # who has looked can be sure that no late word of the launch follows
+        self._hearing = Hearing(self.folder)
         self._metrics = Followed(self.folder.metrics)
         self._levels = Followed(self.folder.levels, partial(Latest, "level", "memory"))
         self._surprise, self._samples = Followed(self.folder.surprise), Followed(self.folder.samples)
@@ -91,7 +93,7 @@ class Run:
         if self.process is not None and self.process.poll() is None:
             return stored(self.folder)
         with self._looking:
-            status = read_status(self.folder)
+            status = self._hearing.listen(read_status(self.folder))
             mine = self.launch is not None and status.get("launch") == self.launch.name
             if mine and status.get("state") in LIVE and not is_locked(self.folder):
                 status |= {"state": "failed", "sentence": self._last_words()}
@@ -176,6 +178,11 @@ def resume(path: str | Path, processes: int | None = None, accept_data: bool = F
     device.choose(config.device, config.dtype)
     if is_locked(folder):
         raise TrainError(f"{folder.path} is training already: attach to it, or stop it first.")
+    status = stored(folder)
+    if status.get("state") in LIVE and is_elsewhere(folder, status) and (silence := Hearing(folder).silence(status)) < SILENCE:
+        raise TrainError(
+            f"{folder.path} shows a run on {status.get('host')} that was heard {silence:.0f} s ago: attach to it, or stop it first."
+        )
     fields = config.as_json()
     values = fields["preset"] | fields
     options = [f"--{name.replace('_', '-')}={values[name]}" for name in choices]
@@ -194,6 +201,7 @@ def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Ru
         environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
     launch = uuid.uuid4().hex
     fields = {"state": "starting", "sentence": "", "heartbeat": time.time(), "launch": launch}
+    fields |= {"host": socket.gethostname(), "lock": None}
     with in_words(folder), open(folder.log, "ab") as log:
         write_json(folder.status, read_status(folder) | fields)
         logged = log.seek(0, os.SEEK_END)

@@ -27,12 +27,14 @@ FELT = 10
 """A line of surprise is as long as a report's lines of levels together: they become rarer after so many times fewer."""
 
 
-def apart(step: int, every: int, dense: int = DENSE) -> int:
+def apart(step: int, every: int, times: int = 1) -> int:
     """Steps between reports at a step of a run that began with one `every` so many: twice as many again and again.
 
+    times: so many times fewer reports come before they become rarer.
     It depends on the step alone, so a run that was resumed reports the same steps. A run of a million steps that began
     with a report every 10 has 15,000 of them: what is appended stays, so whoever follows a file reads only its end.
     """
+    dense = DENSE // times
     beyond, stretch = max(step - dense * every, 0), 2 * (dense // RARER) * every
     return every << (-(-beyond // stretch)).bit_length()
 
@@ -51,10 +53,10 @@ class Reporter:
     def _empty(self) -> None:
         self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0, "merged": 0}
 
-    def listens(self, step: int, dense: int = DENSE) -> bool:
-        """Whether a step's report is to have all there is, and not a validation alone."""
+    def listens(self, step: int, times: int = 1) -> bool:
+        """Whether a step's report is to have all there is, and not a validation alone; `times` as in `apart`."""
         config = self.config
-        every = apart(step, config.report_every, dense)
+        every = apart(step, config.report_every, times)
         validates = step % config.validate_every == 0 and every == config.report_every
         return validates or step % every == 0 or step == config.preset.steps
 
@@ -90,7 +92,7 @@ class Reporter:
         self._append(self.folder.metrics, step, measured | figures)
         self._append(self.folder.levels, step, *rows)
         felt = None
-        if self.listens(step, DENSE // FELT):
+        if self.listens(step, FELT):
             felt = evaluate.surprise(self.parts.model, self.parts.held_out, self.parts.choice)
         if felt is not None:
             self._append(self.folder.surprise, step, felt)
