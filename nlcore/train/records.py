@@ -116,8 +116,8 @@ FACTS = {
 """What a run has found out about itself at its first step."""
 
 
-BOOKMARK, TOGETHER = 512, 1000
-"""Bytes by which a file is known again, more than a line needs to be unlike others; and lines parsed at once."""
+BOOKMARK, PART, TOGETHER = 512, 1 << 22, 1000
+"""Bytes by which a file is known again, and of a large file at once; lines parsed at once."""
 
 
 def parse(line: str | bytes) -> Any:
@@ -179,6 +179,11 @@ def opened(path: Path) -> BinaryIO | None:
         return open(handle, "rb")
     os.close(handle)
     return None
+
+
+def last(path: Path) -> list[Record]:
+    """The records at the end of one of `SHAPES`' files: all of a small one."""
+    return [found for found in parsed(Tail(path, PART, end=True).lines(), SHAPES[path.name]) if found is not None]
 
 
 class Tail:
@@ -281,16 +286,18 @@ class Followed:
     """
 
     def __init__(self, path: Path, counts: Callable[[], Latest | Every] = Latest) -> None:
-        self.tail, self.shape, self.counts, self.found = Tail(path), SHAPES[path.name], counts, counts()
+        self.tail, self.shape, self.counts, self.found = Tail(path, PART), SHAPES[path.name], counts, counts()
         self.lock = threading.Lock()
 
     def records(self) -> list[Record]:
         """Copies, since what a caller does to them is to stay the caller's."""
         with self.lock:
-            lines = parsed(self.tail.lines(), self.shape)
-            if self.tail.anew:
-                self.found = self.counts()
-            self.found.add(line for line in lines if line is not None)
+            more = True
+            while more:
+                lines, more = parsed(self.tail.lines(), self.shape), self.tail.more
+                if self.tail.anew:
+                    self.found = self.counts()
+                self.found.add(line for line in lines if line is not None)
             return [dict(line) for line in self.found.lines()]
 
 

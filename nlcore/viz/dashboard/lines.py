@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from nlcore.train.records import SHAPES, Record, Tail, parsed
-
-PART = 1 << 22
-"""Bytes read at once."""
+from nlcore.train.records import PART, SHAPES, Record, Tail, parsed
 
 
 class Lines:
