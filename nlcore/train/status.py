@@ -25,9 +25,8 @@ class Status:
 
     def __init__(self, folder: RunFolder) -> None:
         self.path, self.beaten = folder.status, -math.inf
-        self.fields: Record = stored(folder) | {
-            "pid": os.getpid(), "host": socket.gethostname(), "lock": _inode(folder)
-        }
+        own = {"pid": os.getpid(), "host": socket.gethostname(), "lock": _inode(folder)}
+        self.fields: Record = stored(folder) | own
 
     def set(self, **fields: Any) -> None:
         """Changes fields and writes the file."""

@@ -9,6 +9,8 @@ from nlcore.train.records import latest, records
 from nlcore.train.reporting import DENSE, apart
 from tests.train.small import small
 
+RUN = dict(steps=45, report_every=1, validate_every=7, checkpoint_every=10, context=16)
+
 
 def test_ten_thousand_reports_are_as_dense_as_was_asked_for_and_the_rest_few():
     assert {apart(step, 10) for step in range(1, 10 * DENSE + 1, 7)} == {10}
@@ -32,7 +34,7 @@ def dense_and_sparse(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for dense in (DENSE, 4):
             rarer_after(dense, patch)
-            folder = new(small(steps=45, report_every=1, validate_every=7, checkpoint_every=10, context=16), tmp_path_factory.mktemp("run") / "run")
+            folder = new(small(**RUN), tmp_path_factory.mktemp("run") / "run")
             train(folder)
             found.append(folder)
     return found
@@ -78,7 +80,7 @@ def test_the_training_is_the_same_whatever_is_written_of_it(dense_and_sparse):
 
 def test_a_resumed_run_reports_at_the_steps_of_one_that_went_on(dense_and_sparse, tmp_path, monkeypatch):
     rarer_after(4, monkeypatch)
-    folder = new(small(steps=45, report_every=1, validate_every=7, checkpoint_every=10, context=16), tmp_path / "run")
+    folder = new(small(**RUN), tmp_path / "run")
     advance = reporting.Reporter.count
     counted = []
 
