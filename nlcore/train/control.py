@@ -1,12 +1,21 @@
-"""Commands to a run: numbered lines in control.jsonl, read by the trainer between steps."""
+"""Commands to a run: numbered lines in control.jsonl, read by the trainer between steps.
 
+A machine that has but a copy of the run's folder writes control-NAME.jsonl, which a sync brings back: the trainer takes
+its lines over into control.jsonl.
+"""
+
+import math
+import re
+import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from nlcore.optim.settings import plain
 from nlcore.train.choices import LARGEST_RATE, TrainError
 from nlcore.train.folder import RunFolder, held
-from nlcore.train.records import CONTROL, Record, Tail, append, has_shape, parse, records, text
+from nlcore.train.records import CONTROL, Record, Tail, append, has_shape, parse, parsed, records, text
+from nlcore.train.status import is_elsewhere, stored
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "pause": (),
@@ -21,6 +30,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 SETTINGS = ("lr_scale", "period", "level_lr")
 WAIT = 5.0
 """Seconds that a sender waits for the others: each holds the lock for an instant."""
+MAIL = 1.0
+"""Seconds between two looks for commands of other machines, at least."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,9 @@ class Command:
     level: str | None = None
     value: float | None = None
     """lr_scale and level_lr: factor on the learning rate, 0 or more; period: whole steps, 1 or more."""
+    sender: str | None = None
+    """The machine that it came from, and its number there; None for one that was given where the run is."""
+    sent: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", plain(self.value))
@@ -54,22 +68,49 @@ def _check_value(command: str, value: object) -> None:
         raise TrainError(f"The value of {command} is {value!r}: give a number from 0 to {LARGEST_RATE:g}.")
 
 
+def sender(folder: RunFolder) -> str | None:
+    """What this machine is called as a sender of commands; None where the run is."""
+    elsewhere = is_elsewhere(folder, stored(folder))
+    return re.sub(r"[^\w-]", "-", socket.gethostname()) or "elsewhere" if elsewhere else None
+
+
 def send(folder: RunFolder, command: str, level: str | None = None, value: float | None = None) -> int:
     """Appends a command under the next free number, and returns the number. Writers wait for one another.
 
+    Where the run trains elsewhere, commands are numbered by themselves, and the run numbers them anew as they arrive.
     Raises TrainError, and writes nothing, for a command that makes no sense, or if it cannot be written.
     """
-    given = Command(0, command, level, value)
+    given, here = Command(0, command, level, value), sender(folder)
+    path = folder.control if here is None else folder.mailbox(here)
     try:
-        with held(folder.sending, WAIT):
-            # Both files, since control.jsonl may have been emptied.
-            numbers = [line["number"] for file in (folder.control, folder.applied) for line in records(file)]
-            number = max(numbers, default=0) + 1
-            line = {"number": number, "time": time.time(), "command": command}
-            append(folder.control, line | {name: getattr(given, name) for name in COMMANDS[command]})
+        return _put(folder, path, given, here)
     except OSError as error:
-        raise TrainError(f"The command was not sent, since {folder.control} cannot be written now ({error}).") from error
+        raise TrainError(f"The command was not sent, since {path} cannot be written now ({error}).") from error
+
+
+def _put(folder: RunFolder, path: Path, given: Command, here: str | None = None) -> int:
+    """Appends a command to a file, under the next number of the sender `here`."""
+    with held(folder.sending, WAIT):
+        # Both files, since the one may have been emptied.
+        own = [line["number"] for line in parsed(Tail(path).lines(), CONTROL) if line]
+        answered = [_number(line, here) for line in records(folder.applied)]
+        number = max([*own, *answered], default=0) + 1
+        line = {"number": number, "time": time.time(), "command": given.command}
+        names = (*COMMANDS[given.command], *(("sender", "sent") if given.sender else ()))
+        append(path, line | {name: getattr(given, name) for name in names})
     return number
+
+
+def _number(line: Record, here: str | None) -> int:
+    """A command's number at the sender `here`; 0 if it came from another one."""
+    if here is None:
+        return line["number"]
+    return line["sent"] or 0 if line["sender"] == here else 0
+
+
+def answers(line: Record, number: int, here: str | None) -> bool:
+    """Whether a line of applied.jsonl says what became of the command `number` of the sender `here`."""
+    return line["sender"] == here and _number(line, here) == number
 
 
 def read_command(line: str) -> Command | str:
@@ -78,7 +119,7 @@ def read_command(line: str) -> Command | str:
     if not has_shape(found, CONTROL):
         return f"The line {line[:80]!r} is no command: it needs a number and a command, in JSON."
     try:
-        return Command(found["number"], found["command"], found.get("level"), found.get("value"))
+        return Command(**{name: found.get(name) for name in ("number", "command", "level", "value", "sender", "sent")})
     except TrainError as error:
         return str(error)
 
@@ -100,11 +141,42 @@ class Inbox:
         """The last command carried out or refused."""
         self.tail = Tail(folder.control)
         self.earlier: dict[int, Record] = {line["number"]: line for line in records(folder.applied)}
+        self.taken: set[int] = set()
         self.waiting: list[tuple[int, Command]] = []
+        self.mail: dict[str, Tail] = {}
+        """By sender."""
+        self.arrived: dict[str, int] = {}
+        """The last command of each sender that is in control.jsonl."""
+        for line in (*records(folder.control), *self.earlier.values()):
+            if line["sender"] is not None:
+                self._arrives(line["sender"], line["sent"] or 0)
+        self.looked = -math.inf
+
+    def _arrives(self, sender: str, sent: int) -> None:
+        self.arrived[sender] = max(self.arrived.get(sender, 0), sent)
+
+    def _collect(self) -> list[str]:
+        """Puts what came from other machines into control.jsonl, once; a sentence for each line that is no command."""
+        if time.monotonic() - self.looked < MAIL:
+            return []
+        self.looked, wrong = time.monotonic(), []
+        for sender, path in self.folder.mailboxes().items():
+            tail = self.mail.setdefault(sender, Tail(path))
+            for command in map(read_command, tail.lines()):
+                if isinstance(command, str):
+                    wrong.append(command)
+                elif command.number > self.arrived.get(sender, 0):
+                    try:
+                        _put(self.folder, self.folder.control, replace(command, sender=sender, sent=command.number))
+                    except OSError:  # it is read again at the next look
+                        tail.rewind()
+                        break
+                    self._arrives(sender, command.number)
+        return wrong
 
     def due(self, step: int) -> tuple[list[Command], list[str]]:
         """Commands to carry out before `step`, in order, and a sentence for each line that is none."""
-        wrong, fresh = [], False
+        wrong, fresh = self._collect(), False
         for command in map(read_command, self.tail.lines()):
             if isinstance(command, Command):
                 fresh |= self._take(command, step)
@@ -118,8 +190,9 @@ class Inbox:
     def _take(self, command: Command, step: int) -> bool:
         """Puts a command where it belongs; whether it is one that nobody has followed yet."""
         before = self.earlier.get(command.number)
-        if command.number <= self.held:
+        if command.number <= self.held or command.number in self.taken:
             return False
+        self.taken.add(command.number)
         if before is None:
             self.waiting.append((step, command))
         elif command.command in SETTINGS and before["applied"]:

@@ -22,6 +22,7 @@ PATIENCE = 1.0
 """Seconds a trainer tries to get the lock: a reader that looks holds it for an instant."""
 LEFT = re.compile(r"\.(config|status)\.json\.[0-9]+")
 """What `write_json` has not renamed yet."""
+MAILBOX = re.compile(r"control-([\w-]+)\.jsonl")
 ROOM = 65536
 """Bytes: a disk with less than this free is full."""
 LOOKS = 3
@@ -47,6 +48,14 @@ class RunFolder:
         self.lock = self.path / "lock"
         self.sending = self.path / "sending"
         """Held for the instant in which a command gets its number."""
+
+    def mailbox(self, sender: str) -> Path:
+        """Commands of another machine: each writes a file of its own, so that no sync has two versions of one to choose from."""
+        return self.path / f"control-{sender}.jsonl"
+
+    def mailboxes(self) -> dict[str, Path]:
+        """Those that are there, by sender. Copies that a sync made of a file in doubt have a dot in their names, and are none."""
+        return {found[1]: path for path in self.path.iterdir() if (found := MAILBOX.fullmatch(path.name))}
 
     def begun(self) -> bool:
         """Whether a run has left anything here that is worth keeping."""

@@ -1,6 +1,7 @@
 """Training from a notebook: in processes of its own, which outlive the kernel and can be found again."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.config_file import check_same_way, read_config
 from nlcore.train.control import send
 from nlcore.train.folder import RunFolder, is_locked, write_json
-from nlcore.train.records import Record, latest, opened, records
+from nlcore.train.records import Every, Followed, Latest, Record, opened
 from nlcore.train.run import changed, in_words, new
-from nlcore.train.status import LIVE, read_status, stored
+from nlcore.train.status import LIVE, SILENCE, Hearing, is_elsewhere, read_status, stored
 from nlcore.train.words import visible
 
 POLL = 0.2
@@ -49,6 +51,11 @@ class Run:
         self.folder, self.launch = RunFolder(path), launch
         self.process = launch.process if launch is not None else None
         self._looking = threading.Lock()  # who has looked can be sure that no late word of the launch follows
+        self._hearing = Hearing(self.folder)
+        self._metrics = Followed(self.folder.metrics)
+        self._levels = Followed(self.folder.levels, partial(Latest, "level", "memory"))
+        self._surprise, self._samples = Followed(self.folder.surprise), Followed(self.folder.samples)
+        self._applied = Followed(self.folder.applied, Every)
         read_config(self.folder)
 
     def __repr__(self) -> str:
@@ -67,26 +74,26 @@ class Run:
 
         `validation_bits_per_byte` is None but at a validation.
         """
-        return latest(records(self.folder.metrics))
+        return self._metrics.records()
 
     def levels(self) -> list[Record]:
         """A record a report and level; see `telemetry.ROW`."""
-        return latest(records(self.folder.levels), "level", "memory")
+        return self._levels.records()
 
     def surprise(self) -> list[Record]:
         """A record a report: tokens, surprise, eta, alpha of one fixed fragment."""
-        return latest(records(self.folder.surprise))
+        return self._surprise.records()
 
     def samples(self) -> list[Record]:
         """A record a validation: prompt and text."""
-        return latest(records(self.folder.samples))
+        return self._samples.records()
 
     def status(self) -> Record:
         """state, step, steps, done (share), seconds_left, line (progress in words), sentence, heartbeat, result, ..."""
         if self.process is not None and self.process.poll() is None:
             return stored(self.folder)
         with self._looking:
-            status = read_status(self.folder)
+            status = self._hearing.listen(read_status(self.folder))
             mine = self.launch is not None and status.get("launch") == self.launch.name
             if mine and status.get("state") in LIVE and not is_locked(self.folder):
                 status |= {"state": "failed", "sentence": self._last_words()}
@@ -125,7 +132,7 @@ class Run:
 
     def applied(self) -> list[Record]:
         """What became of the commands: number, command, level, value, step, attempt, applied, sentence."""
-        return records(self.folder.applied)
+        return self._applied.records()
 
     def wait(self, timeout: float | None = None) -> Record:
         """Waits until the process has ended, or for `timeout` seconds; returns the status."""
@@ -171,6 +178,11 @@ def resume(path: str | Path, processes: int | None = None, accept_data: bool = F
     device.choose(config.device, config.dtype)
     if is_locked(folder):
         raise TrainError(f"{folder.path} is training already: attach to it, or stop it first.")
+    status = stored(folder)
+    if status.get("state") in LIVE and is_elsewhere(folder, status) and (silence := Hearing(folder).silence(status)) < SILENCE:
+        raise TrainError(
+            f"{folder.path} shows a run on {status.get('host')} that was heard {silence:.0f} s ago: attach to it, or stop it first."
+        )
     fields = config.as_json()
     values = fields["preset"] | fields
     options = [f"--{name.replace('_', '-')}={values[name]}" for name in choices]
@@ -189,6 +201,7 @@ def _spawn(folder: RunFolder, processes: int, options: Sequence[str] = ()) -> Ru
         environment = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": LAST_WRITE} | environment
     launch = uuid.uuid4().hex
     fields = {"state": "starting", "sentence": "", "heartbeat": time.time(), "launch": launch}
+    fields |= {"host": socket.gethostname(), "lock": None}
     with in_words(folder), open(folder.log, "ab") as log:
         write_json(folder.status, read_status(folder) | fields)
         logged = log.seek(0, os.SEEK_END)

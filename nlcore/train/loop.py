@@ -108,7 +108,7 @@ class Trainer:
             for lane, rows in state["carried"].items():
                 self.carried[lane] = carried.shared(rows, like, parts.at_once.rows, self.team)
         self.steering.load_state_dict(state["steering"])
-        self.reporter.window = dict(state["window"])
+        self.reporter.window |= state["window"]
         self.inbox = Inbox(self.folder, state["command"], self.status.fields["attempt"])
         self.guard.checkpoint = saved.path
         self.step, self.elapsed = state["step"], state["elapsed"]
@@ -208,9 +208,9 @@ class Trainer:
         """One step, and what follows it; `elapsed` counts the step alone."""
         config, step = self.config, self.step + 1
         validates = step % config.validate_every == 0
-        reports = validates or step % config.report_every == 0 or step == config.preset.steps
+        listens = self.reporter.listens(step)
         started = time.perf_counter()
-        figures, rows = self._learn(step, reports)
+        figures, rows = self._learn(step, listens)
         seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
         self.reporter.count(figures.pop("loss"), seconds)
@@ -218,8 +218,10 @@ class Trainer:
             figures["validation_bits_per_byte"] = self.team.once(
                 lambda: self.reporter.validate(step, self._still_scoring)
             )
-        if reports:
+        if listens or validates:
             self.team.once(lambda: self.reporter.report(step, self.elapsed, figures, rows, self._seconds_left()))
+        elif step % config.report_every == 0:
+            self.team.once(lambda: self.reporter.merge(step, self._seconds_left()))
         if step % config.checkpoint_every == 0:
             self._save()
 

@@ -21,6 +21,22 @@ Beat = Callable[[], None]
 """Called now and then during what takes long; may raise to end it."""
 SAMPLE, LAST_SAMPLE = 128, 400
 """Tokens of a sample at a validation, and at the end."""
+DENSE, RARER = 10_000, 10
+"""Reports before they become rarer; the distance between two doubles with every DENSE / RARER reports from there on."""
+FELT = 10
+"""A line of surprise is as long as a report's lines of levels together: they become rarer after so many times fewer."""
+
+
+def apart(step: int, every: int, times: int = 1) -> int:
+    """Steps between reports at a step of a run that began with one `every` so many: twice as many again and again.
+
+    times: so many times fewer reports come before they become rarer.
+    It depends on the step alone, so a run that was resumed reports the same steps. A run of a million steps that began
+    with a report every 10 has 15,000 of them: what is appended stays, so whoever follows a file reads only its end.
+    """
+    dense = DENSE // times
+    beyond, stretch = max(step - dense * every, 0), 2 * (dense // RARER) * every
+    return every << (-(-beyond // stretch)).bit_length()
 
 
 class Reporter:
@@ -35,12 +51,19 @@ class Reporter:
         self._empty()
 
     def _empty(self) -> None:
-        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0}
+        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0, "merged": 0}
+
+    def listens(self, step: int, times: int = 1) -> bool:
+        """Whether a step's report is to have all there is, and not a validation alone; `times` as in `apart`."""
+        config = self.config
+        every = apart(step, config.report_every, times)
+        validates = step % config.validate_every == 0 and every == config.report_every
+        return validates or step % every == 0 or step == config.preset.steps
 
     def count(self, loss: float, seconds: float) -> None:
         """Adds a step to the window."""
         window = self.window
-        self.window = {
+        self.window = window | {
             "loss": window["loss"] + loss,
             "steps": window["steps"] + 1,
             "seconds": window["seconds"] + seconds,
@@ -58,27 +81,41 @@ class Reporter:
     def report(self, step: int, elapsed: float, figures: Record, rows: list[Record], left: float) -> None:
         """One line of metrics, one of levels for each row, and the surprise of a fixed fragment.
 
-        figures: lr, gradient_norm and, where there was one, validation_bits_per_byte.
+        figures: lr and, where they are there, gradient_norm and validation_bits_per_byte.
+        rows: none, where the step only validates.
         elapsed, left: seconds of training so far, and to go.
         """
         size = self.config.preset.batch * self.config.preset.context
-        loss = self.window["loss"] / self.window["steps"]
-        speed = figure(self.window["steps"] * size / self.window["seconds"])
+        measured = {"tokens": step * size, "elapsed": elapsed, "memory": self.parts.choice.memory()}
+        measured |= self._tell(step, left) | {"merged": self.window["merged"]}
         self._empty()
-        measured = {"tokens": step * size, "loss": loss, "tokens_per_second": speed, "elapsed": elapsed}
-        measured["memory"] = self.parts.choice.memory()
         self._append(self.folder.metrics, step, measured | figures)
-        for row in rows:
-            self._append(self.folder.levels, step, row)
-        felt = evaluate.surprise(self.parts.model, self.parts.held_out, self.parts.choice)
+        self._append(self.folder.levels, step, *rows)
+        felt = None
+        if self.listens(step, FELT):
+            felt = evaluate.surprise(self.parts.model, self.parts.held_out, self.parts.choice)
         if felt is not None:
             self._append(self.folder.surprise, step, felt)
-        text = line(step, None if self.config.seconds else self.config.preset.steps, loss, speed, left)
-        self.status.fields |= {"line": text, "loss": loss, "tokens_per_second": speed}
-        self.progress.show(text)
 
-    def _append(self, path: Path, step: int, record: Record) -> None:
-        append(path, {"step": step, "attempt": self.status.fields["attempt"], "time": time.time()} | record)
+    def merge(self, step: int, left: float) -> None:
+        """In the place of a report that is left out: the next one that is written counts it, and has its steps in its means."""
+        self.window = self.window | {"merged": self.window["merged"] + 1}
+        self._tell(step, left)
+
+    def _tell(self, step: int, left: float) -> Record:
+        """Shows how far the run is; returns the window's loss and speed."""
+        size, window = self.config.preset.batch * self.config.preset.context, self.window
+        loss, speed = window["loss"] / window["steps"], figure(window["steps"] * size / window["seconds"])
+        text = line(step, None if self.config.seconds else self.config.preset.steps, loss, speed, left)
+        told = {"loss": loss, "tokens_per_second": speed}
+        self.status.fields |= {"line": text} | told
+        self.progress.show(text)
+        return told
+
+    def _append(self, path: Path, step: int, *records: Record) -> None:
+        """Fields without a value are left out, and readers know of them."""
+        stamp = {"step": step, "attempt": self.status.fields["attempt"], "time": time.time()}
+        append(path, *(stamp | {name: value for name, value in record.items() if value is not None} for record in records))
 
     def final(self, step: int, elapsed: float, beat: Beat) -> dict[str, Any]:
         """The run's result, printed and returned; see `result_lines` for its fields."""

@@ -19,7 +19,7 @@ from nlcore.train.folder import RunFolder, free, locked, trouble
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import ALONE, Team
 from nlcore.train.progress import Progress, clock
-from nlcore.train.records import Record, records
+from nlcore.train.records import Record, last
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
@@ -149,7 +149,7 @@ def _begin(folder: RunFolder) -> None:
         checkpoint.tidy(folder.checkpoints)
     status = Status(folder)
     files = (folder.metrics, folder.levels, folder.surprise, folder.samples, folder.applied)
-    counted = [line["attempt"] for file in files for line in records(file)]
+    counted = [line["attempt"] for file in files for line in last(file)]
     status.set(state="starting", attempt=max([status.fields.get("attempt") or 0, *counted]) + 1, sentence="", line="")
 
 

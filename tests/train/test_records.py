@@ -2,11 +2,14 @@
 
 import json
 import os
+import random
 
 import pytest
 
 from nlcore.train import TrainError, attach, new
-from nlcore.train.records import SHAPES, Tail, append, latest, parse, read_json, records
+from nlcore.train import records as module
+from nlcore.train.records import SHAPES, Tail, append, latest, opened, parse, read_json, records
+from nlcore.viz.dashboard.lines import Lines
 from tests.train.small import small
 
 SAMPLE = {"step": 2, "attempt": 1, "prompt": "line\nbreak ü", "text": ""}
@@ -63,6 +66,96 @@ def test_a_tail_gives_each_line_once_and_waits_for_its_end(path):
     assert tail.lines() == ["three"]
     path.write_text("new\n")  # emptied and begun again
     assert tail.lines() == ["new"]
+
+
+def random_file(draw):
+    """What may happen to a file: lines of attempts that go back, spoilt ones, cut ones, another file in its place."""
+    data, attempt, step = b"", 1, 0
+    while True:
+        what = draw.random()
+        if what < 0.1:
+            attempt, step = attempt + 1, draw.randrange(step + 1)
+        elif what < 0.2:
+            data += draw.choice((b"nonsense\n", b"[1]\n", b'{"step": 3, "att\n', b"\n", b'\xff\n'))
+        elif what < 0.22:
+            data, attempt, step = b"", 1, 0
+        elif what < 0.25:  # as a power cut may leave it, before another attempt
+            data, attempt, step = data[: draw.randrange(len(data) + 1)], attempt + 1, draw.randrange(step + 1)
+        step += draw.randrange(3)
+        line = {"step": step, "attempt": attempt, "time": draw.random(), "loss": draw.random()}
+        data += json.dumps(line | {"number": 1}).encode() + b"\n"
+        yield data[: len(data) - draw.choice((0, 0, 0, 5, 1))]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_followed_is_what_a_fresh_read_finds(tmp_path, seed, monkeypatch):
+    monkeypatch.setattr(module, "PART", 1 << (8 + 2 * seed))
+    path, draw = tmp_path / "metrics.jsonl", random.Random(seed)
+    followed = module.Followed(path)
+    shown = Lines(path)
+    kept = []
+    for _, data in zip(range(150), random_file(draw)):
+        if draw.random() < 0.5:  # in place, as one that appends, or as a whole new file, as a sync does
+            path.write_bytes(data)
+        else:
+            (tmp_path / "new").write_bytes(data)
+            os.replace(tmp_path / "new", path)
+        if draw.random() < 0.6:
+            assert followed.records() == latest(records(path))
+            more = True
+            while more:
+                found, again = shown.poll()
+                kept, more = found if again else kept + found, shown.more
+            assert latest(kept) == latest(records(path))
+
+
+def test_only_new_bytes_are_read(tmp_path, monkeypatch):
+    path, read = tmp_path / "metrics.jsonl", [0]
+
+    class Counted:
+        def __init__(self, file):
+            self.file = file
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def read(self, size=-1):
+            data = self.file.read(size)
+            read[0] += len(data)
+            return data
+
+    monkeypatch.setattr(module, "opened", lambda path: Counted(found) if (found := opened(path)) else None)
+    followed, shown = module.Followed(path), Lines(path)
+    for step in range(1, 501):
+        append(path, {"step": step, "attempt": 1, "time": step / 7})
+    for reader in (followed.records, shown.poll):
+        read[0] = 0
+        reader()
+        assert read[0] == path.stat().st_size
+    append(path, {"step": 501, "attempt": 1})
+    copied = path.read_bytes()
+    path.unlink()
+    path.write_bytes(copied)  # the same file, copied anew
+    for reader in (followed.records, shown.poll):
+        read[0] = 0
+        reader()
+        reader()
+        assert read[0] < 2 * module.BOOKMARK + 100 and len(followed.records()) == 501
+    followed.records()[0]["step"] = 7  # the caller's own
+    assert followed.records()[0]["step"] == 1
+    read[0] = 0
+    long = tmp_path / "surprise.jsonl"
+    monkeypatch.setattr(module, "PART", 1000)
+    with open(long, "w") as file:
+        for step in range(1000):
+            file.write(json.dumps({"step": step, "attempt": 1, "tokens": [], "surprise": [], "eta": [], "alpha": []}) + "\n")
+    assert module.last(long)[-1]["step"] == 999 and read[0] == 1000
 
 
 def test_of_one_step_the_latest_line_counts_and_a_resume_takes_back_what_it_does_again():

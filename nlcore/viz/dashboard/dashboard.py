@@ -12,9 +12,9 @@ from IPython import get_ipython
 from IPython.display import display
 
 from nlcore.train import Run, TrainConfig, TrainError, resume, start
-from nlcore.train.control import send
+from nlcore.train.control import answers, sender
 from nlcore.train.folder import RunFolder
-from nlcore.train.status import LIVE
+from nlcore.train.status import LIVE, is_elsewhere
 from nlcore.viz.dashboard import picture
 from nlcore.viz.dashboard.company import Company
 from nlcore.viz.dashboard.curves import Curves, Message, names
@@ -25,7 +25,7 @@ from nlcore.viz.show import png, publish
 from nlcore.viz.theme import run_looks
 from nlcore.viz.view import building
 
-PAUSE, CATCHING_UP, ENDED = 0.3, 0.02, 2.0
+PAUSE, CATCHING_UP, ENDED = 0.3, 0.005, 2.0
 """Seconds between two looks at a run that trains, at one whose history is still being read, at one that ended."""
 REDRAW = 0.3
 """Seconds between two messages to the browser, at least."""
@@ -73,6 +73,8 @@ class Dashboard:
         self.said, self.error = "", ""
         self.number = 0
         """Of the command that `said` speaks of; 0 if it speaks of none."""
+        self.sender: str | None = None
+        """What this machine is called where the run trains elsewhere."""
         self.panel, self.sent = None, 0.0
         self.greetings: list[float] = []
         """When to greet the browser, unless it has been heard."""
@@ -123,7 +125,7 @@ class Dashboard:
 
     def _done(self) -> bool:
         """Whether the trainer has answered the last command."""
-        return any(event["number"] == self.number for event in self.live.events)
+        return any(answers(event, self.number, self.sender) for event in self.live.events)
 
     def _behind(self) -> bool:
         return isinstance(self.live, Live) and any(file.more for file in self.live.follows())
@@ -162,7 +164,7 @@ class Dashboard:
                 self.others[at] = _curves(self.against[at])
             if isinstance(self.others[at], Curves):
                 self.others[at].look()
-        if time.monotonic() - self.asked > COMPANY:
+        if time.monotonic() - self.asked > COMPANY and not is_elsewhere(self.folder, self.live.status):
             self.company = self.company or Company(self.folder.path)
             self.watched, self.asked = self.company.others(), time.monotonic()
 
@@ -231,8 +233,9 @@ class Dashboard:
         if command == "resume" and not self.run.alive():
             self.live.run = resume(self.folder.path)
             return "Resuming in a new process, from the newest checkpoint."
-        self.number = self.run.command(command, level, value)
-        return f"Command {self.number} sent: {command.replace('_', ' ')}; it takes effect at the next step."
+        self.number, self.sender = self.run.command(command, level, value), sender(self.folder)
+        when = "at the next step" if self.sender is None else "once this folder has been synced with the run's"
+        return f"Command {self.number} sent: {command.replace('_', ' ')}; it takes effect {when}."
 
     def __repr__(self) -> str:
         return " ".join([f"Dashboard of {self.folder.path}.", *self.sentences()])

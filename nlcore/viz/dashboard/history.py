@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from statistics import median
 
 import numpy as np
 
@@ -65,10 +66,11 @@ class LevelHistory:
             changes = self.changes.get(record["level"], ())
             self.rhythms[row].report(step, record["period"], record["writes"], moved, changes)
             self.periods[record["level"]] = (record["period"], record["unit"])
-        values = np.full((len(self.rows), len(FIGURES)), np.nan)
+        values: list[float | None] = [None] * (len(self.rows) * len(FIGURES))
         for record in report:
-            values[self.rows[record["level"], record["memory"]]] = _figures(record)
-        self.bins.add(step, values.ravel())
+            begin = self.rows[record["level"], record["memory"]] * len(FIGURES)
+            values[begin : begin + len(FIGURES)] = _figures(record)
+        self.bins.add(step, np.array(values, dtype=float))
 
     def view(self) -> Levels:
         """All that is kept, as arrays."""
@@ -85,11 +87,11 @@ def compute(records: Iterable[Record], columns: int = 512) -> Levels:
     return history.view()
 
 
-def _figures(record: Record) -> np.ndarray:
-    """(FIGURES,); NaN for what a row does not have."""
+def _figures(record: Record) -> list[float | None]:
+    """In the order of FIGURES; None for what a row does not have."""
     fired, norm, update = record["writes"], record["weight_norm"], record["update_norm"]
     change = update / norm if fired and norm and update is not None else None
-    return np.array([change, *(record[name] for name in FIGURES[1:-1]), fired], dtype=float)
+    return [change, *[record[name] for name in FIGURES[1:-1]], fired]
 
 
 class MetricHistory:
@@ -121,8 +123,8 @@ class MetricHistory:
     def _watch(self, step: int, loss: float) -> None:
         """Notes a loss far above those of the reports before it: by their spread, and by a tenth of their middle."""
         if len(self.recent) == BEFORE:
-            usual = float(np.median(self.recent))
-            spread = float(np.median(np.abs(np.array(self.recent) - usual)))
+            usual = median(self.recent)
+            spread = median(abs(one - usual) for one in self.recent)
             if loss - usual > max(SPIKE * spread, usual / 10):
                 self.spike, self.past = (step, loss, usual), 0
         self.past += 1

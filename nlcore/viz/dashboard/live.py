@@ -34,7 +34,7 @@ class Live(Curves):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         folder = self.run.folder
-        self.levels_file, self.text_file = Lines(folder.levels), Lines(folder.surprise)
+        self.levels_file, self.text_file = Lines(folder.levels), Lines(folder.surprise, last=True)
         self.samples_file, self.events_file = Lines(folder.samples), Lines(folder.applied)
 
         self.levels, self.text = LevelHistory(context=self.config.preset.context), {}
@@ -77,7 +77,7 @@ class Live(Curves):
             self.events.clear()
             self.levels.changes.clear()
         for line in lines:
-            self.events.append({name: line[name] for name in ("number", "step", "sentence", "applied")})
+            self.events.append({name: line[name] for name in ("number", "step", "sentence", "applied", "sender", "sent")})
             if line["applied"] and line["value"] is not None:
                 self._set(line)
         self.fresh |= bool(lines)

@@ -78,9 +78,22 @@ def test_rows_of_one_step_that_arrive_apart_are_one_report():
     np.testing.assert_allclose(levels.mean["change"], [[0.2, 0.2], [0.2, np.nan]])
 
 
-def test_an_odd_number_of_columns_is_refused():
-    with pytest.raises(ValueError, match="give an even number"):
-        Bins(1, columns=5)
+def test_columns_are_of_steps_where_reports_become_rarer():
+    """Later reports weigh what they say of more steps, so a column of them is as wide as one of early reports."""
+    steps = [*range(10, 101, 10), *range(120, 401, 20), *range(440, 1001, 40)]
+    bins = Bins(2, columns=16)
+    for step in steps:
+        bins.add(step, np.array([float(step), 1.0]))
+    assert bins.width == 80
+    wanted = [[step for step in steps if (step - 1) // 80 == place] for place in range(13)]
+    assert bins.steps().tolist() == [column[-1] for column in wanted]
+    np.testing.assert_allclose(bins.mean()[0], [np.mean(column) for column in wanted])
+    assert bins.sum()[1].tolist() == [len(column) for column in wanted]
+
+
+def test_a_single_column_is_refused():
+    with pytest.raises(ValueError, match="give 2 or more"):
+        Bins(1, columns=1)
 
 
 def test_loss_is_in_bits_per_byte_only_where_a_token_is_a_byte():

@@ -129,7 +129,7 @@ class Score {
       if (i === this.index()) { context.strokeStyle = head ? css(ink.text) : "#fff"; context.strokeRect(0.5, y + 0.5, width - 1, tall - 1); }
     });
     parts.low.textContent = byRow ? "smallest" : show(10 ** common[0]); parts.high.textContent = byRow ? "largest" : show(10 ** common[1]);
-    parts.meaning.textContent = `update ÷ norm of what it changes, logarithmic${byRow ? ", by row" : ""}; a cell is the largest of ${(table?.width ?? 1) * data.state.report_every} steps`;
+    parts.meaning.textContent = `update ÷ norm of what it changes, logarithmic${byRow ? ", by row" : ""}; a cell is the largest of ${Math.max(table?.width ?? 1, data.state.report_every)} steps`;
     parts.ramp.style.background = `linear-gradient(90deg, ${ramp(this.row()?.colour ?? "#000000").filter((_, i) => i % 8 === 0).join()})`;
     this.traces(ink);
     this.read();
