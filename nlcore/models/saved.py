@@ -26,8 +26,9 @@ CODE_TEXT = '''"""Where Hugging Face's Auto classes, told to trust it, find this
 from nlcore.models.hugging_face import NlcoreConfig, NlcoreForCausalLM  # noqa: F401
 '''
 AUTO_MAP = {"AutoConfig": "modeling_nlcore.NlcoreConfig", "AutoModelForCausalLM": "modeling_nlcore.NlcoreForCausalLM"}
-PAD = "<|pad|>"
-"""Beyond the model's vocabulary, so that no text is encoded to it and no model writes it."""
+END = "<|end|>"
+"""For padding, and for programs that ask for an end. Its number is one beyond the model's vocabulary: no text is encoded
+to it, no model reads it, and none writes it."""
 
 
 def described(kind: str, preset: Preset, vocabulary: int) -> dict[str, Any]:
@@ -59,9 +60,10 @@ def save_pretrained(
     reading = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": preset.context,
-        "pad_token": PAD,
+        "pad_token": END,
+        "eos_token": END,
         "padding_side": "left",
-        "split_special_tokens": True,  # a text that holds PAD is a text
+        "split_special_tokens": True,  # a text that holds END is a text
         "clean_up_tokenization_spaces": False,
     }
     _write(folder / TOKENIZER_CONFIG, reading)
@@ -87,6 +89,7 @@ def from_pretrained(folder: str | Path) -> tuple[LanguageModel | InContext, Toke
         with torch.device("meta"):  # sizes that are not the weights' may be any
             model = build(kind, preset, vocabulary)
         weights = {name: x.float() for name, x in load_file(folder / WEIGHTS).items()}
+        _check(weights, model.state_dict())
         model.load_state_dict(weights, assign=True)
     except Exception as error:  # what is in a file may be of any shape, and each library has words of its own
         reason = " ".join(str(error).split()).rstrip(".")
@@ -103,6 +106,13 @@ def read_config(stored: dict[str, Any]) -> tuple[str, Preset, int]:
         raise ValueError(f"it is of a newer one (format {number}, and this one knows {FORMAT}), so update the course")
     sizes = {name: _tuples(value) for name, value in stored["preset"].items()}
     return stored["model"], Preset(**sizes), stored["vocab_size"]
+
+
+def _check(given: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """Raises ValueError, in a few words, unless names and shapes are the same."""
+    wrong = sorted(given.keys() ^ own.keys()) or [name for name in own if given[name].shape != own[name].shape]
+    if wrong:
+        raise ValueError(f"its weights are of other sizes than its config says ({wrong[0]})")
 
 
 def _tuples(value: Any) -> Any:

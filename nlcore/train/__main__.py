@@ -9,6 +9,7 @@ from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
 from nlcore.train.choices import COMPILE, DEVICES, DTYPES
 from nlcore.train.config import TrainError, configure
+from nlcore.train.export import export
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
 from nlcore.train.progress import Display
@@ -20,6 +21,7 @@ EXAMPLES = """examples:
   python -m nlcore.train --size tiny --model transformer --data path/to/text
   python -m nlcore.train --size tiny --compare
   python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
+  python -m nlcore.train export runs/tiny-hope-1 my-model    (a folder for nlcore.models.from_pretrained and Hugging Face)
   torchrun --nproc-per-node 4 -m -- nlcore.train --size 160m    (the -- keeps torchrun from reading --run as its own)
 """
 
@@ -65,8 +67,22 @@ def level(text: str) -> tuple[str | float, ...]:
     return tuple(kind(part) for kind, part in zip(kinds[: len(parts)], parts, strict=True))
 
 
+def exported(arguments: list[str]) -> int:
+    """The command `export`."""
+    made = Parser("python -m nlcore.train export", description=export.__doc__, allow_abbrev=False)
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    made.add_argument("run")
+    made.add_argument("folder")
+    given = made.parse_args(arguments)
+    Display().write(f"The model is in {export(given.run, given.folder)}; its README.md says what it is.\n")
+    return 0
+
+
 def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     """Runs the command and returns its exit code. Raises ValueError, one sentence, for what cannot be done."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["export"]:
+        return team.once(lambda: exported(arguments[1:]))
     choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
     given = {name: value for name, value in choices.items() if value is not None}
