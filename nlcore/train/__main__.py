@@ -57,6 +57,7 @@ def parser() -> Parser:
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
     add("--compile", help=f"one of {', '.join(COMPILE)}: the step by torch.compile; auto (default) is on with CUDA alone")
+    add("--tensorboard", action=argparse.BooleanOptionalAction, help="write TensorBoard's event files too, in the run's folder")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
 
