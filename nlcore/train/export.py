@@ -74,7 +74,7 @@ def versions() -> Record:
 def _figures(folder: RunFolder, step: int) -> Record:
     """What is known of the model at this step: the run's result if it is of this step, else its last validation."""
     result = read_status(folder).get("result") or {}
-    if result.get("steps") == step:
+    if result.get("steps") == step and result.get("scored_bytes"):
         return {field: result.get(field) for field in FIGURES}
     lines = [line for line in latest(records(folder.metrics)) if line["step"] <= step]
     scored = [line for line in lines if line["validation_bits_per_byte"] is not None]
