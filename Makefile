@@ -79,7 +79,7 @@ extras:
 	@cmp -s requirements-extras.txt $(VENV)/extras-from || { echo "Installing what requirements-extras.txt lists." \
 		&& $(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt -r requirements-extras.txt \
 		&& cp requirements-extras.txt $(VENV)/extras-from; } \
-		|| echo "It cannot be installed here: the tests on models of transformers will be skipped."
+		|| echo "It cannot be installed here: the tests on transformers and TensorBoard will be skipped."
 
 # The tests in a real browser need Chromium; without it they are skipped and say so.
 browser:

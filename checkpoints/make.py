@@ -5,19 +5,14 @@ same command writes the model's folder, and once the run folder is gone it begin
 """
 
 import argparse
-import platform
-import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from checkpoints import card
-from nlcore.train import TrainConfig, TrainError, checkpoint, configure, load, new, train
-from nlcore.train.checkpoint import WEIGHTS
-from nlcore.train.config_file import check_same_way, read_config, write_with_format
-from nlcore.train.folder import RunFolder, write_json
-from nlcore.train.pretrained import CARD, CONFIG, TOKENIZER
+from nlcore.train import TrainConfig, TrainError, configure, load, new, train
+from nlcore.train.config_file import check_same_way, read_config
+from nlcore.train.export import FIGURES, versions, write_folder
+from nlcore.train.folder import RunFolder
+from nlcore.train.load import newest
 from nlcore.train.records import Record
 from nlcore.train.status import read_status
 
@@ -31,6 +26,11 @@ RECIPES = {
     "tiny-transformer": configure("tiny", model="transformer", steps=32_000, lr=1e-3, **SELDOM),
 }
 """What each is trained as; the seed is 0."""
+PURPOSE = """Trained for the chapters of this course, so that they can show what a trained model does without training one
+first: `nlcore.train.load` finds it by its name. It is for looking into: its levels, its surprise, how it goes on with a
+text. It has read program code and a little English, all of it from the packages that the course needs, and what it writes
+resembles that and means nothing; do not use it where an answer has to be right. Nor does one model, from one seed, say
+which architecture is better."""
 
 
 def make(name: str, recipe: TrainConfig, runs: Path = RUNS, shelf: Path = SHELF) -> Path | None:
@@ -51,25 +51,21 @@ def make(name: str, recipe: TrainConfig, runs: Path = RUNS, shelf: Path = SHELF)
 
 
 def write(folder: RunFolder, path: Path, result: Record) -> Path:
-    """Copies the model of a finished run to `path`, with its card. Raises TrainError if its last checkpoint is lost."""
-    saved = checkpoint.newest(folder.checkpoints, print)
-    if saved is None or saved.state["step"] != result["steps"]:
+    """Writes the model of a finished run to `path`, with its card. Raises TrainError if its last checkpoint is lost."""
+    model, tokenizer, step = newest(folder)
+    if step != result["steps"]:
         raise TrainError(f"The last checkpoint of {folder.path} is damaged: move the folder away to begin anew.")
-    path.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(saved.path / WEIGHTS, path / WEIGHTS)
-    shutil.copyfile(folder.tokenizer, path / TOKENIZER)
     config, facts = read_config(folder)
-    write_with_format(path / CONFIG, config.as_json())
-    about = {
-        "sha256": checkpoint.digest(path / WEIGHTS),
-        "figures": {field: result[field] for field in card.FIGURES},
-        "facts": facts,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-    }
-    write_json(path / CARD, about)
-    card.write(path)
+    figures = {field: result[field] for field in FIGURES}
+    about = {"figures": figures, "facts": facts, "versions": versions()} | told(path.name)
+    write_folder(path, path.name, config, model.state_dict(), tokenizer, about)
     load(path)
     return path
+
+
+def told(name: str) -> Record:
+    """What the card of a model of the course says beside what every card does."""
+    return {"command": f"python -m checkpoints.make {name}", "purpose": PURPOSE, "licence": "Apache-2.0, as the course."}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """The course's trained models: each is what its card says, and reaches the figures on it; how one is made."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,19 +8,19 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from checkpoints import card
 from checkpoints.make import RECIPES, SHELF, main, make
 from nlcore import tasks
 from nlcore.models import frozen_memories, parameter_count
+from nlcore.models.saved import CODE, CODE_TEXT, TOKENIZER_CONFIG, described as sizes
 from nlcore.tasks import join
 from nlcore.tasks.entropy import order1
-from nlcore.train import TrainError, attach, checkpoint, evaluate, load, new, resume
+from nlcore.train import TrainError, attach, card, checkpoint, evaluate, load, new, resume
 from nlcore.train.__main__ import main as main_of_training
 from nlcore.train.checkpoint import WEIGHTS
 from nlcore.train.device import choose
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.loop import Trainer
-from nlcore.train.pretrained import CARD, FILES, described
+from nlcore.train.pretrained import CARD, CONFIG, FILES, described
 from nlcore.train.records import read_json
 from tests.train.small import small
 
@@ -48,12 +49,14 @@ def test_config_weights_and_card_agree(path):
     assert all(weight.isfinite().all() for weight in weights.values())
     assert stored["sha256"] == checkpoint.digest(path / WEIGHTS)
     assert stored["figures"]["steps"] == config.preset.steps and tokenizer.vocabulary == facts["vocabulary"]
-    assert {file.name for file in path.iterdir()} == {*FILES, "README.md"}
+    assert {file.name for file in path.iterdir()} == {*FILES, "README.md", CODE, TOKENIZER_CONFIG}
+    assert json.loads((path / CONFIG).read_text()) == json.loads(json.dumps(sizes(config.model, config.preset, tokenizer.vocabulary)))
+    assert (path / CODE).read_text() == CODE_TEXT
 
 
 def test_the_card_is_written_from_the_figures_and_says_them(path):
     said, stored = (path / "README.md").read_text(encoding="utf-8"), described(path)[1]
-    assert said == card.words(path), "type python -m checkpoints.card"
+    assert said == card.words(path.name, *described(path)), "type python -m checkpoints.card"
     assert f"python -m checkpoints.make {path.name}\n" in said and stored["sha256"] in said
     rows = {"as it is": "bits_per_byte", "with .* eta .*": "bits_per_byte_eta_0", "order-1 .*": "order1_entropy"}
     for row, name in rows.items():

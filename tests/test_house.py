@@ -22,7 +22,7 @@ BELOW = {
     "machine": set(),
     "tasks": set(),
     "layers": {"memory", "ops", "probe", "regions"},
-    "models": {"layers", "levels", "probe", "memory", "ops"},
+    "models": {"tasks", "layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "clock"},
     "flops": {"models"},
     "sizing": {"machine", "models", "tasks"},

@@ -1,9 +1,10 @@
 """Text to numbers and back: bytes as they are, or byte pairs merged by how often they meet (BPE)."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -36,7 +37,7 @@ class Tokenizer(Protocol):
         ...
 
     def to_json(self) -> str:
-        """All of it in JSON; `save` writes that to a file, and `load` reads it."""
+        """All of it in the JSON of the `tokenizers` library; `save` writes that to a file, and `load` reads it."""
         ...
 
 
@@ -52,7 +53,11 @@ class ByteTokenizer:
         return bytes(_checked(tokens, self.vocabulary)).decode(errors="replace")
 
     def to_json(self) -> str:
-        return json.dumps({"kind": "bytes"})
+        """Byte-level BPE without a merge: so the library reads bytes as it reads any other vocabulary."""
+        level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+        model = {"type": "BPE", "vocab": {letter: byte for byte, letter in enumerate(_letters())}, "merges": []}
+        whole = {"version": "1.0", "added_tokens": [], "pre_tokenizer": level, "decoder": level, "model": model}
+        return json.dumps(whole, ensure_ascii=False)
 
 
 class BPETokenizer:
@@ -62,7 +67,8 @@ class BPETokenizer:
         """`model` is the JSON of the `tokenizers` library. Raises DataError without that library."""
         self._model = model
         self._tokenizer = _library().Tokenizer.from_str(model)
-        self.vocabulary: int = self._tokenizer.get_vocab_size()
+        self._tokenizer.encode_special_tokens = True  # tokens that others have added are for their padding, not for text
+        self.vocabulary: int = self._tokenizer.get_vocab_size(with_added_tokens=False)
 
     def encode(self, text: str) -> np.ndarray:
         pieces = list(_pieces(text, PIECE))
@@ -76,7 +82,7 @@ class BPETokenizer:
         return self._tokenizer.decode(_checked(tokens, self.vocabulary))
 
     def to_json(self) -> str:
-        return json.dumps({"kind": "bpe", "model": self._model})
+        return self._model
 
 
 def train_bpe(corpus: Corpus, vocabulary: int) -> BPETokenizer:
@@ -117,7 +123,7 @@ def make(kind: str, corpus: Corpus, vocabulary: int = 256) -> Tokenizer:
     saved_as = f"bpe-{cache.key(Path(__file__).read_bytes(), corpus.hash, str(vocabulary))}.json"
     saved = cache.load(saved_as)
     if saved is not None:
-        return BPETokenizer(json.loads(saved)["model"])
+        return BPETokenizer(saved.decode())
     tokenizer = train_bpe(corpus, vocabulary)
     cache.save(saved_as, tokenizer.to_json().encode())
     return tokenizer
@@ -129,14 +135,28 @@ def save(tokenizer: Tokenizer, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Tokenizer:
-    """Reads what `save` wrote. Raises DataError for another file."""
+    """Reads what `save` wrote, or an earlier version's, which named a kind. Raises DataError for another file."""
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        return ByteTokenizer() if stored["kind"] == "bytes" else BPETokenizer(stored["model"])
+        text = Path(path).read_text(encoding="utf-8")
+        stored = json.loads(text)
+        if "kind" in stored:
+            return ByteTokenizer() if stored["kind"] == "bytes" else BPETokenizer(stored["model"])
+        return ByteTokenizer() if _is_bytes(stored["model"]) else BPETokenizer(text)
     except DataError:  # the library is missing
         raise
     except Exception as error:  # of the library too, which raises nothing narrower
         raise DataError(f"{path} is not a tokenizer that nlcore saved: name one, or train anew.") from error
+
+
+def _letters() -> str:
+    """A letter for each byte, that byte itself where it is a visible letter of Latin-1: the library's byte level."""
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    spare = itertools.count(0x100)
+    return "".join(chr(byte if byte in visible else next(spare)) for byte in range(256))
+
+
+def _is_bytes(model: dict[str, Any]) -> bool:
+    return not model["merges"] and model["vocab"] == {letter: byte for byte, letter in enumerate(_letters())}
 
 
 def _library():

@@ -6,8 +6,11 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from nlcore.train.config import TrainConfig, TrainError, change, configure
+from nlcore.train.export import export
 from nlcore.train.launch import Run, attach, resume, start
 from nlcore.train.load import load
 from nlcore.train.run import new, train
 
-__all__ = ["Run", "TrainConfig", "TrainError", "attach", "change", "configure", "load", "new", "resume", "start", "train"]
+__all__ = [
+    "Run", "TrainConfig", "TrainError", "attach", "change", "configure", "export", "load", "new", "resume", "start", "train",
+]  # fmt: skip

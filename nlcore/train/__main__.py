@@ -6,10 +6,11 @@ import sys
 from typing import NoReturn
 
 from nlcore.models import MODELS, PRESETS
+from nlcore.train import plan
 from nlcore.train.compare import compare
 from nlcore.train.choices import COMPILE, DEVICES, DTYPES
-from nlcore.train import plan
 from nlcore.train.config import TrainError, configure
+from nlcore.train.export import export
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
 from nlcore.train.progress import Display
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   python -m nlcore.train --size tiny --compare
   python -m nlcore.train --resume runs/tiny-hope-1 --steps 1200
   python -m nlcore.train plan --size 1.3b --tokens 100e9 --gpus 64    (what it would cost; see plan --help)
+  python -m nlcore.train export runs/tiny-hope-1 my-model    (a folder for nlcore.models.from_pretrained and Hugging Face)
   torchrun --nproc-per-node 4 -m -- nlcore.train --size 160m    (the -- keeps torchrun from reading --run as its own)
 """
 
@@ -57,6 +59,7 @@ def parser() -> Parser:
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
     add("--compile", help=f"one of {', '.join(COMPILE)}: the step by torch.compile; auto (default) is on with CUDA alone")
+    add("--tensorboard", action=argparse.BooleanOptionalAction, help="write TensorBoard's event files too, in the run's folder")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
 
@@ -74,11 +77,25 @@ def planned(arguments: list[str]) -> str:
     return plan.plan(**given).table()
 
 
+def exported(arguments: list[str]) -> str:
+    """What `python -m nlcore.train export` says once it has written the folder."""
+    made = Parser("python -m nlcore.train export", description=export.__doc__, allow_abbrev=False)
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    made.add_argument("run")
+    made.add_argument("folder")
+    given = made.parse_args(arguments)
+    return f"The model is in {export(given.run, given.folder)}; its README.md says what it is."
+
+
+COMMANDS = {"plan": planned, "export": exported}
+"""What may stand in the place of options, by its first word."""
+
+
 def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     """Runs the command and returns its exit code. Raises ValueError, one sentence, for what cannot be done."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["plan"]:
-        team.once(lambda: Display().write(planned(arguments[1:]) + "\n"))
+    if arguments and arguments[0] in COMMANDS:
+        team.once(lambda: Display().write(COMMANDS[arguments[0]](arguments[1:]) + "\n"))
         return 0
     choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))

@@ -175,6 +175,7 @@ CHECKS: dict[str, Check] = {
     "report_every": COUNT,
     "validate_every": COUNT,
     "checkpoint_every": COUNT,
+    "tensorboard": _truth,
     "keep": COUNT,
     "validation_windows": COUNT,
     "final_windows": COUNT,

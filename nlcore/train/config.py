@@ -42,6 +42,8 @@ class TrainConfig:
     checkpoint_every: int = 100
     keep: int = 3
     """Checkpoints kept."""
+    tensorboard: bool = False
+    """Whether reports go into TensorBoard's event files too, in the run's folder `tensorboard`."""
     validation_windows: int = 32
     """Windows of one context scored at a validation, evenly spread; the same each time."""
     final_windows: int = 256

@@ -45,6 +45,7 @@ class RunFolder:
         self.log = self.path / "log.txt"
         self.tokenizer = self.path / "tokenizer.json"
         self.checkpoints = self.path / "checkpoints"
+        self.events = self.path / "tensorboard"
         self.lock = self.path / "lock"
         self.sending = self.path / "sending"
         """Held for the instant in which a command gets its number."""

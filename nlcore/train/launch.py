@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlcore.train import device, parallel
+from nlcore.train import device, events, parallel
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.config_file import check_same_way, read_config
 from nlcore.train.control import send
@@ -173,6 +173,7 @@ def resume(path: str | Path, processes: int | None = None, accept_data: bool = F
     folder = RunFolder(path)
     config = changed(read_config(folder)[0], **choices)
     check_same_way(folder)
+    events.check(config)
     processes = parallel.fitting(config) if processes is None else processes
     parallel.check(config, processes)
     device.choose(config.device, config.dtype)
@@ -185,8 +186,12 @@ def resume(path: str | Path, processes: int | None = None, accept_data: bool = F
         )
     fields = config.as_json()
     values = fields["preset"] | fields
-    options = [f"--{name.replace('_', '-')}={values[name]}" for name in choices]
+    options = [_option(name.replace("_", "-"), values[name]) for name in choices]
     return _spawn(folder, processes, [*options, *(["--accept-data"] if accept_data else [])])
+
+
+def _option(name: str, value: Any) -> str:
+    return f"--{name}={value}" if not isinstance(value, bool) else f"--{name}" if value else f"--no-{name}"
 
 
 def attach(path: str | Path) -> Run:

@@ -22,6 +22,15 @@ def load(run: str | Path) -> tuple[LanguageModel, Tokenizer]:
     folder = RunFolder(pretrained.find(run))
     if pretrained.holds_one(folder.path):
         return pretrained.read(folder.path)
+    model, tokenizer, _ = newest(folder)
+    return model, tokenizer
+
+
+def newest(folder: RunFolder) -> tuple[LanguageModel, Tokenizer, int]:
+    """The model of a run's newest whole checkpoint, its tokenizer, and the step that the checkpoint was written at.
+
+    Raises TrainError as `load` does.
+    """
     config, _ = read_config(folder)
     if not checkpoint.steps(folder.checkpoints):
         raise TrainError(f"{folder.path} has no checkpoint yet: let the run go on, or send it the command checkpoint.")
@@ -31,4 +40,4 @@ def load(run: str | Path) -> tuple[LanguageModel, Tokenizer]:
     if saved is None:
         raise TrainError(f"{folder.path} has no checkpoint that is whole: resume the run, and it will write one.")
     model.load_state_dict(saved.weights)
-    return model, tokenizer
+    return model, tokenizer, saved.state["step"]

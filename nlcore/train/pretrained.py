@@ -1,26 +1,24 @@
-"""The course's trained models: where they are, and one of them read. `checkpoints/make.py` makes them."""
+"""Models out of their runs: the course's own and where they are, and the folder of one read. `export` writes them."""
 
 import os
 import sysconfig
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
-from nlcore.models import LanguageModel
-from nlcore.tasks import tokenizers
+from nlcore.models import LanguageModel, from_pretrained
+from nlcore.models.saved import CONFIG, TOKENIZER, WEIGHTS
+from nlcore.tasks.corpus import DataError
 from nlcore.tasks.tokenizers import Tokenizer
-from nlcore.train import fits, parts
-from nlcore.train.checkpoint import WEIGHTS, digest
+from nlcore.train.checkpoint import digest
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.config_file import check_format
 from nlcore.train.records import Record, read_json
 from nlcore.train.words import shown, visible
 
-CARD, CONFIG, TOKENIZER = "card.json", "config.json", "tokenizer.json"
+CARD = "card.json"
 FILES = (WEIGHTS, CARD, CONFIG, TOKENIZER)
-"""Of a trained model's folder: CARD says how it came to be and what it reaches, and README.md says it in words."""
+"""Of a trained model's folder: CARD says how it came to be and what it reaches, and README.md says it in words. The
+others are what `nlcore.models.from_pretrained` reads."""
+ADVICE = "put its own files back, or export it anew"
 SHELVES = (
     Path(__file__).parents[2] / "checkpoints",
     *(Path(sysconfig.get_path("data", scheme), "share", "nlcore", "checkpoints")
@@ -63,19 +61,19 @@ def holds_one(path: Path) -> bool:
 def described(path: Path) -> tuple[TrainConfig, Record]:
     """What the model in this folder was trained as, and its card: sha256 (of its weights), facts, figures, versions.
 
-    Raises TrainError if a file is missing, or either of these two is damaged or of a newer version.
+    Raises TrainError if a file is missing, or the card is damaged or of a newer version.
     """
     missing = next((name for name in FILES if not (path / name).is_file()), None)
     if missing is not None:
-        raise TrainError(f"{path} lacks {missing}: {_advice(path)}.")
+        raise TrainError(f"{path} lacks {missing}: {ADVICE}.")
     try:
-        stored, card = read_json(path / CONFIG), read_json(path / CARD)
+        card = read_json(path / CARD)
     except TrainError as error:
         raise _damaged(path) from error
-    check_format(path / CONFIG, stored, _anew(path))
+    check_format(path / CARD, card, ADVICE)
     try:
-        return TrainConfig.from_json({name: value for name, value in stored.items() if name != "format"}), card
-    except TrainError as error:
+        return TrainConfig.from_json(card["config"]), card
+    except (KeyError, TrainError) as error:
         raise _damaged(path) from error
 
 
@@ -84,29 +82,16 @@ def read(path: Path) -> tuple[LanguageModel, Tokenizer]:
 
     Raises TrainError if a file is missing or is not what was written.
     """
-    config, card = described(path)
+    _, card = described(path)
     if digest(path / WEIGHTS) != card.get("sha256"):
-        raise TrainError(f"{path / WEIGHTS} is not the file that {CARD} describes: {_advice(path)}.")
-    tokenizer = tokenizers.load(path / TOKENIZER)
+        raise TrainError(f"{path / WEIGHTS} is not the file that {CARD} describes: {ADVICE}.")
     try:
-        weights = load_file(path / WEIGHTS)
-        with torch.device("meta"):  # sizes that are not the weights' may be any
-            fits.weights(weights, parts.built(config, tokenizer.vocabulary))
-    except (ValueError, SafetensorError, OSError) as error:
-        reason = visible(" ".join(str(error).split())).rstrip(".")
-        raise TrainError(f"{path} holds no model of this version ({reason}): {_advice(path)}.") from error
-    model = parts.built(config, tokenizer.vocabulary)
-    model.load_state_dict(weights)
-    return model, tokenizer
+        return from_pretrained(path)
+    except DataError:  # of the tokenizer, which says what to do
+        raise
+    except ValueError as error:
+        raise TrainError(f"{visible(str(error)).rstrip('.')}: {ADVICE}.") from error
 
 
 def _damaged(path: Path) -> TrainError:
-    return TrainError(f"{CONFIG} or {CARD} in {path} is damaged or of another version: {_advice(path)}.")
-
-
-def _anew(path: Path) -> str:
-    return f"make it anew with python -m checkpoints.make {path.name}"
-
-
-def _advice(path: Path) -> str:
-    return f"put the course's own files back, or {_anew(path)}"
+    return TrainError(f"{CARD} in {path} is damaged or of another version: {ADVICE}.")

@@ -10,6 +10,7 @@ from nlcore.tasks import join
 from nlcore.tasks.entropy import order1
 from nlcore.train import evaluate
 from nlcore.train.config import TrainConfig
+from nlcore.train.events import Events
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import Record, append
 from nlcore.train.parts import Parts
@@ -46,6 +47,7 @@ class Reporter:
         self, config: TrainConfig, folder: RunFolder, parts: Parts, status: Status, progress: Progress
     ) -> None:
         self.config, self.folder, self.parts, self.status, self.progress = config, folder, parts, status, progress
+        self.events = Events(folder) if config.tensorboard else None
         self.window: dict[str, float] = {}
         """Sums since the last report. A checkpoint keeps them, so that a resumed run reports the same."""
         self._empty()
@@ -91,6 +93,8 @@ class Reporter:
         self._empty()
         self._append(self.folder.metrics, step, measured | figures)
         self._append(self.folder.levels, step, *rows)
+        if self.events is not None:
+            self.events.write(step, [measured | figures, *rows])
         felt = None
         if self.listens(step, FELT):
             felt = evaluate.surprise(self.parts.model, self.parts.held_out, self.parts.choice)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from nlcore.tasks.entropy import order1
-from nlcore.train import checkpoint, device, fits, parallel, parts
+from nlcore.train import checkpoint, device, events, fits, parallel, parts
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig, TrainError, change
 from nlcore.train.config_file import check_same_way, read_config, write_config
@@ -23,7 +23,7 @@ from nlcore.train.records import Record, last
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
-CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile")
+CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile", "tensorboard")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """A closed terminal's signal, where the system has it."""
@@ -53,6 +53,7 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
 def check(config: TrainConfig, processes: int) -> None:
     """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its sizes, its text."""
     parallel.check(config, processes)
+    events.check(config)
     device.compiles(config, device.choose(config.device, config.dtype))
     parts.check(config)
 
@@ -81,7 +82,7 @@ def train(folder: RunFolder, accept_data: bool = False, team: Team = ALONE, **ch
     Raises TrainError or DataError, one sentence each; the status then says "failed" and why, unless
     another process holds the folder, or it holds no run that this version may go on with.
     """
-    read_config(folder)
+    events.check(changed(read_config(folder)[0], **choices))
     check_same_way(folder)
     with in_words(folder), ExitStack() as stack:
         team.once(lambda: stack.enter_context(locked(folder)))
@@ -193,7 +194,7 @@ def _attempt(
 def changed(config: TrainConfig, **choices: Any) -> TrainConfig:
     """The config of a run that goes on with these choices of `CHANGEABLE`. Raises TrainError for any other value."""
     for name, value in choices.items():
-        if value is None or isinstance(value, bool):
+        if value is None:
             raise TrainError(f"{name} is {value}: give a value, or leave {name} out to keep the run's own.")
     made = change(config, **choices)
     fixed = next((name for name in choices if name not in CHANGEABLE), None)
