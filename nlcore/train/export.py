@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def export(run: str | Path, folder: str | Path) -> Path:
         model, tokenizer = pretrained.read(found)
     else:
         (model, tokenizer, step), (config, facts) = newest(RunFolder(found)), read_config(RunFolder(found))
+        config = replace(config, data=facts["corpus"]["name"])  # where a text lies on this machine is its owner's business
         about = {"figures": _figures(RunFolder(found), step), "facts": facts, "versions": versions()}
     temporary = path.absolute().with_name(f".{path.name}.{os.getpid()}")
     try:
