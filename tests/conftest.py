@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from nlcore.train import reporting
+
 # No test downloads a model; read by transformers when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Two workers share the cores, and tiny networks are slower on two threads than on one.
 torch.set_num_threads(1)
+# The samples of a run of a few steps would take most of its time; a process of its own writes whole ones.
+reporting.SAMPLE, reporting.LAST_SAMPLE = 4, 8
 
 
 @pytest.fixture(scope="session")
