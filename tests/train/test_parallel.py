@@ -24,10 +24,12 @@ TOLERANCE = 2e-6
 ON_EVERY_PROCESS = """
 import sys
 import torch
+from nlcore.train import reporting
 from nlcore.train.__main__ import program
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import joined
 
+reporting.SAMPLE, reporting.LAST_SAMPLE = 4, 8  # as in conftest.py
 advance = Trainer.advance
 
 def advance_and(trainer):
