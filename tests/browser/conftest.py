@@ -5,9 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from bench.lab import open_browser, open_lab, open_page
+
+expect.set_options(timeout=60_000)  # a loaded machine answers late
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def tab(browser: Browser) -> Iterator[Page]:
     """A page without a network that lists complaints of its console and what it asks for outside the disk."""
     with open_page(browser) as page:
         page.context.set_offline(True)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.asked = []
         page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or page.asked.append(request.url))
         yield page
@@ -95,7 +95,7 @@ def told(chart: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 def is_drawn(demo: Locator, chart: list[dict[str, Any]]) -> bool:
     """Whether a demo soon draws exactly that chart."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     expected = [[{axis: one[axis] for axis in "xyz" if axis in one} for one in plot] for plot in told(chart)]
     while drawn(demo) != expected:
         if time.monotonic() > until:

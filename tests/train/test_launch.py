@@ -16,7 +16,7 @@ from tests.train.small import small
 LONG = dict(steps=100_000, validate_every=100_000, checkpoint_every=100_000)
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

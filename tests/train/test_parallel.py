@@ -56,7 +56,7 @@ def torchrun(folder, what=None):
     """Trains on two processes, which do `what` after each step."""
     script = folder.path / "script.py"
     script.write_text(ON_EVERY_PROCESS.format(what=(what or "pass").strip()))
-    return subprocess.run([*TORCHRUN, script, "--resume", folder.path], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*TORCHRUN, script, "--resume", folder.path], capture_output=True, text=True, timeout=600)
 
 
 def children(pid):
