@@ -26,8 +26,9 @@ lab: environment  ## open JupyterLab on the first notebook (this machine only, t
 	@echo "Opening $(FIRST) in JupyterLab. Stop it with Ctrl-C, twice."
 	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(HIDE) $(AS_ROOT) $(FIRST)
 
+# Files in their order: those of tests/browser, which are long, come first, and the short ones of tests/viz last.
 test: environment extras browser  ## run all tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 train: environment  ## train a model: SIZE=tiny COMPARE=1 MODEL=transformer DATA=folder RUN=runs/name
 	@$(BIN)/python -m nlcore.train $(TRAIN)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from bench.lab import open_page
+from bench.lab import open_browser, open_page
 from nlcore.train import attach
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +64,7 @@ def main() -> None:
         try:
             address = wait_for_lab(log, token)
             print(f"JupyterLab answers          {time.monotonic() - began:6.1f} s", flush=True)
-            with open_page(shutil.which("chromium")) as page:
+            with open_browser(shutil.which("chromium")) as browser, open_page(browser) as page:
                 page.set_default_timeout(PATIENCE_S * 1000)
                 run_until_drawn(page, f"{address}/lab/tree/11_train_hope.ipynb?token={token}&reset")
                 print(f"the first update is drawn   {time.monotonic() - began:6.1f} s")

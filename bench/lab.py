@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 PATIENCE_S = 120
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -64,17 +64,24 @@ def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def open_page(chromium: str) -> Iterator[Page]:
-    """A page in headless Chromium that lists what its console complains of in `page.complaints`."""
+def open_browser(chromium: str) -> Iterator[Browser]:
+    """Headless Chromium."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.complaints = []
-        page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        yield page
+        yield browser
         browser.close()
+
+
+@contextmanager
+def open_page(browser: Browser) -> Iterator[Page]:
+    """A page, as of a reader who was never here, that lists what its console complains of in `page.complaints`."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.complaints = []
+    page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    page.close()
 
 
 def notebook_of(*cells: str) -> nbformat.NotebookNode:

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page
 
-from bench.lab import notebook_of, open_lab, open_page, run_all
+from bench.lab import notebook_of, open_browser, open_lab, open_page, run_all
 from nlcore.viz.explorers import names
 
 MOVES = 12
@@ -102,7 +102,7 @@ def main() -> None:
         for name in options.explorers:
             cell = f"from nlcore.viz.explorers.{name} import {name}\n{name}()"
             nbformat.write(notebook_of(cell), Path(home, f"{name}.ipynb"))
-            with open_page(shutil.which("chromium")) as page:
+            with open_browser(shutil.which("chromium")) as browser, open_page(browser) as page:
                 show(page, address.format(f"{name}.ipynb"), name, options.shots)
                 print(line(name, moves(page)), flush=True)
                 for complaint in page.complaints:

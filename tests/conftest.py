@@ -2,15 +2,21 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from nlcore.train import reporting
+from nlcore.viz.chart.table import STOPS
+
 # No test downloads a model; read by transformers when it is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Two workers share the cores, and tiny networks are slower on two threads than on one.
 torch.set_num_threads(1)
+# The samples of a run of a few steps would take most of its time; a process of its own writes whole ones.
+reporting.SAMPLE, reporting.LAST_SAMPLE = 4, 8
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,11 @@ def chromium() -> str:
     if path is None:
         pytest.skip("Chromium is not installed, so nothing was tried in a browser.")
     return path
+
+
+@pytest.fixture(scope="module")
+def tables(root: Path) -> Iterator[Path]:
+    """The explorers' tables of the fewest stops that the book may choose, in a folder that keeps them from run to run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nlcore.viz.chart.table.STOPS", STOPS[:1])
+        yield root / "build" / "tables-of-tests"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
-from bench.lab import open_lab, open_page
+from bench.lab import open_browser, open_lab, open_page
+
+expect.set_options(timeout=60_000)  # a loaded machine answers late
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,15 @@ def without_outputs(path: Path) -> str:
     return nbformat.writes(notebook)
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for the tests of a file; each has a page of its own that knows nothing of the others'."""
+    with open_browser(chromium) as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    """A page in headless Chromium that lists what its console complains of in `page.complaints`."""
-    with open_page(chromium) as page:
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that lists what its console complains of in `page.complaints`."""
+    with open_page(browser) as page:
         yield page

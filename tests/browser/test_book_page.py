@@ -8,7 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from bench.lab import open_page
 from book import execute, html, live
@@ -34,9 +34,9 @@ WIDE = """article => ({
 
 
 @pytest.fixture(scope="module")
-def book(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def book(root: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a book of the stored notebooks."""
-    return html.build(stored(root), tmp_path_factory.mktemp("book") / "book", root / "build" / "tables").parent
+    return html.build(stored(root), tmp_path_factory.mktemp("book") / "book", tables).parent
 
 
 def stored(root: Path) -> list[Path]:
@@ -44,11 +44,11 @@ def stored(root: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def tab(chromium: str) -> Iterator[Page]:
+def tab(browser: Browser) -> Iterator[Page]:
     """A page without a network that lists complaints of its console and what it asks for outside the disk."""
-    with open_page(chromium) as page:
+    with open_page(browser) as page:
         page.context.set_offline(True)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.asked = []
         page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or page.asked.append(request.url))
         yield page
@@ -95,7 +95,7 @@ def told(chart: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 def is_drawn(demo: Locator, chart: list[dict[str, Any]]) -> bool:
     """Whether a demo soon draws exactly that chart."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     expected = [[{axis: one[axis] for axis in "xyz" if axis in one} for one in plot] for plot in told(chart)]
     while drawn(demo) != expected:
         if time.monotonic() > until:
@@ -115,12 +115,12 @@ def test_nothing_of_a_chapter_goes_with_the_pictures_that_demos_replace(root, bo
 
 
 @pytest.mark.parametrize("chapter", ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09"])
-def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root):
+def test_every_explorer_answers_by_keyboard_and_by_mouse_what_its_table_says(chapter, book, tab, root, tables):
     notebook = next(path for path in stored(root) if path.name.startswith(chapter))
     go(tab, book / "notebooks" / f"{notebook.stem}.html")
     for name in explorers_of(notebook):
         assert pictures_in_view(tab, name, root) == 0
-        moves_as_its_table_says(tab, tab.locator(f"[data-demo={name}]"), live.table(name, root / "build" / "tables"))
+        moves_as_its_table_says(tab, tab.locator(f"[data-demo={name}]"), live.table(name, tables))
 
 
 def moves_as_its_table_says(page: Page, demo: Locator, table: dict[str, Any]) -> None:

@@ -1,11 +1,14 @@
 """The script that draws charts, in a bare page: words at ticks are whole and apart, and a frame says what is in it."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+
+from bench.lab import open_page
 
 from nlcore.viz.chart import Chart, Heat, Line, Plot
 from nlcore.viz.chart.data import describe
@@ -31,13 +34,14 @@ CRAMPED = """frames => frames.flatMap(frame => {
 })"""
 
 
-@pytest.fixture
-def bare(page: Page) -> Page:
-    """A page with nothing on it but what draws charts."""
-    page.set_content(f"<style>{style('page', 'chart')}</style><div class='nl'></div>")
-    page.add_script_tag(content=plotly().decode())
-    page.add_script_tag(content=f"(() => {{ {script('page', 'chart')}; window.charts = charts; }})()")
-    return page
+@pytest.fixture(scope="module")
+def bare(browser: Browser) -> Iterator[Page]:
+    """A page with nothing on it but what draws charts, the same for all tests: each replaces what was drawn before."""
+    with open_page(browser) as page:
+        page.set_content(f"<style>{style('page', 'chart')}</style><div class='nl'></div>")
+        page.add_script_tag(content=plotly().decode())
+        page.add_script_tag(content=f"(() => {{ {script('page', 'chart')}; window.charts = charts; }})()")
+        yield page
 
 
 def draw(page: Page, chart: list[dict[str, Any]], width: int) -> list[str]:

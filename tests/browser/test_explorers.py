@@ -131,9 +131,9 @@ def settled(view: Locator) -> None:
 
 
 def words(view: Locator, like: str = "", unlike: str = "") -> str:
-    """What the plots say to a screen reader; waits a few seconds for something like, or unlike, another."""
+    """What the plots say to a screen reader; waits up to a minute for something like, or unlike, another."""
     found = ""
-    for _ in range(60):
+    for _ in range(600):
         found = " ".join(view.locator(".nl-frame").evaluate_all("all => all.map(one => one.ariaLabel)"))
         if found == like or unlike and found != unlike or not (like or unlike):
             break

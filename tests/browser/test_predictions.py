@@ -20,7 +20,6 @@ TICK = notebook_of(
     "from nlcore.viz.explorers.generalized_descent import generalized_descent\n"
     'generalized_descent().predict("05-outliers")'
 )
-expect.set_options(timeout=30_000)  # a loaded machine answers late
 GUESS = re.compile("your guess")
 
 

@@ -1,5 +1,7 @@
 """Training with the other forms of the continuum memory: resumed bitwise, starts included; old configs unchanged."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -12,6 +14,14 @@ from tests.train.small import equal_runs, last, same, small
 from tests.train.test_fits import sign
 
 FORMS = (dict(continuum="nested"), dict(continuum="head-wise"), dict(order="slow first"))
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory):
+    """A nested run of 12 steps that nothing disturbed."""
+    folder = new(small(continuum="nested"), tmp_path_factory.mktemp("nested") / "run")
+    train(folder)
+    return folder
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: next(iter(form.values())))
@@ -30,10 +40,9 @@ def test_stopped_and_resumed_equals_not_stopped(tmp_path, form, monkeypatch):
     assert train(two)["state"] == "done" and equal_runs(one, two)
 
 
-def test_a_nested_run_restarts_its_levels_and_ends_with_what_they_restart_from(tmp_path):
+def test_a_nested_run_restarts_its_levels_and_ends_with_what_they_restart_from(nested, tmp_path):
     """Periods 1, 2 and 4, and 12 steps: both children restart with the last of them."""
-    nested, chain = new(small(continuum="nested"), tmp_path / "nested"), new(small(), tmp_path / "chain")
-    train(nested)
+    chain = new(small(), tmp_path / "chain")
     train(chain)
     saved = last(nested)
     starts = saved.state["optimizer"]["starts"]
@@ -73,16 +82,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_starts_are_passed_over_and_the_end_is_the_same(tmp_path, wrong):
-    one, two = (new(small(continuum="nested"), tmp_path / name) for name in ("one", "two"))
-    train(one)
-    train(two)
+def test_wrong_starts_are_passed_over_and_the_end_is_the_same(nested, tmp_path, wrong):
+    two = RunFolder(shutil.copytree(nested.path, tmp_path / "run"))
     path = checkpoint.steps(two.checkpoints)[-1]
     state = torch.load(path / STATE, weights_only=True)
     WRONG[wrong](state)
     torch.save(state, path / STATE)
     sign(path)
-    assert train(two)["state"] == "done" and equal_runs(one, two)
+    assert train(two)["state"] == "done" and equal_runs(nested, two)
     assert "step-00000012 is damaged and is passed over: its optimizer cannot be used" in two.log.read_text()
 
 

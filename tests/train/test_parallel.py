@@ -24,10 +24,12 @@ TOLERANCE = 2e-6
 ON_EVERY_PROCESS = """
 import sys
 import torch
+from nlcore.train import reporting
 from nlcore.train.__main__ import program
 from nlcore.train.loop import Trainer
 from nlcore.train.parallel import joined
 
+reporting.SAMPLE, reporting.LAST_SAMPLE = 4, 8  # as in conftest.py
 advance = Trainer.advance
 
 def advance_and(trainer):
@@ -54,7 +56,7 @@ def torchrun(folder, what=None):
     """Trains on two processes, which do `what` after each step."""
     script = folder.path / "script.py"
     script.write_text(ON_EVERY_PROCESS.format(what=(what or "pass").strip()))
-    return subprocess.run([*TORCHRUN, script, "--resume", folder.path], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*TORCHRUN, script, "--resume", folder.path], capture_output=True, text=True, timeout=600)
 
 
 def children(pid):

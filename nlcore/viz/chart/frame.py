@@ -39,11 +39,11 @@ def exits(line: Line, plot: Plot) -> list[Exit]:
     there = np.flatnonzero(~np.isnan(y))
     if plot.x_range is not None:
         there = there[(x[there] >= plot.x_range[0]) & (x[there] <= plot.x_range[1])]
-    across, (low, high) = axes(plot)[0], plot.y_range
+    low, high = plot.y_range
     inside = (y[there] >= low) & (y[there] <= high)
 
     def told(at: int, of: int, way: str) -> Exit:
-        above, late = y[of] > high, across.share(x[at]) > 0.5
+        above, late = y[of] > high, axes(plot)[0].share(x[at]) > 0.5
         words = " ".join(filter(None, ("▲" if above else "▼", way if np.isfinite(y[of]) else "", short(y[of]))))
         return Exit(float(x[at]), high if above else low, words, "right" if late else "left", "top" if above else "bottom")
 
@@ -82,20 +82,23 @@ def ticks(given: dict[float, str] | None, log: bool, limits: Range | None) -> di
 
 def roomy(plot: Plot, at: float) -> tuple[bool, bool]:
     """Where the name of the reference at a height lies on fewest lines: (whether at the right, whether above it)."""
-    sides = [(right, above) for right in (True, False) for above in (True, False)]
-    return min(sides, key=lambda side: _crowd(plot, at, *side))  # the first of equals
-
-
-def _crowd(plot: Plot, at: float, right: bool, above: bool) -> float:
-    """How much of the plot's lines runs through a name that stands there; 1 and more if it would be cut off."""
-    places = np.linspace(1 - NAME[0], 1, 20) if right else np.linspace(0, NAME[0], 20)
     across, up = axes(plot)
-    found, low = 0.0, up.share(at) - (0 if above else NAME[1])
-    for line in plot.lines:
-        if line.style in ("bars", "lying") or len(line.x) < 2:
-            continue
-        x, y = across.share(np.asarray(line.x)), up.share(np.asarray(line.y))
-        order = np.argsort(x, kind="stable")
-        height = np.interp(places, x[order], y[order], left=np.nan, right=np.nan)
+    long = [line for line in plot.lines if line.style not in ("bars", "lying") and len(line.x) >= 2]
+    lines = [_drawn(across.share(np.asarray(line.x)), up.share(np.asarray(line.y))) for line in long]
+    sides = [(right, above) for right in (True, False) for above in (True, False)]
+    return min(sides, key=lambda side: _crowd(lines, up.share(at), *side))  # the first of equals
+
+
+def _drawn(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(x, kind="stable")
+    return x[order], y[order]
+
+
+def _crowd(lines: list[tuple[np.ndarray, np.ndarray]], at: float, right: bool, above: bool) -> float:
+    """How much of the lines runs through a name that stands there; 1 and more if it would be cut off."""
+    places = np.linspace(1 - NAME[0], 1, 20) if right else np.linspace(0, NAME[0], 20)
+    found, low = 0.0, at - (0 if above else NAME[1])
+    for x, y in lines:
+        height = np.interp(places, x, y, left=np.nan, right=np.nan)
         found += ((height > low - 0.02) & (height < low + NAME[1] + 0.02)).mean()
     return found + (low < 0) + (low + NAME[1] > 1)

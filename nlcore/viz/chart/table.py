@@ -156,9 +156,12 @@ def _columns(found: list[Any]) -> Data:
         return {"parts": {key: _columns([one[key] for one in found]) for key in first}}
     if _dicts(first) and all(_dicts(one) and len(one) == len(first) for one in found):
         return {"parts": [_columns(list(column)) for column in zip(*found)]}
-    places: dict[str, int] = {}
-    at = [places.setdefault(json.dumps(one), len(places)) for one in found]
-    return {"same": first} if len(places) == 1 else {"of": [json.loads(text) for text in places], "at": at}
+    if all(one == first for one in found):
+        return {"same": first}
+    texts = [repr(one) for one in found]
+    kept = dict(zip(texts, found))
+    places = {text: place for place, text in enumerate(kept)}
+    return {"of": list(kept.values()), "at": [places[text] for text in texts]}
 
 
 def _dicts(value: Any) -> bool:
