@@ -12,6 +12,7 @@ from torch import Tensor
 from nlcore import probe
 from nlcore.models import LanguageModel
 from nlcore.tasks import sequential
+from nlcore.tasks.shards import Stream
 from nlcore.tasks.tokenizers import Tokenizer, text_of
 from nlcore.train.device import Choice
 
@@ -37,7 +38,7 @@ class HeldOut:
         batch: windows computed at once.
     """
 
-    tokens: np.ndarray
+    tokens: np.ndarray | Stream
     tokenizer: Tokenizer
     context: int
     batch: int

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from nlcore.models import frozen_memories, parameter_count
-from nlcore.tasks import join
 from nlcore.tasks.entropy import order1
 from nlcore.train import evaluate
 from nlcore.train.config import TrainConfig
@@ -35,15 +34,16 @@ class Reporter:
         self._empty()
 
     def _empty(self) -> None:
-        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0}
+        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0, "data_seconds": 0.0}
 
-    def count(self, loss: float, seconds: float) -> None:
-        """Adds a step to the window."""
+    def count(self, loss: float, seconds: float, data_seconds: float) -> None:
+        """Adds a step to the window: its loss, how long it took, and how much of that it waited for its batch."""
         window = self.window
         self.window = {
             "loss": window["loss"] + loss,
             "steps": window["steps"] + 1,
             "seconds": window["seconds"] + seconds,
+            "data_seconds": window.get("data_seconds", 0.0) + data_seconds,  # older checkpoints have none
         }
 
     def validate(self, step: int, beat: Beat) -> float:
@@ -63,9 +63,10 @@ class Reporter:
         """
         size = self.config.preset.batch * self.config.preset.context
         loss = self.window["loss"] / self.window["steps"]
-        speed = figure(self.window["steps"] * size / self.window["seconds"])
+        speed, waited = figure(self.window["steps"] * size / self.window["seconds"]), figure(self.window["data_seconds"])
         self._empty()
         measured = {"tokens": step * size, "loss": loss, "tokens_per_second": speed, "elapsed": elapsed}
+        measured["data_seconds"] = waited
         measured["memory"] = self.parts.choice.memory()
         self._append(self.folder.metrics, step, measured | figures)
         for row in rows:
@@ -88,16 +89,16 @@ class Reporter:
         if any(level.unit == "tokens" for level in parts.model.levels()):
             with frozen_memories(parts.model):
                 frozen = evaluate.score(parts.model, parts.held_out, windows, parts.choice, beat).bits_per_byte
-        text = join(parts.corpus.validation)
+        size, pairs = parts.corpus.held_out
         prompt, sample = evaluate.sample(parts.model, parts.held_out, LAST_SAMPLE, parts.choice, step)
         self._append(self.folder.samples, step, {"prompt": prompt, "text": sample})
         result = {
             "bits_per_byte": scored.bits_per_byte,
             "bits_per_byte_eta_0": frozen,
             "order1_entropy": order1(parts.held_out.pieces(windows)),
-            "order1_entropy_all": order1([text]),
+            "order1_entropy_all": pairs,
             "scored_bytes": scored.bytes,
-            "validation_bytes": len(text),
+            "validation_bytes": size,
             "tokens_per_second": step * self.config.preset.batch * self.config.preset.context / elapsed,
             "parameters": parameter_count(parts.model),
             "steps": step,

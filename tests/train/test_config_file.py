@@ -33,6 +33,7 @@ FIRST = {
 LATER = {"reads": "boundary", "carry": 0, "links": "plain", "narrow_rates": False, "projections_share": 1.0, "rate_power": 0.0}
 LATER |= {"compile": "auto", "continuum": "sequential", "order": "fast first", "in_context": (), "second_order": False}
 LATER |= {"architecture": "residual MLP", "objective": "L2", "rule": "delta gradient descent", "retention": "pull to start"}
+LATER |= {"spans": "anywhere"}
 LATER |= {"learns": "own answer", "momentum": False, "adaptive": ("k", "v", "eta", "alpha")}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
