@@ -15,12 +15,13 @@ SPANS = ("anywhere", "documents")
 class ShardBatches(Batches):
     """`Batches` of a `Stream`, in an order that is computed and not stored.
 
-    spans: "anywhere" cuts spans from the text as it comes, at an offset of each epoch's own, so that a window may hold
-    the end of one document before the next, and a document is read on from a window in which another one began.
-    "documents" makes each span begin where a document does, and a long document goes on, span after span, so that what
-    stands before a document's first span is never read with it. Documents shorter than a span are read one after the
-    other within it, their ends between them, and memories and attention are not reset there; the last one, where the
-    span cuts it, is read again from its beginning by the next. What lies behind the last whole span is left out.
+    spans: "anywhere" cuts spans from the text as it comes, at an offset of each epoch's own, so that a document is mostly
+    met in a span in which another one came before. "documents" makes each span begin where a document does, or where the
+    span before it has ended within a long one: nothing that stands before a document is read with the span that begins at
+    it. That is all: memories and attention are reset where a span begins and nowhere else, so documents that are shorter
+    than a span, and what follows the end of a long one, are read one after the other within it, their ends between them.
+    The last document, where the span cuts it, is read again by the next span, from its beginning. What lies behind the
+    last whole span is left out.
 
     The spans of "documents" take 8 bytes each in memory: 390 MB for 100 billion tokens in spans of 2,048. Those of
     "anywhere" take none.

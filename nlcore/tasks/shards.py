@@ -127,8 +127,8 @@ def is_shards(path: Path) -> bool:
 
 
 def load(path: str | Path) -> Shards:
-    """The shards of a folder. Each file is read once and compared with its checksum; after that, as long as its size and
-    time stay, it counts as checked on this machine.
+    """The shards of a folder. All files are read once and compared with their checksums; after that, as long as their sizes
+    and times stay, they count as checked on this machine.
 
     Raises:
         DataError: if the folder is not finished, or a file is missing, short, damaged or another.
@@ -146,8 +146,13 @@ def load(path: str | Path) -> Shards:
         whole = False
     if not whole:
         raise DataError(f"{readable(path / MANIFEST)} is damaged: {ANEW}.")
-    for name, (size, digest) in files.items():
-        _check(path / name, size, digest)
+    stamps = [f"{name} {_stamp(path / name, size)}" for name, (size, _) in files.items()]
+    seen = f"shards-{cache.key(str(path.resolve()), manifest['hash'], *stamps)}"
+    if cache.load(seen) is None:
+        for name, (_, expected) in files.items():
+            if digest(path / name) != expected:
+                raise DataError(f"{readable(path / name)} is not what was written (its checksum differs): {ANEW}.")
+        cache.save(seen, b"whole")
     return Shards(path, manifest)
 
 
@@ -166,27 +171,23 @@ def total(manifest: dict[str, Any]) -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file. Raises DataError if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{readable(path)} cannot be read: {error.strerror}; check its permissions.") from error
 
 
-def _check(path: Path, size: int, expected: str) -> None:
-    name = readable(path)
+def _stamp(path: Path, size: int) -> str:
+    """What tells a file from a later one. Raises DataError if it is missing, or not of this size."""
     try:
         facts = path.stat()
-        if facts.st_size != size:
-            raise DataError(f"{name} has {facts.st_size:,} bytes and was written with {size:,}: {ANEW}.")
-        stamp = f"shard-{cache.key(str(path.resolve()), f'{size} {facts.st_mtime_ns} {facts.st_ino}', expected)}"
-        if cache.load(stamp) is not None:
-            return
-        if digest(path) != expected:
-            raise DataError(f"{name} is not what was written (its checksum differs): {ANEW}.")
-        cache.save(stamp, b"whole")
-    except FileNotFoundError as error:
-        raise DataError(f"{name} is missing: {ANEW}.") from error
     except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}; check its permissions.") from error
+        raise DataError(f"{readable(path)} is missing ({error.strerror}): {ANEW}.") from error
+    if facts.st_size != size:
+        raise DataError(f"{readable(path)} has {facts.st_size:,} bytes and was written with {size:,}: {ANEW}.")
+    return f"{size} {facts.st_mtime_ns} {facts.st_ino}"
 
 
 def read(path: Path) -> dict[str, Any]:
