@@ -14,25 +14,25 @@ class Meter:
 
     def __init__(self, sources: list[Source], say: Callable[[str], None]) -> None:
         self.sizes, self.say = [source.size for source in sources], say
-        self.documents = self.letters = 0
+        self.documents = self.size = 0
         self.share = 0.0
         """Of the source that is being read."""
         self.started = self.said = time.perf_counter()
         self.begun: float | None = None
 
-    def show(self, source: int, documents: int, letters: int) -> None:
-        """So much more is done, and this source, by its number, is being read."""
+    def show(self, source: int, documents: int, size: int) -> None:
+        """So many documents more, of so many bytes, are done, and this source, by its number, is being read."""
         done = self._done(source)
         self.begun = done if self.begun is None else self.begun
-        self.documents, self.letters = self.documents + documents, self.letters + letters
+        self.documents, self.size = self.documents + documents, self.size + size
         now = time.perf_counter()
         if now - self.said >= EVERY:
             self.said = now
             self.say(f"{self.line(now - self.started)}{self._left(done, now - self.started)}")
 
     def line(self, seconds: float) -> str:
-        speed = self.letters / 1e6 / max(seconds, 1e-9)
-        return f"{self.documents:,} documents, {self.letters / 1e6:,.0f} MB of text, {speed:,.1f} MB/s"
+        speed = self.size / 1e6 / max(seconds, 1e-9)
+        return f"{self.documents:,} documents, {self.size / 1e6:,.0f} MB of text, {speed:,.1f} MB/s"
 
     def _done(self, source: int) -> float:
         """Share of all sources that has been read; 0 where a size is not known."""

@@ -125,7 +125,7 @@ class _Work:
         if not (self.out / JOURNAL).exists():
             return None
         journal = shards.read(self.out / JOURNAL)
-        if journal.get("format") != FORMAT:
+        if journal.get("format") != FORMAT or not {"asked", "units", "next", "read", "left_out"} <= journal.keys():
             raise DataError(f"{readable(self.out / JOURNAL)} is damaged: prepare anew in another folder.")
         self._same(journal["asked"])
         self._tidy({shard["name"] for unit in journal["units"] for shard in unit.values()})
@@ -201,10 +201,11 @@ class _Work:
             faults = [_fault(text) for text in texts]
             left_out.update(fault for fault in faults if fault)
             kept = [text for text, fault in zip(texts, faults) if not fault]
-            for text, tokens in zip(kept, self.tokenizer.encode_all(kept)):
+            sizes = [len(text.encode()) for text in kept]
+            for text, size, tokens in zip(kept, sizes, self.tokenizer.encode_all(kept)):
                 side = "held" if _place(text) < self.plan.validation else "train"
-                unit[side].add(np.append(tokens, self.end), len(text.encode()) + 1)
-            self.meter.show(self.journal["next"][0], len(texts), sum(map(len, kept)))
+                unit[side].add(np.append(tokens, self.end), size + 1)
+            self.meter.show(self.journal["next"][0], len(texts), sum(sizes))
             if unit["train"].tokens >= self.plan.shard_tokens:
                 break
         else:
@@ -227,7 +228,7 @@ class _Work:
                     self.journal["next"] = [index, number]
                     yield texts
                     texts, size = [], 0
-            self.journal["next"] = [index + 1, 0]
+            self.journal["next"], self.meter.share = [index + 1, 0], 0.0
             yield texts
 
 

@@ -1,5 +1,6 @@
 """What `--data` may say, and the corpus it means."""
 
+import os
 from pathlib import Path
 
 from nlcore.tasks import corpus, shards, text
@@ -17,7 +18,7 @@ def load(spec: str) -> corpus.Corpus | shards.Shards:
         raise DataError("No text was named: name a file or a folder of text ('.' for this one), or 'builtin'.")
     kind, colon, names = spec.partition(":")
     if kind != "builtin":
-        if shards.is_shards(Path(spec)):
+        if shards.is_shards(Path(os.path.expanduser(spec))):
             return shards.load(spec)
         return text.from_path(spec)
     return corpus.builtin([name.strip() for name in names.split(",") if name.strip()]) if colon else corpus.builtin()

@@ -87,7 +87,7 @@ class Trainer:
         self.steering = Steering(parts.model, parts.optimizer)
         self.guard = Guard(parts.model, parts.optimizer, team)
         self.reporter = Reporter(config, folder, parts, status, progress)
-        self.ahead = Ahead(parts.batches, self._rows(), parts.choice.device.type == "cuda")
+        self.ahead = Ahead(parts.batches, self._rows(), parts.choice.device)
         self.inbox = Inbox(folder, 0, status.fields["attempt"])
         self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
         self.carried: dict[int, list[tuple[Any, ...]]] = {}
@@ -263,7 +263,7 @@ class Trainer:
         team, losses, given, seen, kept = self.team, [], [], [], []
         befores = self.carried.pop(lane, [None] * len(batch))
         for number, (part, before) in enumerate(zip(batch, befores, strict=True), 1):
-            x, y = (tokens.to(self.parts.choice.device, non_blocking=True) for tokens in part)
+            x, y = (tokens.to(self.parts.choice.device, non_blocking=tokens.is_pinned()) for tokens in part)
             last = number == len(batch)
             with team.together(), self.compiled, nullcontext() if last else team.apart(self.objective):
                 loss, reports, after = self.objective(x, y, before, lasts)

@@ -13,6 +13,7 @@ from nlcore.tasks.__main__ import main
 from nlcore.tasks.corpus import DataError
 from nlcore.tasks.entropy import order1
 from nlcore.tasks.sharding import Plan, prepare
+from nlcore.tasks.shards import FORMAT
 from tests.tasks.small_shards import PLAN, held, shards, texts, written
 
 
@@ -157,7 +158,7 @@ def test_one_process_at_a_time(tmp_path):
 
 def test_a_damaged_journal_is_said(tmp_path):
     (tmp_path / "shards").mkdir()
-    for text in ("{", "[]", json.dumps({"format": "another"})):
+    for text in ("{", "[]", json.dumps({"format": "another"}), json.dumps({"format": FORMAT})):
         (tmp_path / "shards" / "progress.json").write_text(text)
         with pytest.raises(DataError, match="progress.json is damaged: prepare anew in another folder"):
             shards(tmp_path, texts(30))

@@ -20,6 +20,9 @@ from nlcore.tasks.tokenizers import ByteTokenizer
 from tests.tasks.small_shards import shards, texts
 
 
+CPU = torch.device("cpu")
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return shards(tmp_path_factory.mktemp("made"), texts(120))
@@ -217,7 +220,7 @@ class Counted(module.Stream):
 def test_batches_come_ahead_in_parts_and_the_state_is_that_of_the_last_one_taken(stream):
     parts = [np.array([0, 1]), np.array([3])]
     batches, plain = (ShardBatches(stream, 4, 16, seed=5, carry=1) for _ in range(2))
-    ahead = Ahead(batches, parts)
+    ahead = Ahead(batches, parts, CPU)
     assert batches.state_dict() == plain.state_dict()
     for _ in range(20):
         inputs, targets = plain.next()
@@ -229,7 +232,7 @@ def test_batches_come_ahead_in_parts_and_the_state_is_that_of_the_last_one_taken
 def test_a_process_reads_its_own_rows_alone(stream):
     counted = [Counted(stream) for _ in range(2)]
     for rank, own in enumerate(counted):
-        ahead = Ahead(ShardBatches(own, 4, 16, seed=5), [np.arange(2 * rank, 2 * rank + 2)])
+        ahead = Ahead(ShardBatches(own, 4, 16, seed=5), [np.arange(2 * rank, 2 * rank + 2)], CPU)
         [ahead.next() for _ in range(6)]
         ahead.reader.shutdown()
     drawn = np.array(starts(ShardBatches(stream, 4, 16, seed=5), 9)).reshape(9, 4)
@@ -237,7 +240,7 @@ def test_a_process_reads_its_own_rows_alone(stream):
 
 
 def test_a_slow_disk_is_waited_for_only_as_long_as_it_is_slower(stream):
-    ahead = Ahead(ShardBatches(Counted(stream, 0.01), 2, 16), [np.arange(2)])
+    ahead = Ahead(ShardBatches(Counted(stream, 0.01), 2, 16), [np.arange(2)], CPU)
     ahead.next()
     time.sleep(0.3)
     started = time.perf_counter()
@@ -259,7 +262,7 @@ def test_what_the_reading_raises_comes_when_its_batch_is_due(stream):
                 raise DataError("the disk is gone")
             return super().__getitem__(wanted)
 
-    ahead = Ahead(ShardBatches(Failing(stream), 2, 16), [np.arange(2)])
+    ahead = Ahead(ShardBatches(Failing(stream), 2, 16), [np.arange(2)], CPU)
     assert all(len(ahead.next()) == 1 for _ in range(3))
     with pytest.raises(DataError, match="the disk is gone"):
         ahead.next()
@@ -267,5 +270,5 @@ def test_what_the_reading_raises_comes_when_its_batch_is_due(stream):
 
 def test_text_in_memory_comes_ahead_too():
     tokens = np.arange(1000, dtype=np.uint16)
-    ahead, plain = Ahead(Batches(tokens, 3, 8, seed=2), [np.arange(3)]), Batches(tokens, 3, 8, seed=2)
+    ahead, plain = Ahead(Batches(tokens, 3, 8, seed=2), [np.arange(3)], CPU), Batches(tokens, 3, 8, seed=2)
     assert all(torch.equal(ahead.next()[0][0], plain.next()[0]) for _ in range(100))  # over the end of an epoch
