@@ -42,6 +42,7 @@ bench: environment  ## measure speed here: tables, and JSON in build/
 	@$(BIN)/python -m bench.generation
 	@$(BIN)/python -m bench.optimizers
 	@$(BIN)/python -m bench.launches
+	@$(BIN)/python -m bench.data
 
 clean:  ## remove what was built (keeps .venv, runs and notebooks)
 	@rm -rf build .pytest_cache *.egg-info
@@ -80,7 +81,7 @@ extras:
 	@cmp -s requirements-extras.txt $(VENV)/extras-from || { echo "Installing what requirements-extras.txt lists." \
 		&& $(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt -r requirements-extras.txt \
 		&& cp requirements-extras.txt $(VENV)/extras-from; } \
-		|| echo "It cannot be installed here: the tests on transformers and TensorBoard will be skipped."
+		|| echo "It cannot be installed here: the tests that need it will be skipped."
 
 # The tests in a real browser need Chromium; without it they are skipped and say so.
 browser:

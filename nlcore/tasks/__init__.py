@@ -2,6 +2,7 @@
 
 from nlcore.tasks.batches import Batches, sequential
 from nlcore.tasks.corpus import Corpus, DataError, Document, builtin, join
+from nlcore.tasks.shards import Shards
 from nlcore.tasks.source import load
 from nlcore.tasks.text import from_path
 from nlcore.tasks.tokens import Tokens, prepare
@@ -11,6 +12,7 @@ __all__ = [
     "Corpus",
     "DataError",
     "Document",
+    "Shards",
     "Tokens",
     "builtin",
     "from_path",

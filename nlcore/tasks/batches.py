@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nlcore.tasks.corpus import DataError
+from nlcore.tasks.shards import Stream
 
 Batch = tuple[Tensor, Tensor]
 IN_FLIGHT = 64
@@ -43,8 +44,8 @@ class Batches:
         DataError: if the tokens do not fill one window, or one span.
     """
 
-    def __init__(self, tokens: np.ndarray | Tensor, batch: int, context: int, seed: int = 0, carry: int = 0) -> None:
-        self.tokens, self.batch, self.context, self.carry = np.asarray(tokens), batch, context, carry
+    def __init__(self, tokens: np.ndarray | Tensor | Stream, batch: int, context: int, seed: int = 0, carry: int = 0) -> None:
+        self.tokens, self.batch, self.context, self.carry = _sliced(tokens), batch, context, carry
         _check("training", self.tokens, context, carry)
         self.lanes, self.span = lanes(batch, carry), (carry + 1) * context
         self.last = len(self.tokens) - 1 - self.span
@@ -68,12 +69,20 @@ class Batches:
 
     def next(self) -> Batch:
         """The next batch. A short text passes several epochs in one."""
+        return self.read(self.draw())
+
+    def read(self, starts: np.ndarray) -> Batch:
+        """The rows that begin at these tokens."""
+        return _windows(self.tokens, starts, self.context)
+
+    def draw(self) -> np.ndarray:
+        """Where the rows of the next batch begin: (batch,); what comes after it is then the next. Reads no token."""
         lane, piece = self.lane, self.piece
         starts = self.rows.pop(lane, None) or [self._start() for _ in range(self.batch)]
         if piece < self.carry:
             self.rows[lane] = starts
         self.taken += 1
-        return _windows(self.tokens, np.array(starts) + piece * self.context, self.context)
+        return np.array(starts) + piece * self.context
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -107,7 +116,7 @@ class Batches:
         self.starts = draw.permutation(np.arange(first, self.last + 1, self.span))
 
 
-def sequential(tokens: np.ndarray | Tensor, batch: int, context: int, windows: int | None = None) -> Iterator[Batch]:
+def sequential(tokens: np.ndarray | Tensor | Stream, batch: int, context: int, windows: int | None = None) -> Iterator[Batch]:
     """All of the tokens in order: every token but the first is a target exactly once.
 
     Yields (inputs, targets), each (up to batch, context) int64, and last the shorter rest as (1, rest).
@@ -116,7 +125,7 @@ def sequential(tokens: np.ndarray | Tensor, batch: int, context: int, windows: i
     Raises:
         DataError: if the tokens do not fill one window.
     """
-    tokens = np.asarray(tokens)
+    tokens = _sliced(tokens)
     _check("validation", tokens, context)
     starts = np.arange(0, len(tokens) - context, context)
     rest = (len(tokens) - 1) % context
@@ -128,13 +137,17 @@ def sequential(tokens: np.ndarray | Tensor, batch: int, context: int, windows: i
         yield _windows(tokens, [len(tokens) - 1 - rest], rest)
 
 
-def _windows(tokens: np.ndarray, starts: list[int] | np.ndarray, length: int) -> Batch:
+def _sliced(tokens: np.ndarray | Tensor | Stream) -> np.ndarray | Stream:
+    return tokens if isinstance(tokens, Stream) else np.asarray(tokens)
+
+
+def _windows(tokens: np.ndarray | Stream, starts: list[int] | np.ndarray, length: int) -> Batch:
     window = np.stack([tokens[start : start + length + 1] for start in starts]).astype(np.int64)
     both = torch.from_numpy(window)
     return both[:, :-1], both[:, 1:]
 
 
-def _check(text: str, tokens: np.ndarray, context: int, carry: int = 0) -> None:
+def _check(text: str, tokens: np.ndarray | Stream, context: int, carry: int = 0) -> None:
     needed = (carry + 1) * context + 1
     if len(tokens) >= needed:
         return

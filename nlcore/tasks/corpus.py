@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nlcore.tasks import cache, domains, filters, overlap
 from nlcore.tasks.domains import DOMAINS
+from nlcore.tasks.entropy import order1
 
 LIMIT = 4_000_000  # bytes of one built-in domain, so that none drowns the others
 VALIDATION = 0.1  # share of the bytes of a domain held out, at most; half of it at least
@@ -83,6 +84,18 @@ class Corpus:
             "domains": {domain: note | _totals(domain, files) for domain, note in self.notes.items()},
             "files": files,
         }
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the documents of both splits."""
+        totals = self.manifest["domains"].values()
+        return {name: sum(domain[name] for domain in totals) for name in ("train_bytes", "validation_bytes")}
+
+    @cached_property
+    def held_out(self) -> tuple[int, float]:
+        """Bytes of the joined validation text, and its order-1 entropy."""
+        joined = join(self.validation)
+        return len(joined), order1([joined])
 
     def _documents(self) -> list[tuple[str, Document]]:
         return [("train", document) for document in self.train] + [("validation", d) for d in self.validation]

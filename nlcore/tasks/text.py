@@ -22,13 +22,13 @@ def from_path(path: str | Path) -> Corpus:
         DataError: if there is no such path, it cannot be read, is empty or binary, is not UTF-8, or is
             larger than 1 GiB.
     """
-    shown = _shown(path)
+    shown = readable(path)
     try:
         path = Path(path).expanduser()
         found, left_out = _folder(path) if path.is_dir() else (_file(path), [])
     except OSError as error:
         raise DataError(
-            f"{_shown(error.filename or path)} cannot be read: {error.strerror}; check its permissions."
+            f"{readable(error.filename or path)} cannot be read: {error.strerror}; check its permissions."
         ) from error
     except RuntimeError as error:  # no such user's home, or links in a circle
         raise DataError(f"{shown} leads nowhere ({error}): name a file or a folder of text.") from error
@@ -38,11 +38,11 @@ def from_path(path: str | Path) -> Corpus:
         hint = f" (left out: {', '.join(left_out)})" if left_out else ""
         raise DataError(f"{shown} holds no text{hint}: put UTF-8 text files into it, or name another folder.")
     train, validation = (tuple(sorted(part, key=lambda document: document.name)) for part in split(found))
-    name = _shown(path.name or path.resolve().name)
+    name = readable(path.name or path.resolve().name)
     return Corpus(name, train, validation, {DOMAIN: {"what": f"text of {name}", "left_out": left_out}})
 
 
-def _shown(path: str | Path) -> str:
+def readable(path: str | Path) -> str:
     """A path as text that any terminal and file can hold: bytes that are no UTF-8, and control characters, escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
 
@@ -57,12 +57,12 @@ def _folder(root: Path) -> tuple[list[Document], list[str]]:
         if _is_binary(data):
             left_out.append(path)
         elif data.strip():
-            found.append(Document(DOMAIN, _name(path, root), _utf8(path, data)))
+            found.append(Document(DOMAIN, _name(path, root), utf8(path, data)))
     return found, sorted(_name(path, root) for path in left_out)
 
 
 def _name(path: Path, root: Path) -> str:
-    return _shown(path.relative_to(root).as_posix())
+    return readable(path.relative_to(root).as_posix())
 
 
 def _paths(root: Path) -> tuple[list[Path], list[Path]]:
@@ -90,11 +90,11 @@ def _paths(root: Path) -> tuple[list[Path], list[Path]]:
 def _bound(path: Path, files: list[Path]) -> None:
     size = sum(file.stat().st_size for file in files)
     if size > LARGEST:
-        raise DataError(f"{_shown(path)} holds {size:,} bytes, and {LARGEST:,} is the most that is read: name less text.")
+        raise DataError(f"{readable(path)} holds {size:,} bytes, and {LARGEST:,} is the most that is read: name less text.")
 
 
 def _file(path: Path) -> list[Document]:
-    shown = _shown(path)
+    shown = readable(path)
     if not path.exists():
         raise DataError(f"{shown} does not exist: name a file or a folder of text, or 'builtin'.")
     if not path.is_file():
@@ -105,7 +105,7 @@ def _file(path: Path) -> list[Document]:
         raise DataError(f"{shown} is empty: name a file with text in it.")
     if _is_binary(data):
         raise DataError(f"{shown} is a binary file, not text: name a file of plain UTF-8 text.")
-    return [Document(DOMAIN, _shown(path.name), _utf8(path, data))]
+    return [Document(DOMAIN, readable(path.name), utf8(path, data))]
 
 
 def _is_binary(data: bytes) -> bool:
@@ -113,12 +113,12 @@ def _is_binary(data: bytes) -> bool:
     return b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"))
 
 
-def _utf8(path: Path, data: bytes) -> bytes:
+def utf8(path: Path, data: bytes) -> bytes:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{_shown(path)} is not UTF-8 (byte {data[error.start]:#04x} at offset {error.start}): "
+            f"{readable(path)} is not UTF-8 (byte {data[error.start]:#04x} at offset {error.start}): "
             "save it as UTF-8, for example with iconv -t utf-8."
         ) from error
     return data.removeprefix(b"\xef\xbb\xbf")

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ class Tokenizer(Protocol):
         """Tokens (N,): uint8 for at most 256 of them, else uint16."""
         ...
 
+    def encode_all(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The tokens of each text, as `encode` gives them, computed side by side."""
+        ...
+
     def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
         """Text of tokens (N,); bytes that are no UTF-8, as a model may write, become U+FFFD.
 
@@ -48,6 +52,9 @@ class ByteTokenizer:
 
     def encode(self, text: str) -> np.ndarray:
         return np.frombuffer(text.encode(), np.uint8)
+
+    def encode_all(self, texts: Sequence[str]) -> list[np.ndarray]:
+        return [self.encode(text) for text in texts]
 
     def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
         return bytes(_checked(tokens, self.vocabulary)).decode(errors="replace")
@@ -71,12 +78,17 @@ class BPETokenizer:
         self.vocabulary: int = self._tokenizer.get_vocab_size(with_added_tokens=False)
 
     def encode(self, text: str) -> np.ndarray:
-        pieces = list(_pieces(text, PIECE))
-        parts = [np.empty(0, np.uint16)]
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[np.ndarray]:
+        pieces = [(index, piece) for index, text in enumerate(texts) for piece in _pieces(text, PIECE)]
+        parts: list[list[np.ndarray]] = [[np.empty(0, np.uint16)] for _ in texts]
         for at in range(0, len(pieces), TOGETHER):
-            encodings = self._tokenizer.encode_batch_fast(pieces[at : at + TOGETHER])
-            parts += [np.array(encoding.ids, np.uint16) for encoding in encodings]
-        return np.concatenate(parts)
+            some = pieces[at : at + TOGETHER]
+            encodings = self._tokenizer.encode_batch_fast([piece for _, piece in some])
+            for (index, _), encoding in zip(some, encodings):
+                parts[index].append(np.array(encoding.ids, np.uint16))
+        return [np.concatenate(part) for part in parts]
 
     def decode(self, tokens: Sequence[int] | np.ndarray | Tensor) -> str:
         return self._tokenizer.decode(_checked(tokens, self.vocabulary))
@@ -86,7 +98,12 @@ class BPETokenizer:
 
 
 def train_bpe(corpus: Corpus, vocabulary: int) -> BPETokenizer:
-    """A BPE tokenizer of so many tokens, learned from the corpus' training text; the same each time.
+    """A BPE tokenizer of so many tokens, learned from the corpus' training text, as `learned` makes it."""
+    return learned((document.content.decode() for document in corpus.train), vocabulary)
+
+
+def learned(texts: Iterable[str], vocabulary: int) -> BPETokenizer:
+    """A BPE tokenizer of so many tokens, learned from these texts; the same each time.
 
     A small text has fewer pairs that repeat, and gives fewer tokens.
 
@@ -105,7 +122,6 @@ def train_bpe(corpus: Corpus, vocabulary: int) -> BPETokenizer:
         show_progress=False,
         initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
     )
-    texts = (document.content.decode() for document in corpus.train)
     tokenizer.train_from_iterator((piece for text in texts for piece in _pieces(text, LEARNED)), trainer)
     return BPETokenizer(tokenizer.to_str())
 
@@ -114,7 +130,7 @@ def make(kind: str, corpus: Corpus, vocabulary: int = 256) -> Tokenizer:
     """The tokenizer for a corpus: "bytes" (which needs no vocabulary), or "bpe", learned once and then cached.
 
     Raises:
-        DataError: for another kind, or as `train_bpe` does.
+        DataError: for another kind, or as `learned` does.
     """
     if kind not in KINDS:
         raise DataError(f"There is no tokenizer {kind!r}: choose {' or '.join(KINDS)}.")
@@ -146,6 +162,13 @@ def load(path: str | Path) -> Tokenizer:
         raise
     except Exception as error:  # of the library too, which raises nothing narrower
         raise DataError(f"{path} is not a tokenizer that nlcore saved: name one, or train anew.") from error
+
+
+def text_of(tokens: np.ndarray, tokenizer: Tokenizer) -> bytes:
+    """The bytes of some tokens (N,). A BPE token may be part of a character: then it counts as U+FFFD."""
+    if isinstance(tokenizer, ByteTokenizer):
+        return tokens.astype(np.uint8).tobytes()
+    return tokenizer.decode(tokens).encode()
 
 
 def _letters() -> str:

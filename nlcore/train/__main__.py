@@ -6,6 +6,8 @@ import sys
 from typing import NoReturn
 
 from nlcore.models import MODELS, PRESETS
+from nlcore.tasks.shard_batches import SPANS
+from nlcore.tasks.tokenizers import KINDS
 from nlcore.train import plan
 from nlcore.train.compare import compare
 from nlcore.train.choices import COMPILE, DEVICES, DTYPES
@@ -41,7 +43,10 @@ def parser() -> Parser:
     add = made.add_argument
     add("--size", help=f"one of {', '.join(PRESETS)}; tiny by default")
     add("--model", help=f"one of {', '.join(MODELS)}; hope by default")
-    add("--data", help="builtin (default), builtin:python,english, or a file or folder of text")
+    add("--data", help="builtin (default), builtin:python,english, a file or folder of text, or a folder of shards")
+    add("--spans", help=f"one of {', '.join(SPANS)}: where windows may begin in shards; anywhere by default")
+    add("--tokenizer", help=f"one of {', '.join(KINDS)}; by default the size's; shards have to be of it")
+    add("--vocabulary", type=int, help="tokens of bpe; by default the size's")
     add("--run", help="folder to make for the run; by default the next free one under runs/")
     add("--resume", metavar="RUN", help="go on with the run in this folder")
     add("--accept-data", action="store_true", help="with --resume: go on although the text has changed")

@@ -9,6 +9,7 @@ from typing import Any
 from nlcore.models import MODELS, InnerLevel
 from nlcore.models.presets import CHOICES, FORMS, LINKS, MAKES, ORDERS, READS
 from nlcore.optim.settings import plain
+from nlcore.tasks.shard_batches import SPANS
 from nlcore.tasks.tokenizers import KINDS
 from nlcore.train.words import shown
 
@@ -165,6 +166,7 @@ CHECKS: dict[str, Check] = {
     # A run's own.
     "model": one_of(lambda: MODELS),
     "data": _data,
+    "spans": one_of(lambda: SPANS),
     "seed": _whole(0, LARGEST_SEED),
     "device": one_of(lambda: DEVICES),
     "dtype": one_of(lambda: DTYPES),

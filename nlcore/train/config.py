@@ -21,7 +21,9 @@ class TrainConfig:
     preset: Preset = field(default_factory=lambda: PRESETS["tiny"])
     model: str = "hope"
     data: str = "builtin"
-    """`builtin`, `builtin:python,english`, or a file or folder of text."""
+    """`builtin`, `builtin:python,english`, a file or folder of text, or a folder of shards."""
+    spans: str = "anywhere"
+    """Where windows that belong together may begin in shards: "anywhere", or at "documents"; see `ShardBatches`."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"

@@ -12,7 +12,8 @@ from torch import Tensor
 from nlcore import probe
 from nlcore.models import LanguageModel
 from nlcore.tasks import sequential
-from nlcore.tasks.tokenizers import ByteTokenizer, Tokenizer
+from nlcore.tasks.shards import Stream
+from nlcore.tasks.tokenizers import Tokenizer, text_of
 from nlcore.train.device import Choice
 
 PROMPT = 64
@@ -37,7 +38,7 @@ class HeldOut:
         batch: windows computed at once.
     """
 
-    tokens: np.ndarray
+    tokens: np.ndarray | Stream
     tokenizer: Tokenizer
     context: int
     batch: int
@@ -51,13 +52,6 @@ class HeldOut:
         for inputs, targets in self.windows(count):
             for first, row in zip(inputs[:, :1], targets):
                 yield text_of(first.numpy(), self.tokenizer)[-1:] + text_of(row.numpy(), self.tokenizer)
-
-
-def text_of(tokens: np.ndarray, tokenizer: Tokenizer) -> bytes:
-    """The bytes of some tokens (N,). A BPE token may be part of a character: then it counts as U+FFFD."""
-    if isinstance(tokenizer, ByteTokenizer):
-        return tokens.astype(np.uint8).tobytes()
-    return tokenizer.decode(tokens).encode()
 
 
 @torch.no_grad()

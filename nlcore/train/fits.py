@@ -54,7 +54,7 @@ def run(saved: Checkpoint, parts: Parts) -> None:
 def _figures(state: dict[str, Any]) -> bool:
     window, steering = state["window"], state["steering"]
     return (
-        all(map(_is_number, (state["elapsed"], window["loss"], window["seconds"], *steering.values())))
+        all(map(_is_number, (state["elapsed"], *window.values(), *steering.values())))
         and min(state["step"], state["elapsed"], state["command"], window["steps"], window["seconds"]) >= 0
         and type(state["command"]) is type(window["steps"]) is int
         and steering["lr_scale"] >= 0

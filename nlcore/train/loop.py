@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from nlcore import probe, regions
 from nlcore.models import InContext
 from nlcore.regions import region
+from nlcore.tasks.ahead import Ahead
+from nlcore.tasks.batches import Batch
 from nlcore.train import carried, checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
@@ -84,6 +87,7 @@ class Trainer:
         self.steering = Steering(parts.model, parts.optimizer)
         self.guard = Guard(parts.model, parts.optimizer, team)
         self.reporter = Reporter(config, folder, parts, status, progress)
+        self.ahead = Ahead(parts.batches, self._rows(), parts.choice.device)
         self.inbox = Inbox(folder, 0, status.fields["attempt"])
         self.step, self.elapsed, self.leave, self.ends = 0, 0.0, False, False
         self.carried: dict[int, list[tuple[Any, ...]]] = {}
@@ -213,7 +217,7 @@ class Trainer:
         figures, rows = self._learn(step, listens)
         seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
-        self.reporter.count(figures.pop("loss"), seconds)
+        self.reporter.count(figures.pop("loss"), seconds, figures.pop("data_seconds"))
         if validates:
             figures["validation_bits_per_byte"] = self.team.once(
                 lambda: self.reporter.validate(step, self._still_scoring)
@@ -231,20 +235,27 @@ class Trainer:
         share = self.done() if self.config.seconds else step / self.config.preset.steps
         lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
         lane, lasts = parts.batches.lane, parts.batches.piece < parts.batches.carry
-        inputs, targets = parts.batches.next()
+        asked = time.perf_counter()
+        batch = self.ahead.next()
+        waited = time.perf_counter() - asked
         if isinstance(parts.model, InContext):
             parts.model.at_step(step)
         with probe.listen() if listens else nullcontext():
-            losses, given, reports = self._backward(inputs, targets, lane, lasts)
+            losses, given, reports = self._backward(batch, lane, lasts)
             loss = self.guard.learnt(losses, step, given)
             last = step == self.config.preset.steps and not self.config.seconds
             norm, outer = parts.optimizer.step(step, lr, last)
         rows = telemetry.rows(parts.model.levels(), parts.optimizer, reports, outer) if listens else []
-        figures = {"loss": loss, "lr": lr}
+        figures = {"loss": loss, "lr": lr, "data_seconds": waited}
         return figures | ({"gradient_norm": telemetry.figure(norm.item())} if listens else {}), rows
 
+    def _rows(self) -> list[np.ndarray]:
+        """For each part of a batch that is computed at once, this process's rows of the batch."""
+        parts = torch.arange(self.parts.batches.batch).split(self.parts.at_once.rows)
+        return [self.team.share(rows).numpy() for rows in parts]
+
     def _backward(
-        self, inputs: Tensor, targets: Tensor, lane: int, lasts: bool
+        self, batch: list[Batch], lane: int, lasts: bool
     ) -> tuple[list[Tensor], list[tuple[Tensor, Any]], telemetry.Reports]:
         """Gathers the gradient of the batch's mean loss, part by part, and waits for nothing.
 
@@ -252,15 +263,13 @@ class Trainer:
         the lane's states, if it has any, and leaves it the new ones if the lane `lasts`.
         """
         team, losses, given, seen, kept = self.team, [], [], [], []
-        size = self.parts.at_once.rows
-        befores = self.carried.pop(lane, [None] * (len(inputs) // size))
-        for start, before in zip(range(0, len(inputs), size), befores, strict=True):
-            rows = slice(start, start + size)
-            x, y = (team.share(part[rows]).to(self.parts.choice.device) for part in (inputs, targets))
-            last = start + size == len(inputs)
+        befores = self.carried.pop(lane, [None] * len(batch))
+        for number, (part, before) in enumerate(zip(batch, befores, strict=True), 1):
+            x, y = (tokens.to(self.parts.choice.device, non_blocking=tokens.is_pinned()) for tokens in part)
+            last = number == len(batch)
             with team.together(), self.compiled, nullcontext() if last else team.apart(self.objective):
                 loss, reports, after = self.objective(x, y, before, lasts)
-                loss = loss * (size / len(inputs))
+                loss = loss * (1 / len(batch))
                 losses.append(team.mean(loss.detach()))
                 loss.backward()
             given.append((x, before))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -9,7 +10,9 @@ from nlcore import tasks
 from nlcore.clock import Clock
 from nlcore.models import LanguageModel, build, parameter_count
 from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
-from nlcore.tasks import Batches, Corpus, sequential, tokenizers
+from nlcore.tasks import Batches, Corpus, Shards, sequential, tokenizers
+from nlcore.tasks.shard_batches import ShardBatches
+from nlcore.tasks.shards import Stream
 from nlcore.train import at_once
 from nlcore.train.at_once import AtOnce
 from nlcore.train.config import TrainConfig, TrainError
@@ -28,7 +31,7 @@ class Parts:
     """A run's parts, at step 0."""
 
     choice: Choice
-    corpus: Corpus
+    corpus: Corpus | Shards
     batches: Batches
     held_out: HeldOut
     model: LanguageModel
@@ -37,14 +40,8 @@ class Parts:
 
     def facts(self) -> dict:
         """What was found and chosen, for config.json."""
-        totals = self.corpus.manifest["domains"].values()
         return {
-            "corpus": {
-                "name": self.corpus.name,
-                "hash": self.corpus.hash,
-                "train_bytes": sum(domain["train_bytes"] for domain in totals),
-                "validation_bytes": sum(domain["validation_bytes"] for domain in totals),
-            },
+            "corpus": {"name": self.corpus.name, "hash": self.corpus.hash, **self.corpus.sizes},
             "device": self.choice.device.type,
             "dtype": str(self.choice.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
@@ -76,7 +73,7 @@ def make(
     model = built(config, tokens_of.vocabulary).to(choice.device)
     found = at_once.find(config, model, choice, team, before)
     held_out = HeldOut(tokens.validation, tokens_of, preset.context, found.rows // team.size)  # as many as while training
-    batches = Batches(tokens.train, preset.batch, preset.context, config.seed, preset.carry)
+    batches = _batches(config, tokens.train, preset.batch)
     return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr), found)
 
 
@@ -88,10 +85,31 @@ def check(config: TrainConfig) -> None:
     with torch.device("meta"):
         built(config, config.preset.vocabulary)
     corpus = tasks.load(config.data)
-    if config.preset.tokenizer == "bytes":
-        tokens, context = tasks.prepare(corpus, tokenizers.ByteTokenizer()), config.preset.context
-        Batches(tokens.train, 1, context, carry=config.preset.carry)
-        next(sequential(tokens.validation, 1, context))
+    if config.spans != "anywhere" and isinstance(corpus, Corpus):
+        raise TrainError("--spans documents is for a folder of shards: make one with python -m nlcore.tasks prepare.")
+    if isinstance(corpus, Shards) or config.preset.tokenizer == "bytes":
+        made = _own(config, corpus) if isinstance(corpus, Shards) else tokenizers.ByteTokenizer()
+        tokens = tasks.prepare(corpus, made)
+        _batches(config, tokens.train, 1)
+        next(sequential(tokens.validation, 1, config.preset.context))
+
+
+def _batches(config: TrainConfig, tokens: np.ndarray | Stream, batch: int) -> Batches:
+    preset = config.preset
+    if isinstance(tokens, Stream):
+        return ShardBatches(tokens, batch, preset.context, config.seed, preset.carry, config.spans)
+    return Batches(tokens, batch, preset.context, config.seed, preset.carry)
+
+
+def _own(config: TrainConfig, shards: Shards) -> tokenizers.Tokenizer:
+    """The shards' tokenizer. Raises TrainError if the run asks for another kind."""
+    made, asked = shards.manifest["tokenizer"], config.preset.tokenizer
+    if made["kind"] != asked:
+        raise TrainError(
+            f"{shards.path} holds tokens of {made['kind']}, and the run asks for {asked}: "
+            f"add --tokenizer {made['kind']} --vocabulary {made['vocabulary']}, or name other shards."
+        )
+    return shards.tokenizer
 
 
 def built(config: TrainConfig, vocabulary: int) -> LanguageModel:
@@ -102,10 +120,13 @@ def built(config: TrainConfig, vocabulary: int) -> LanguageModel:
         raise TrainError(f"These sizes do not make a model: {error}.") from error
 
 
-def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus) -> tokenizers.Tokenizer:
+def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus | Shards) -> tokenizers.Tokenizer:
     if folder.tokenizer.exists():
         return tokenizers.load(folder.tokenizer)
-    made = tokenizers.make(config.preset.tokenizer, corpus, config.preset.vocabulary)
+    if isinstance(corpus, Shards):
+        made = _own(config, corpus)
+    else:
+        made = tokenizers.make(config.preset.tokenizer, corpus, config.preset.vocabulary)
     tokenizers.save(made, folder.tokenizer)
     return made
 

@@ -58,7 +58,7 @@ def truth(value: Any) -> bool:
 STAMP: dict[str, Check] = {"step": whole, "attempt": whole}
 """Every line of a run's own files says when it was written."""
 METRICS = STAMP | dict.fromkeys(
-    "loss elapsed tokens lr tokens_per_second gradient_norm memory validation_bits_per_byte".split(), figure
+    "loss elapsed tokens lr tokens_per_second data_seconds gradient_norm memory validation_bits_per_byte".split(), figure
 ) | {"merged": or_none(whole)}
 LEVELS = STAMP | {
     "level": text,

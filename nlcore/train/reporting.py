@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from nlcore.models import frozen_memories, parameter_count
-from nlcore.tasks import join
 from nlcore.tasks.entropy import order1
 from nlcore.train import evaluate
 from nlcore.train.config import TrainConfig
@@ -53,7 +52,7 @@ class Reporter:
         self._empty()
 
     def _empty(self) -> None:
-        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0, "merged": 0}
+        self.window = {"loss": 0.0, "steps": 0, "seconds": 0.0, "data_seconds": 0.0, "merged": 0}
 
     def listens(self, step: int, times: int = 1) -> bool:
         """Whether a step's report is to have all there is, and not a validation alone; `times` as in `apart`."""
@@ -62,13 +61,14 @@ class Reporter:
         validates = step % config.validate_every == 0 and every == config.report_every
         return validates or step % every == 0 or step == config.preset.steps
 
-    def count(self, loss: float, seconds: float) -> None:
-        """Adds a step to the window."""
+    def count(self, loss: float, seconds: float, data_seconds: float) -> None:
+        """Adds a step to the window: its loss, how long it took, and how much of that it waited for its batch."""
         window = self.window
         self.window = window | {
             "loss": window["loss"] + loss,
             "steps": window["steps"] + 1,
             "seconds": window["seconds"] + seconds,
+            "data_seconds": window["data_seconds"] + data_seconds,
         }
 
     def validate(self, step: int, beat: Beat) -> float:
@@ -89,7 +89,7 @@ class Reporter:
         """
         size = self.config.preset.batch * self.config.preset.context
         measured = {"tokens": step * size, "elapsed": elapsed, "memory": self.parts.choice.memory()}
-        measured |= self._tell(step, left) | {"merged": self.window["merged"]}
+        measured |= self._tell(step, left) | {"data_seconds": figure(self.window["data_seconds"]), "merged": self.window["merged"]}
         self._empty()
         self._append(self.folder.metrics, step, measured | figures)
         self._append(self.folder.levels, step, *rows)
@@ -129,16 +129,16 @@ class Reporter:
         if any(level.unit == "tokens" for level in parts.model.levels()):
             with frozen_memories(parts.model):
                 frozen = evaluate.score(parts.model, parts.held_out, windows, parts.choice, beat).bits_per_byte
-        text = join(parts.corpus.validation)
+        size, pairs = parts.corpus.held_out
         prompt, sample = evaluate.sample(parts.model, parts.held_out, LAST_SAMPLE, parts.choice, step)
         self._append(self.folder.samples, step, {"prompt": prompt, "text": sample})
         result = {
             "bits_per_byte": scored.bits_per_byte,
             "bits_per_byte_eta_0": frozen,
             "order1_entropy": order1(parts.held_out.pieces(windows)),
-            "order1_entropy_all": order1([text]),
+            "order1_entropy_all": pairs,
             "scored_bytes": scored.bytes,
-            "validation_bytes": len(text),
+            "validation_bytes": size,
             "tokens_per_second": step * self.config.preset.batch * self.config.preset.context / elapsed,
             "parameters": parameter_count(parts.model),
             "steps": step,

@@ -107,9 +107,13 @@ class MetricHistory:
         """Step, loss and usual loss of the last spike, in nats a token; None when it is long past."""
         self.past = 0
         """Reports since then."""
+        self.waited = 0.0
+        """Share of the last report's time in which its steps waited for data."""
 
     def add(self, records: Iterable[Record]) -> None:
         for record in records:
+            seconds = (record.get("elapsed") or 0) - (self.latest.get("elapsed") or 0)
+            self.waited = (record.get("data_seconds") or 0) / seconds if seconds > 0 else 0.0
             self.latest = record
             values = np.array([record.get(name) for name in METRICS], dtype=float)
             values[0] *= self.scale

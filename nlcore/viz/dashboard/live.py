@@ -20,6 +20,8 @@ EVENTS, SAMPLES, CHANGES = 100, 24, 1000
 """Commands and samples kept, and changes of a level's period, at most."""
 DIGITS = 4
 """Of the levels' figures: they are seen and not computed with."""
+STALL = 0.2
+"""Share of the time waited for data above which a reader would want to know."""
 MOMENTUM = " momentum"
 TRAINS = ("training", "validating")
 """States in which levels ought to move."""
@@ -100,6 +102,8 @@ class Live(Curves):
         if self.status.get("state") not in TRAINS:
             return []
         found = [rhythm.sentence(_label(row)) for row, rhythm in self.levels.rhythms.items() if _late(row, rhythm)]
+        if (waited := self.metrics.waited) > STALL:
+            found.append(f"Training waits for its data, {waited:.0%} of the time at step {self.step():,}: see what its disk does.")
         if (spike := self.metrics.spike) is not None:
             step, loss, usual = spike
             per, unit = (math.log(2), "bits per byte") if self.config.preset.tokenizer == "bytes" else (1, "nats per token")

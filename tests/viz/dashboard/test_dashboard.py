@@ -360,6 +360,12 @@ def test_a_late_level_is_an_alarm_only_while_the_run_trains(training, watch):
     assert not any(row["late"] for row in dashboard.live.message(True)["rows"])
 
 
+def test_training_that_waits_for_its_data_is_an_alarm(training):
+    append(training.metrics, {"step": 4, "attempt": 1, "loss": 2.0, "elapsed": 20.0, "data_seconds": 5.0})
+    (found := live.Live(training.path)).look()
+    assert found.alarms() == ["Training waits for its data, 25% of the time at step 4: see what its disk does."]
+
+
 def test_the_scripts_are_small_and_need_no_network(root):
     static = root / "nlcore/viz/static"
     scripts = [static / "dashboard.js", *(static / "dashboard").glob("*.js")]

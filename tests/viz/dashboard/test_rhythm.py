@@ -68,6 +68,13 @@ def test_a_spike_of_the_loss_is_noticed_and_forgotten():
     assert history.spike is None
 
 
+def test_a_wait_for_data_is_the_share_of_the_last_reports_time():
+    history = MetricHistory(byte_tokens=True)
+    for elapsed, waited, share in ((10.0, 1.0, 0.1), (12.0, 1.5, 0.75), (14.0, None, 0.0), (13.0, 1.0, 0.0)):
+        history.add([line(1, 2.0, elapsed=elapsed, data_seconds=waited)])
+        assert history.waited == share
+
+
 def test_the_best_validation_is_kept_with_its_step():
     history = MetricHistory(byte_tokens=True)
     history.add(line(step, 2.0, validation_bits_per_byte=found) for step, found in ((10, 3.0), (20, 2.5), (30, 2.6)))
