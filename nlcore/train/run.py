@@ -23,7 +23,7 @@ from nlcore.train.records import Record, records
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
-CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile")
+CHANGEABLE = ("steps", "seconds", "lr", "clip", "floor", "decay", "micro_batch", "data", "device", "compile")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """A closed terminal's signal, where the system has it."""
