@@ -121,6 +121,7 @@ def optimizer(model: LanguageModel, lr: float, config: TrainConfig = TrainConfig
         made = NestedLevelOptimizer(*settings, parents=dict(zip(chain, chain[1:])))
     for level, scale in config.level_lr:
         if level not in made.scales:
-            raise TrainError(f"level_lr names {level!r}, and this model's levels are {', '.join(made.scales)}: choose one of them.")
+            known = ", ".join(made.scales)
+            raise TrainError(f"level_lr names {level!r}, and the levels that the optimizer trains are {known}: choose one of them.")
         made.scales[level] = scale
     return made

@@ -21,5 +21,4 @@ def factor(
         return done / warmup
     if kind == "cosine":
         return floor + (1 - floor) * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
-    left = 1 - done
-    return 1.0 if left >= decay else floor + (1 - floor) * left / decay
+    return 1.0 if done <= 1 - decay else floor + (1 - floor) * (1 - done) / decay
