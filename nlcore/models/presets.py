@@ -125,7 +125,8 @@ PRESETS = {
         Preset("1.3b", 2048, 24, 16, 128, (64, 256), (1, 4, 16, 64), 4096, 256, 95_000, 4e-4, "bpe", 32_768, True),
     )
 }
-"""By size. Only `tiny` is tuned, by the experiments `reads`, `tiny`, `lasting` and `slow_levels`; the larger are not."""
+"""By size. Only `tiny` is tuned, by the experiments `reads`, `tiny`, `lasting` and `slow_levels`; the larger are not, and
+their rates are guesses that fall with the width. `experiments.rates` says how the best rate moves at widths up to 128."""
 
 KEEP_ALL = ("hope-attention", "transformer")
 """Models whose state keeps every token, so that each window that carries it on costs more than the one before."""

@@ -170,7 +170,7 @@ def test_a_run_folder_that_cannot_be_one_gets_one_sentence(tmp_path, monkeypatch
 
 
 def test_the_comparison_gives_both_the_same_time(tmp_path):
-    printed = compare(small(carry=1, in_context=(("cms-3", 8, 0.1),)), tmp_path / "pair")
+    printed = compare(small(carry=1, in_context=(("cms-3", 8, 0.1),), level_lr=(("cms-3", 0.5),)), tmp_path / "pair")
     hope, rival = (read_json(RunFolder(tmp_path / "pair" / name).status)["result"] for name in ("hope", "transformer"))
     configs = [read_json(RunFolder(tmp_path / "pair" / name).config)["config"] for name in ("hope", "transformer")]
     assert [config["preset"]["carry"] for config in configs] == [1, 0]
