@@ -8,8 +8,9 @@ from torch.optim import Optimizer
 class Combined(Optimizer):
     """Muon or M3 for the matrices and AdamW for the rest, say, seen from outside as one `torch.optim.Optimizer`.
 
-    Its groups are those of its parts, one part behind the other, and its state is theirs: so it is saved, loaded,
-    scheduled and looked into as any other. A step is one of each part.
+    Its groups are those of its parts, one part behind the other, and its state is theirs: so it is saved, loaded and
+    scheduled as any other. A step is one of each part. Parameters are float32 or wider: torch rounds a state that is
+    loaded to its parameter's dtype.
     """
 
     def __init__(self, *parts: Optimizer) -> None:

@@ -97,7 +97,8 @@ def _level(state: dict[str, Any], gathered: list[Tensor | None], own: LevelOptim
     parameters = own.parameters(name)
     groups, given = own.optimizers[name].param_groups, state["param_groups"]
     numbers = [number for group in given for number in group["params"]]
-    names, memories = _names(own.optimizers[name]), [(parameters[numbers.index(n)], held) for n, held in state["state"].items()]
+    names = _names(own.optimizers[name])
+    memories = [(parameters[numbers.index(number)], held) for number, held in state["state"].items()]
     return (
         [len(group["params"]) for group in given] == [len(group["params"]) for group in groups]
         and all(map(_settings, given, groups))
@@ -107,14 +108,14 @@ def _level(state: dict[str, Any], gathered: list[Tensor | None], own: LevelOptim
 
 
 def _settings(given: dict[str, Any], own: dict[str, Any]) -> bool:
-    """Numbers, and as many of them, wherever the optimizer has numbers."""
-    return all(len(found := _numbers(given[name])) == len(_numbers(own[name])) and all(map(_is_number, found))
-               for name in own if name != "params" and _numbers(own[name]))
+    """Where the optimizer's settings are numbers, as many finite ones."""
+    pairs = [(_numbers(given.get(name)), _numbers(value)) for name, value in own.items() if name != "params"]
+    return all(len(one) == len(other) and all(map(_is_number, one)) for one, other in pairs)
 
 
-def _numbers(setting: Any) -> tuple[Any, ...]:
+def _numbers(setting: Any) -> list[float]:
     several = setting if isinstance(setting, (tuple, list)) else (setting,)
-    return tuple(value for value in several if type(value) in (int, float))
+    return [value for value in several if type(value) in (int, float)]
 
 
 def _names(optimizer: Optimizer) -> dict[nn.Parameter, set[str]]:
@@ -124,10 +125,11 @@ def _names(optimizer: Optimizer) -> dict[nn.Parameter, set[str]]:
 
 
 def _memory(held: dict[str, Any], parameter: Tensor) -> bool:
-    """Tensors of the parameter's shape, and a count of steps: as one number, in a tensor by AdamW alone."""
+    """Tensors of the parameter's shape, and a count of steps, which AdamW keeps in a tensor."""
     step = held["step"]
-    counts = step.numel() == 1 if isinstance(step, Tensor) else "exp_avg" not in held and type(step) is int
-    return counts and all(_is_like(held[name], parameter) for name in held.keys() - {"step"})
+    counts = step.numel() == 1 if isinstance(step, Tensor) else type(step) is int
+    kept = isinstance(step, Tensor) == ("exp_avg" in held)
+    return counts and kept and all(_is_like(held[name], parameter) for name in held.keys() - {"step"})
 
 
 def _batches(state: dict[str, Any], parts: Parts) -> bool:

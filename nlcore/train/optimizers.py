@@ -14,6 +14,7 @@ OF_MATRICES: dict[str, Make] = {
     "muon": lambda groups, lr: Muon(groups, lr, rate="match_rms_adamw"),
     "m3": lambda groups, lr: MultiscaleMomentumMuon(groups, lr),
 }
+"""Each with its own settings: Muon with Newton-Schulz in bfloat16, as torch's; M3 with two running means, as "ema"."""
 MATRIX_LR = {"muon": 1.0, "m3": 0.01}
 """What multiplies the rate for matrices, if nothing is chosen. Muon's step is made as large as AdamW's, so that one rate
 fits both. M3 divides by the gradient's size, which the clip keeps small: its rate is in units of the gradient."""

@@ -61,7 +61,8 @@ def test_each_bad_argument_gets_one_sentence(tmp_path, monkeypatch, arguments, s
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--steps", "many"], ["--colour", "red"], ["--size"], ["--in-context", "cms-3:x:1"], ["--level-lr", "cms-3"], ["--in-context", "cms-3:16:1:1:0:9"],
+    ["--steps", "many"], ["--colour", "red"], ["--size"], ["--level-lr", "cms-3"], ["--in-context", "cms-3:x:1"],
+    ["--in-context", "cms-3:16:1:1:0:9"],
 ])
 def test_arguments_that_cannot_be_read_get_one_sentence(arguments, capsys):
     with pytest.raises(SystemExit) as left:

@@ -27,6 +27,7 @@ def test_wsd_is_stable_until_its_last_share():
     assert {factor(share, "wsd") for share in (WARMUP, 0.5, 1 - DECAY)} == {1.0}
     assert factor(1 - DECAY / 2, "wsd") == pytest.approx((1 + FLOOR) / 2) and factor(1.2, "wsd") == pytest.approx(FLOOR)
     assert factor(0.95, "wsd", floor=0.0, decay=0.1) == pytest.approx(0.5)
+    assert {factor(step / steps, "wsd") for steps in (100, 200) for step in range(10, 81)} == {1.0}  # made longer in time
 
 
 @pytest.mark.parametrize("kind", SCHEDULES)
