@@ -105,18 +105,27 @@ def best(tried: list[list[float | None]]) -> Best | None:
     return Best(*(math.exp(middle + way * half) for way in (0, -1, 1)))
 
 
-def powers(results: Results) -> dict[tuple[str, str], tuple[float, float]]:
-    """By model and optimizer (a, c) of the line log rate = a log width + c through the best rates at depth 2.
+@dataclass(frozen=True)
+class Power:
+    """The line log rate = power log width + constant, by least squares through the best rates of so many widths."""
 
-    Those that have fewer than two widths with a best rate are not there.
-    """
+    power: float
+    constant: float
+    widths: int
+
+    def rate(self, width: int) -> float:
+        return math.exp(self.constant) * width**self.power
+
+
+def powers(results: Results) -> dict[tuple[str, str], Power]:
+    """By model and optimizer, at depth 2. Those that have fewer than two widths with a best rate are not there."""
     settings = {each["name"]: each["settings"] for each in results.experiment["arms"]}
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in results.rows:
         own, at = settings[row["arm"]], best(row["tried"])
         if own["depth"] == SIZE["depth"] and at is not None and row["rate"] is not None:
             found.setdefault((own["model"], own["optimizer"]), []).append((math.log(own["dim"]), math.log(at.rate)))
-    return {of: tuple(np.polyfit(*zip(*points), 1)) for of, points in found.items() if len(points) > 1}
+    return {of: Power(*np.polyfit(*zip(*points), 1), len(points)) for of, points in found.items() if len(points) > 1}
 
 
 def report(results: Results) -> str:
@@ -127,11 +136,10 @@ def report(results: Results) -> str:
         said = f"{at.rate:.2g} ({at.low:.2g} to {at.high:.2g})" if at else "not found yet"
         lines.append(f"  {row['arm']}: {said}")
     found = powers(results)
-    for (model, optimizer), (power, _) in found.items():
-        lines.append(f"{MODELS[model]}, {optimizer}: the best rate goes as width to the {power:+.2f}.")
     for (model, optimizer), line in found.items():
+        lines.append(f"{MODELS[model]}, {optimizer}: over {line.widths} widths the best rate goes as width to the {line.power:+.2f}.")
         if optimizer == "adamw":
-            lines += [_extrapolated(model, size, *line) for size in PRESETS]
+            lines += [_extrapolated(model, size, line) for size in PRESETS]
     lines += [f"Not run: python -m experiments.rates --size {size}" for size in LARGER if not _file(size).exists()]
     return "\n".join(lines)
 
@@ -140,10 +148,10 @@ def _file(size: str) -> Path:
     return FOLDER / f"{_name(size)}.json"
 
 
-def _extrapolated(model: str, size: str, power: float, constant: float) -> str:
+def _extrapolated(model: str, size: str, line: Power) -> str:
     preset = preset_of(size, model)
-    rate = math.exp(constant) * preset.dim**power
-    return f"  {MODELS[model]} {size}, width {preset.dim}: {rate:.2g} by that power, and the preset has {preset.lr:g}"
+    by = f"{line.rate(preset.dim):.2g} by that power"
+    return f"  {MODELS[model]} {size}, width {preset.dim}: {by}, and the preset has {preset.lr:g}"
 
 
 EXPERIMENT = experiment()

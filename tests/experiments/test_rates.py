@@ -60,11 +60,11 @@ def test_the_report_names_powers_and_what_they_would_give_at_the_presets(go, mon
 
     found = go(replace(EXPERIMENT, run=run, score="score", configuration=cheap.configuration, renewed=lambda stored: stored))
     lines = powers(found)
-    assert {of for of, _ in lines.items()} == {(model, by) for model in rates.MODELS for by in ("adamw", "muon")}
-    assert [power for power, _ in lines.values()] == pytest.approx([-0.5] * 4)
+    assert set(lines) == {(model, by) for model in rates.MODELS for by in ("adamw", "muon")}
+    assert [line.power for line in lines.values()] == pytest.approx([-0.5] * 4)
     said = report(found)
     assert "  Hope, muon, width 64: 0.008 (0.0069 to 0.0092)" in said and "Hope, m3, width 32: not found yet" in said
-    assert "Hope, adamw: the best rate goes as width to the -0.50." in said
+    assert "Hope, adamw: over 3 widths the best rate goes as width to the -0.50." in said
     assert "  Hope 160m, width 896: 0.0011 by that power, and the preset has 0.001" in said
     assert "--size laptop" in said and "--size 160m" not in said
 
