@@ -126,7 +126,8 @@ PRESETS = {
     )
 }
 """By size. Only `tiny` is tuned, by the experiments `reads`, `tiny`, `lasting` and `slow_levels`; the larger are not, and
-their rates are guesses that fall with the width. `experiments.rates` says how the best rate moves at widths up to 128."""
+their rates are guesses. In `experiments.rates` Hope's best rate fell as width**-0.66 from 32 to 128 (AdamW, 102,400 tokens,
+one seed); drawn on as far as these widths, that would give 0.0022, 0.00098, 0.00069 and 0.00057."""
 
 KEEP_ALL = ("hope-attention", "transformer")
 """Models whose state keeps every token, so that each window that carries it on costs more than the one before."""
