@@ -86,7 +86,7 @@ def run(config: TrainConfig, choice: Choice) -> dict[str, float]:
     preset = config.preset
     size = config.micro_batch or preset.batch
     model = build(config.model, preset, preset.vocabulary).to(choice.device)
-    outer = optimizer(model, preset.lr)
+    outer = optimizer(model, preset.lr, config)
     tokens = torch.randint(preset.vocabulary, (size, preset.context + 1), device=choice.device)
     taken: list[tuple[float, float]] = []
     began = time.perf_counter()

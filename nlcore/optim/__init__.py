@@ -2,6 +2,7 @@
 
 from nlcore.optim.adagrad import AdaGrad, FullAdaGrad
 from nlcore.optim.adam import Adam, AMSGrad, Lion, NAdam, RAdam, RMSProp
+from nlcore.optim.combined import Combined
 from nlcore.optim.deep_momentum import DeepMomentum
 from nlcore.optim.delta_gradient_descent import DeltaGradientDescent, delta_rate, delta_step, settle
 from nlcore.optim.delta_momentum import DeltaMomentum
@@ -18,6 +19,7 @@ __all__ = [
     "AMSGrad",
     "AdaGrad",
     "Adam",
+    "Combined",
     "DeepMomentum",
     "DeltaGradientDescent",
     "DeltaMomentum",

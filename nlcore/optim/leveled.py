@@ -1,15 +1,21 @@
-"""AdamW on several levels, each with its own period, all on one clock."""
+"""An optimizer a level, AdamW or another, each with its own period, all on one clock."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from nlcore import probe
 from nlcore.clock import Clock
+
+Make = Callable[[list[dict[str, Any]], float], Optimizer]
+"""Makes a level's optimizer from its parameter groups and its learning rate."""
+FIRST, SECOND = ("exp_avg", "momentum", "fast", "slow"), ("exp_avg_sq", "second_moment")
+"""What AdamW, Muon and M3 call their memories of gradients, and of squared gradients."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,11 @@ class LevelReport:
     gradient_norm: float
     """Norm of the gradient gathered since the level last fired; if it fired, of the clipped mean it used."""
     moment_norm: float
-    """Norm of AdamW's first moment, the memory of gradients."""
+    """Norm of the first moments, the memories of gradients: AdamW's, Muon's, both of M3's."""
     moment_update: float
-    """Norm of the largest change of the first moment since the last report."""
+    """Norm of the largest change of the first moments since the last report."""
     second_moment_norm: float
+    """Of AdamW's and M3's; Muon has none."""
 
 
 @dataclass
@@ -51,16 +58,22 @@ class Firings:
         return self.count, float(self.weights), float(self.moments)
 
 
+def adamw(groups: list[dict[str, Any]], lr: float) -> Optimizer:
+    """AdamW with the betas of a language model."""
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95))
+
+
 class LevelOptimizer:
-    """One AdamW a level; a level that is not due gathers gradients and stands still (eq. 70-71).
+    """One optimizer a level; a level that is not due gathers gradients and stands still (eq. 70-71).
 
     Where i is a multiple of a level's period C, eq. 71 takes away from its weights the sum
     of `eta_t f(theta_t; x_t)` over t from i - C to i: every step brings a rate of its own and
     an error, "of an arbitrary optimizer". As printed these are C + 1 steps, of which
     neighbouring periods share one; here they are the C that have passed since the last
-    firing. Their errors are gathered as gradients, and AdamW steps once. As its step has no
-    regard for the gradient's scale, sum and mean of the gradients differ only for the clip
-    and for eps: the mean is taken, so that both treat every level alike.
+    firing. Their errors are gathered as gradients, and the optimizer, AdamW if no other is named,
+    steps once. As the step of AdamW, and of Muon, has no regard for the gradient's scale, sum and
+    mean of the gradients differ only for the clip and for eps: the mean is taken, so that both treat
+    every level alike.
 
     What is counted in what, for a level that fires rarely (`experiments/slow_levels.py` compares):
 
@@ -68,7 +81,7 @@ class LevelOptimizer:
       period reaches beyond the warm-up begins with a small step, as all others do. In a short
       training it is best made smaller still, by `power`: a level that fires 23 times did worse
       at the rate of all others than at a quarter of it.
-    - Betas and bias correction count firings: each is a step of AdamW on a batch `period`
+    - Betas, bias correction and M3's period count firings: each is a step on a batch `period`
       times as large.
     - Weight decay acts at a firing, in proportion to its rate: once in a period, as the
       gradients do, so that the balance between the two is that of the other levels.
@@ -77,18 +90,20 @@ class LevelOptimizer:
       as it has gathered less.
 
     With period 1 on every level this is ordinary training, bitwise: clip by the global
-    norm, then AdamW.
+    norm, then the optimizer's step.
 
     Call `step` once after each `backward` (or after the several that make one batch),
     with gradients left to accumulate in `.grad`; this class clears them as levels fire.
     Say which step is the `last`, or call `flush` when the training is over.
 
     Args:
-        levels: AdamW parameter groups by level name.
+        levels: parameter groups by level name, as `make` takes them. A group's `lr_factor`, if it has one, multiplies
+            the level's rate for this group.
         clock: holds each level's period, in steps.
         lr: learning rate; `step` may give another.
         clip: largest global gradient norm over the levels that fire together.
         power: a level's rate is multiplied by `period**power`; -0.5 makes the steps of rare levels smaller.
+        make: makes each level's optimizer; by default AdamW with betas of 0.9 and 0.95.
 
     Raises ValueError when the clock, or a loaded state, keeps other levels, or when a
     group brings a learning rate of its own: the rate is the level's.
@@ -99,14 +114,14 @@ class LevelOptimizer:
         levels: dict[str, list[dict[str, Any]]],
         clock: Clock,
         lr: float,
-        betas: tuple[float, float] = (0.9, 0.95),
         clip: float = 1.0,
         power: float = 0.0,
+        make: Make = adamw,
     ) -> None:
         self.clock, self.lr, self.clip, self.power = clock, lr, clip, power
         _check_levels("the clock", clock.periods, levels)
         _check_rates(levels)
-        self.optimizers = {name: torch.optim.AdamW(groups, lr=lr, betas=betas) for name, groups in levels.items()}
+        self.optimizers = {name: make(groups, lr) for name, groups in levels.items()}
         self.scales = dict.fromkeys(levels, 1.0)
         """Multiplies a level's learning rate; steered from outside."""
         self.calls = dict.fromkeys(levels, 0)
@@ -170,25 +185,26 @@ class LevelOptimizer:
 
     @torch.no_grad()
     def _fire(self, name: str, lr: float) -> None:
-        """AdamW's step, measured: a report may come many firings later, and is to know the largest of them."""
+        """The optimizer's step, measured: a report may come many firings later, and is to know the largest of them."""
         weights = [p.detach() for p in self.parameters(name)]
-        before, old = [w.clone() for w in weights], {p: m.clone() for p, m in self._moments(name, "exp_avg").items()}
+        before, old = [w.clone() for w in weights], {of: m.clone() for of, m in self._moments(name, FIRST).items()}
         for group in self.optimizers[name].param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_factor", 1.0)
         self.optimizers[name].step()
-        moments = self._moments(name, "exp_avg")
+        moments = self._moments(name, FIRST)
         if moments:  # else no parameter had a gradient, and nothing changed
             self.since[name].add(
                 nn.utils.get_total_norm(torch._foreach_sub(weights, before)),
-                nn.utils.get_total_norm([m - old[p] if p in old else m for p, m in moments.items()]),
+                nn.utils.get_total_norm([m - old[of] if of in old else m for of, m in moments.items()]),
             )
 
     def _gradient_norm(self, name: str) -> float:
         return _norm([p.grad for p in self.parameters(name) if p.grad is not None])
 
-    def _moments(self, name: str, which: str) -> dict[nn.Parameter, Tensor]:
+    def _moments(self, name: str, which: tuple[str, ...]) -> dict[tuple[nn.Parameter, str], Tensor]:
         states = self.optimizers[name].state
-        return {p: states[p][which] for p in self.parameters(name) if which in states.get(p, {})}
+        held = ((p, states.get(p, {})) for p in self.parameters(name))
+        return {(p, of): state[of] for p, state in held for of in which if of in state}
 
     @torch.no_grad()
     def _report(self, name: str, gradient: float) -> LevelReport:
@@ -200,9 +216,9 @@ class LevelOptimizer:
             weight_norm=_norm([p.detach() for p in self.parameters(name)]),
             update_norm=update,
             gradient_norm=gradient,
-            moment_norm=_norm(self._moments(name, "exp_avg").values()),
+            moment_norm=_norm(self._moments(name, FIRST).values()),
             moment_update=moment_update,
-            second_moment_norm=_norm(self._moments(name, "exp_avg_sq").values()),
+            second_moment_norm=_norm(self._moments(name, SECOND).values()),
         )
 
     def state_dict(self) -> dict[str, Any]:

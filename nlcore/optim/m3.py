@@ -6,8 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nlcore.ops.newton_schulz import QUINTIC, Coefficients, newton_schulz
+from nlcore.ops.newton_schulz import QUINTIC, Coefficients
 from nlcore.optim.base import Memory, MemoryOptimizer, decay_weights, remembered
+from nlcore.optim.orthogonal import orthogonal
 
 
 class MultiscaleMomentumMuon(MemoryOptimizer):
@@ -129,8 +130,7 @@ class MultiscaleMomentumMuon(MemoryOptimizer):
         """What a momentum answers: an orthogonal matrix, or, of what is not made orthogonal, itself."""
         if m.ndim < 2 or not group["orthogonal"]:
             return m / known
-        matrix = m.flatten(1)
-        return newton_schulz(matrix, group["iterations"], group["coefficients"], dtype=group["dtype"]).to(m.dtype).view_as(m)
+        return orthogonal(m, group["iterations"], group["coefficients"], dtype=group["dtype"])
 
 
 class Equation75(MultiscaleMomentumMuon):

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nlcore.ops.newton_schulz import QUINTIC, Coefficients, newton_schulz
+from nlcore.ops.newton_schulz import QUINTIC, Coefficients
 from nlcore.optim.base import Memory, MemoryOptimizer, decay_weights, remembered
+from nlcore.optim.orthogonal import orthogonal
 
 RateFor = Literal["original", "match_rms_adamw"]
 
@@ -78,7 +79,7 @@ class Muon(MemoryOptimizer):
         answers = torch._foreach_lerp(grads, m, beta) if group["nesterov"] else m
         decay_weights(group, params)
         for p, answer in zip(params, answers):
-            step = newton_schulz(answer, group["iterations"], group["coefficients"], group["eps"], group["dtype"])
+            step = orthogonal(answer, group["iterations"], group["coefficients"], group["eps"], group["dtype"])
             p.add_(step, alpha=-group["lr"] * rate_for(group["rate"], *p.shape))
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nlcore.clock import Clock
-from nlcore.optim.leveled import LevelOptimizer
+from nlcore.optim.leveled import LevelOptimizer, Make, adamw
 
 
 class NestedLevelOptimizer(LevelOptimizer):
@@ -21,7 +21,7 @@ class NestedLevelOptimizer(LevelOptimizer):
     - Eq. 72 asks for the best start, an argmin. The parent takes one step towards it whenever it fires, with the
       gradients that its child met since: that is the gradient of the losses with respect to the start, if the child's
       own steps are taken not to depend on it (first order, as in first-order MAML).
-    - A start is part of its parent: the same AdamW, rate, clip and report. It learns, and never restarts.
+    - A start is part of its parent: the same optimizer, rate, clip and report. It learns, and never restarts.
     - When a parent fires, its child takes the step that it has gathered for, which is the last of the printed count
       where one period does not divide the other, and restarts after it. So do the child's moments, which
       are memories of the same context, and so, in turn, do its own child and that one's.
@@ -40,9 +40,9 @@ class NestedLevelOptimizer(LevelOptimizer):
         levels: dict[str, list[dict[str, Any]]],
         clock: Clock,
         lr: float,
-        betas: tuple[float, float] = (0.9, 0.95),
         clip: float = 1.0,
         power: float = 0.0,
+        make: Make = adamw,
         *,
         parents: dict[str, str],
     ) -> None:
@@ -56,7 +56,7 @@ class NestedLevelOptimizer(LevelOptimizer):
         for child, parent in parents.items():
             start_of = dict(zip(self.own[child], self.starts[child]))
             groups[parent] += [group | {"params": [start_of[p] for p in group["params"]]} for group in levels[child]]
-        super().__init__(groups, clock, lr, betas, clip, power)
+        super().__init__(groups, clock, lr, clip, power, make)
 
     def _update(self, due: tuple[str, ...], step: int) -> tuple[Tensor, dict[str, float]]:
         ending = self._children(due)

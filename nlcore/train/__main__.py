@@ -10,13 +10,14 @@ from nlcore.tasks.shard_batches import SPANS
 from nlcore.tasks.tokenizers import KINDS
 from nlcore.train import plan
 from nlcore.train.compare import compare
-from nlcore.train.choices import COMPILE, DEVICES, DTYPES
+from nlcore.train.choices import COMPILE, DEVICES, DTYPES, OPTIMIZERS
 from nlcore.train.config import TrainError, configure
 from nlcore.train.export import export
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
 from nlcore.train.progress import Display
 from nlcore.train.run import new, train
+from nlcore.train.schedule import SCHEDULES
 from nlcore.train.words import refusal, visible
 
 EXAMPLES = """examples:
@@ -60,6 +61,16 @@ def parser() -> Parser:
     add("--in-context", nargs="+", type=level, metavar="LEVEL:TOKENS:RATE", help="levels that learn while they read, as "
         "cms-3:16:0.3 cms-2:64:0.3; then :CLIP:WARM-UP, by default 1 and 0")
     add("--lr", type=float, help="peak learning rate")
+    add("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}; adamw by default, and beside the others, which train matrices")
+    add("--matrix-lr", type=float, help="factor on the rate of what muon (1 by default) or m3 (0.01) trains")
+    add("--betas", nargs=2, type=float, metavar="BETA", help="of AdamW; 0.9 0.95 by default")
+    add("--weight-decay", type=float, help="of matrices; 0.1 by default")
+    add("--clip", type=float, help="largest norm of the gradients; 1 by default")
+    add("--level-lr", nargs="+", type=factor, metavar="LEVEL=FACTOR", help="on the rate of single levels, as cms-3=0.5 cms-1=2")
+    add("--schedule", help=f"one of {', '.join(SCHEDULES)} (warm-up, stable, decay); cosine by default")
+    add("--warmup", type=float, help="share of the run in which the rate rises; 0.05 by default")
+    add("--floor", type=float, help="share of the peak at which it ends; 0.1 by default")
+    add("--decay", type=float, help="with wsd: last share of the run, in which it falls; 0.2 by default")
     add("--seed", type=int, help="decides first weights and the order of the text; 0 by default")
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
@@ -73,6 +84,12 @@ def level(text: str) -> tuple[str | float, ...]:
     """Of "cms-3:16:0.3" what a preset's `in_context` says. Raises ValueError for what is not so."""
     parts, kinds = text.split(":"), (str, int, float, float, int)
     return tuple(kind(part) for kind, part in zip(kinds[: len(parts)], parts, strict=True))
+
+
+def factor(text: str) -> tuple[str, float]:
+    """Of "cms-3=0.5" the level and the factor. Raises ValueError for what is not so."""
+    name, found = text.split("=")
+    return name, float(found)
 
 
 def planned(arguments: list[str]) -> str:

@@ -11,6 +11,7 @@ from nlcore.models.presets import CHOICES, FORMS, LINKS, MAKES, ORDERS, READS
 from nlcore.optim.settings import plain
 from nlcore.tasks.shard_batches import SPANS
 from nlcore.tasks.tokenizers import KINDS
+from nlcore.train.schedule import SCHEDULES
 from nlcore.train.words import shown
 
 Check = Callable[[str, Any], None]
@@ -18,6 +19,7 @@ Check = Callable[[str, Any], None]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
 COMPILE = ("auto", "on", "off")
+OPTIMIZERS = ("adamw", "muon", "m3")
 LARGEST_RATE = 1000.0
 """Of a learning rate and of a factor on it: far beyond use, and what is computed from both stays a float."""
 LARGEST_SEED, MOST_THREADS, MOST_STEPS = 2**64 - 1, 1024, 10**12
@@ -109,6 +111,23 @@ def _levels(name: str, values: Any) -> None:
         raise TrainError(f"{name} cannot be that, because {error}.") from error
 
 
+def _factors(name: str, values: Any) -> None:
+    wanted = f"{name} is {shown(values)}: give each level, once, and the factor on its rate, as (('cms-3', 0.5),)."
+    if not isinstance(values, tuple) or not all(isinstance(value, tuple) and len(value) == 2 for value in values):
+        raise TrainError(wanted)
+    levels = [level for level, _ in values]
+    if not all(isinstance(level, str) for level in levels) or len(set(levels)) < len(levels):
+        raise TrainError(wanted)
+    for level, factor in values:
+        _number(0, LARGEST_RATE)(f"{name} of {level}", factor)
+
+
+def _betas(name: str, values: Any) -> None:
+    shares = isinstance(values, tuple) and len(values) == 2 and all(type(value) in (int, float) for value in values)
+    if not shares or not all(0 <= value < 1 for value in values):
+        raise TrainError(f"{name} is {shown(values)}: give two numbers, each 0 or more and below 1, as (0.9, 0.95).")
+
+
 def _makes(name: str, values: Any) -> None:
     if not isinstance(values, tuple) or any(value not in MAKES for value in values) or len(set(values)) < len(values):
         raise TrainError(f"{name} is {shown(values)}: give some of {', '.join(MAKES)}, each once, as ('k', 'v').")
@@ -174,6 +193,16 @@ CHECKS: dict[str, Check] = {
     "threads": _whole(0, MOST_THREADS),
     "seconds": _or_none(_positive(1e12)),
     "micro_batch": _or_none(_whole(1, MOST_TOKENS)),
+    "optimizer": one_of(lambda: OPTIMIZERS),
+    "matrix_lr": _or_none(_positive(LARGEST_RATE)),
+    "betas": _betas,
+    "weight_decay": _number(0, LARGEST_RATE),
+    "clip": _positive(1e12),
+    "level_lr": _factors,
+    "schedule": one_of(lambda: SCHEDULES),
+    "warmup": _number(0, 0.99),
+    "floor": _number(0, 1),
+    "decay": _number(0, 1),
     "report_every": COUNT,
     "validate_every": COUNT,
     "checkpoint_every": COUNT,

@@ -24,7 +24,7 @@ def compare(config: TrainConfig, path: str | Path | None = None, team: Team = AL
     first = train(team.once(lambda: new(config, root / config.model, team.size)), team=team)
     if first["state"] != "done":
         return None
-    rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"], in_context=())
+    rival = change(config, model=RIVAL, seconds=config.seconds or first["result"]["seconds"], in_context=(), level_lr=())
     second = train(team.once(lambda: new(rival, root / RIVAL, team.size)), team=team)
     if second["state"] != "done":
         return None

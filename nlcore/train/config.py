@@ -6,6 +6,7 @@ from typing import Any
 
 from nlcore.models import KEEP_ALL, PRESETS, Preset, preset_of
 from nlcore.train.choices import MOST_TOKENS, TrainError, checked, one_of
+from nlcore.train.schedule import DECAY, FLOOR, WARMUP
 
 __all__ = ["TrainConfig", "TrainError", "change", "configure"]
 
@@ -37,6 +38,23 @@ class TrainConfig:
     """Training time to spend, instead of the preset's steps; the learning rate then follows the clock."""
     micro_batch: int | None = None
     """Sequences computed at once, to save memory; None is the largest part of the batch that fits (`at_once`)."""
+    optimizer: str = "adamw"
+    """"adamw"; with "muon" or "m3" that one trains the matrices of projections, and AdamW all else."""
+    matrix_lr: float | None = None
+    """Multiplies the learning rate of what Muon or M3 trains; None is `nlcore.train.optimizers.MATRIX_LR`."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """Of AdamW; Muon and M3 have their own."""
+    weight_decay: float = 0.1
+    """Share of the matrices that a step takes away, times its learning rate."""
+    clip: float = 1.0
+    """Largest norm of the gradients of all levels that fire together."""
+    level_lr: tuple[tuple[str, float], ...] = ()
+    """Factors on the learning rates of single levels that the optimizer trains, as (("cms-3", 0.5),)."""
+    schedule: str = "cosine"
+    """Of the learning rate, with the next three: see `nlcore.train.schedule.factor`."""
+    warmup: float = WARMUP
+    floor: float = FLOOR
+    decay: float = DECAY
     report_every: int = 10
     """Steps between lines of metrics and levels."""
     validate_every: int = 100
@@ -66,6 +84,18 @@ class TrainConfig:
         if self.micro_batch is not None and batch % self.micro_batch:
             raise TrainError(
                 f"micro_batch {self.micro_batch} does not divide the batch of {batch}: choose one that does."
+            )
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        if self.optimizer == "adamw" and self.matrix_lr is not None:
+            raise TrainError("matrix_lr is for what muon or m3 trains: choose one of them as the optimizer, or leave it out.")
+        if self.schedule == "cosine" and self.decay != DECAY:
+            raise TrainError("A cosine falls from its warm-up to the end: leave out decay, or choose the schedule wsd.")
+        if self.schedule == "wsd" and self.warmup + self.decay > 1:
+            raise TrainError(
+                f"A warm-up of {self.warmup:g} and a decay of {self.decay:g} are more than the whole run: "
+                "choose shares of it that add up to 1 or less."
             )
 
     def as_json(self) -> dict[str, Any]:

@@ -6,15 +6,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from nlcore.models import InContext
-from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
+from nlcore.optim import Combined, LevelOptimizer, MultiscaleMomentumMuon, Muon, NestedLevelOptimizer
 from nlcore.train import carried
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.parallel import ALONE
 from nlcore.train.parts import Parts
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
+MEMORIES = {
+    torch.optim.AdamW: {"exp_avg", "exp_avg_sq"},
+    Muon: {"momentum"},
+    MultiscaleMomentumMuon: {"fast", "slow", "gathered", "second_moment", "slow_answer"},
+}
+"""What each kind of optimizer remembers of a parameter, beside its count of steps."""
 
 
 class Misfit(ValueError):
@@ -91,20 +97,39 @@ def _level(state: dict[str, Any], gathered: list[Tensor | None], own: LevelOptim
     parameters = own.parameters(name)
     groups, given = own.optimizers[name].param_groups, state["param_groups"]
     numbers = [number for group in given for number in group["params"]]
-    moments = [(parameters[numbers.index(number)], held) for number, held in state["state"].items()]
+    names = _names(own.optimizers[name])
+    memories = [(parameters[numbers.index(number)], held) for number, held in state["state"].items()]
     return (
         [len(group["params"]) for group in given] == [len(group["params"]) for group in groups]
-        and all(map(_settings, given))
-        and all(_is_like(held[key], parameter) for parameter, held in moments for key in MOMENTS)
-        and all(isinstance(held["step"], Tensor) and held["step"].numel() == 1 for _, held in moments)
+        and all(map(_settings, given, groups))
+        and all(held.keys() == names[p] and _memory(held, p) for p, held in memories)
         and all(grad is None or _is_like(grad, p) for grad, p in zip(gathered, parameters, strict=True))
     )
 
 
-def _settings(group: dict[str, Any]) -> bool:
-    return len(group["betas"]) == 2 and all(
-        map(_is_number, (group["lr"], *group["betas"], group["eps"], group["weight_decay"]))
-    )
+def _settings(given: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Where the optimizer's settings are numbers, as many finite ones."""
+    pairs = [(_numbers(given.get(name)), _numbers(value)) for name, value in own.items() if name != "params"]
+    return all(len(one) == len(other) and all(map(_is_number, one)) for one, other in pairs)
+
+
+def _numbers(setting: Any) -> list[float]:
+    several = setting if isinstance(setting, (tuple, list)) else (setting,)
+    return [value for value in several if type(value) in (int, float)]
+
+
+def _names(optimizer: Optimizer) -> dict[nn.Parameter, set[str]]:
+    """Of each parameter, what its optimizer remembers."""
+    parts = optimizer.parts if isinstance(optimizer, Combined) else (optimizer,)
+    return {p: MEMORIES[type(part)] | {"step"} for part in parts for group in part.param_groups for p in group["params"]}
+
+
+def _memory(held: dict[str, Any], parameter: Tensor) -> bool:
+    """Tensors of the parameter's shape, and a count of steps, which AdamW keeps in a tensor."""
+    step = held["step"]
+    counts = step.numel() == 1 if isinstance(step, Tensor) else type(step) is int
+    kept = isinstance(step, Tensor) == ("exp_avg" in held)
+    return counts and kept and all(_is_like(held[name], parameter) for name in held.keys() - {"step"})
 
 
 def _batches(state: dict[str, Any], parts: Parts) -> bool:

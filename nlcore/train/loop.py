@@ -232,8 +232,9 @@ class Trainer:
     def _learn(self, step: int, listens: bool) -> tuple[dict[str, float], list[dict]]:
         """The step itself: its figures and, if it listens, its rows of levels. NonFinite leaves the weights as they were."""
         parts = self.parts
-        share = self.done() if self.config.seconds else step / self.config.preset.steps
-        lr = self.config.preset.lr * schedule.factor(share) * self.steering.lr_scale
+        config, share = self.config, self.done() if self.config.seconds else step / self.config.preset.steps
+        course = schedule.factor(share, config.schedule, config.warmup, config.floor, config.decay)
+        lr = config.preset.lr * course * self.steering.lr_scale
         lane, lasts = parts.batches.lane, parts.batches.piece < parts.batches.carry
         asked = time.perf_counter()
         batch = self.ahead.next()

@@ -13,17 +13,13 @@ from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.tasks import Batches, Corpus, Shards, sequential, tokenizers
 from nlcore.tasks.shard_batches import ShardBatches
 from nlcore.tasks.shards import Stream
-from nlcore.train import at_once
+from nlcore.train import at_once, optimizers
 from nlcore.train.at_once import AtOnce
 from nlcore.train.config import TrainConfig, TrainError
 from nlcore.train.device import Choice
 from nlcore.train.evaluate import HeldOut
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team
-
-BETAS = (0.9, 0.95)
-WEIGHT_DECAY = 0.1
-CLIP = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,16 +70,17 @@ def make(
     found = at_once.find(config, model, choice, team, before)
     held_out = HeldOut(tokens.validation, tokens_of, preset.context, found.rows // team.size)  # as many as while training
     batches = _batches(config, tokens.train, preset.batch)
-    return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr), found)
+    return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr, config), found)
 
 
 def check(config: TrainConfig) -> None:
-    """Raises TrainError for sizes that make no model, and DataError for text that will not do; writes nothing.
+    """Raises TrainError for sizes that make no model, or a level that it has not, and DataError for text that will not
+    do; writes nothing.
 
     Tokens of BPE are counted when the run begins.
     """
     with torch.device("meta"):
-        built(config, config.preset.vocabulary)
+        optimizer(built(config, config.preset.vocabulary), config.preset.lr, config)
     corpus = tasks.load(config.data)
     if config.spans != "anywhere" and isinstance(corpus, Corpus):
         raise TrainError("--spans documents is for a folder of shards: make one with python -m nlcore.tasks prepare.")
@@ -131,18 +128,28 @@ def _tokenizer(config: TrainConfig, folder: RunFolder, corpus: Corpus | Shards) 
     return made
 
 
-def optimizer(model: LanguageModel, lr: float) -> LevelOptimizer:
-    """AdamW a level. Weight decay is for the matrices of projections alone: not for norms, biases,
-    embeddings, convolutions, nor for the learnt starts of memories, which are no maps of their own."""
+def optimizer(model: LanguageModel, lr: float, config: TrainConfig = TrainConfig()) -> LevelOptimizer:
+    """An optimizer a level, of the config's kind. Weight decay, and Muon and M3 where they are chosen, are for the
+    matrices of projections alone: not for norms, biases, embeddings, convolutions, nor for the learnt starts of
+    memories, which are no maps of their own.
+
+    Raises TrainError for a rate of a level that there is none of.
+    """
     matrices = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
     periods = {level.name: level.period for level in model.levels() if level.unit == "steps"}
-    groups = {
-        name: [{"params": [], "weight_decay": WEIGHT_DECAY}, {"params": [], "weight_decay": 0.0}] for name in periods
-    }
+    kinds = optimizers.matrices(config), {"weight_decay": 0.0}
+    groups = {name: [kind | {"params": []} for kind in kinds] for name in periods}
     for name, parameter in model.named_parameters():
         groups[model.level_of(name)][id(parameter) not in matrices]["params"].append(parameter)
-    settings = (groups, Clock(periods), lr, BETAS, CLIP, model.preset.rate_power)
+    settings = (groups, Clock(periods), lr, config.clip, model.preset.rate_power, optimizers.make(config))
     if model.preset.continuum != "nested":
-        return LevelOptimizer(*settings)
-    chain = [name for name in periods if name.startswith("cms-")]  # fastest first: each one's parent comes next
-    return NestedLevelOptimizer(*settings, parents=dict(zip(chain, chain[1:])))
+        made = LevelOptimizer(*settings)
+    else:
+        chain = [name for name in periods if name.startswith("cms-")]  # fastest first: each one's parent comes next
+        made = NestedLevelOptimizer(*settings, parents=dict(zip(chain, chain[1:])))
+    for level, scale in config.level_lr:
+        if level not in made.scales:
+            known = ", ".join(made.scales)
+            raise TrainError(f"level_lr names {level!r}, and the levels that the optimizer trains are {known}: choose one of them.")
+        made.scales[level] = scale
+    return made

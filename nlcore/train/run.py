@@ -23,7 +23,9 @@ from nlcore.train.records import Record, last
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
-CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile", "tensorboard")
+CHANGEABLE = (
+    "steps", "seconds", "lr", "clip", "floor", "decay", "micro_batch", "data", "device", "compile", "tensorboard",
+)  # fmt: skip
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """A closed terminal's signal, where the system has it."""

@@ -1,4 +1,4 @@
-"""AdamW on several levels: ordinary training at period 1, the clock kept at any other."""
+"""Optimizers on several levels: ordinary training at period 1, the clock kept at any other."""
 
 import contextlib
 import copy
@@ -9,7 +9,7 @@ from torch import nn
 
 from nlcore import probe
 from nlcore.clock import Clock
-from nlcore.optim import LevelOptimizer
+from nlcore.optim import Combined, LevelOptimizer, MultiscaleMomentumMuon, Muon
 
 
 def network():
@@ -20,6 +20,19 @@ def network():
 def optimizer(net, periods):
     levels = {name: [{"params": list(net[name].parameters()), "weight_decay": 0.1}] for name in periods}
     return LevelOptimizer(levels, Clock(periods), lr=1e-2, clip=0.5)
+
+
+MATRICES = {"Muon": Muon, "M3": lambda groups, lr: MultiscaleMomentumMuon(groups, lr, period=2)}
+
+
+def mixed(net, periods, kind, lr_factor=1.0):
+    """As `optimizer`, with biases by AdamW, and weights by one of MATRICES."""
+    def make(groups, lr):
+        return Combined(torch.optim.AdamW(groups[1:], lr, betas=(0.9, 0.95)), MATRICES[kind](groups[:1], lr))
+
+    levels = {name: [{"params": [net[name].weight], "weight_decay": 0.1, "lr_factor": lr_factor},
+                     {"params": [net[name].bias], "weight_decay": 0.0}] for name in periods}  # fmt: skip
+    return LevelOptimizer(levels, Clock(periods), lr=1e-2, clip=0.5, make=make)
 
 
 def backward(net, step):
@@ -108,9 +121,49 @@ def test_a_step_updates_of_each_level_its_size_over_its_period_on_average(period
     assert updated / 16 == sum(42 / period for period in periods)
 
 
-def test_state_round_trip_in_the_middle_of_a_period_is_bitwise(tmp_path):
+@pytest.mark.parametrize("kind", MATRICES)
+def test_a_level_of_two_optimizers_steps_both_with_its_mean_gradient_and_its_rate(kind):
+    net, twin = network(), network()
+    leveled = mixed(net, {"fast": 1, "slow": 4}, kind, lr_factor=0.5)
+    matrix, bias = MATRICES[kind]([{"params": [twin["slow"].weight], "weight_decay": 0.1}], 5e-3), torch.optim.AdamW(
+        [twin["slow"].bias], lr=1e-2, betas=(0.9, 0.95), weight_decay=0.0)  # fmt: skip
+    for step in range(1, 25):
+        backward(net, step)
+        if step % 4 == 0:
+            used = [p for name in ("fast", "slow") for p in (net[name].bias, net[name].weight)]
+            grads = [p.grad / (4 if p in set(net["slow"].parameters()) else 1) for p in used]
+            parameters = fast_grads_as_parameters(grads)
+            nn.utils.clip_grad_norm_(parameters, 0.5)
+            twin["slow"].bias.grad, twin["slow"].weight.grad = (p.grad for p in parameters[2:])
+            matrix.step()
+            bias.step()
+        leveled.step(step)
+        for ours, theirs in zip(net["slow"].parameters(), twin["slow"].parameters()):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_reports_know_the_memories_of_both_optimizers(kind):
     net = network()
-    leveled = optimizer(net, {"fast": 1, "slow": 4})
+    leveled = mixed(net, {"fast": 1, "slow": 2}, kind)
+    for step in (1, 2):
+        backward(net, step)
+        with probe.listen():
+            report = leveled.step(step)[1]["slow"]
+    states = leveled.optimizers["slow"].state
+    of_bias, of_matrix = states[net["slow"].bias], states[net["slow"].weight]
+    first = [of_bias["exp_avg"], *(of_matrix[name] for name in ("momentum", "fast", "slow") if name in of_matrix)]
+    second = [of_bias["exp_avg_sq"], *(of_matrix[name] for name in ("second_moment",) if name in of_matrix)]
+    norms = [nn.utils.get_total_norm(some).item() for some in (first, second)]
+    assert [report.moment_norm, report.second_moment_norm] == pytest.approx(norms)
+    assert report.moment_update == pytest.approx(norms[0]) and report.lr == 1e-2  # its first firing
+
+
+@pytest.mark.parametrize("kind", [None, *MATRICES])
+def test_state_round_trip_in_the_middle_of_a_period_is_bitwise(tmp_path, kind):
+    make = optimizer if kind is None else lambda net, periods: mixed(net, periods, kind)
+    net = network()
+    leveled = make(net, {"fast": 1, "slow": 4})
     for step in range(1, 7):
         backward(net, step)
         leveled.step(step)
@@ -122,12 +175,24 @@ def test_state_round_trip_in_the_middle_of_a_period_is_bitwise(tmp_path):
     for _ in range(2):  # a state may be loaded twice: training on must not write into it
         other = network()
         other.load_state_dict(weights)
-        resumed = optimizer(other, {"fast": 1, "slow": 4})
+        resumed = make(other, {"fast": 1, "slow": 4})
         resumed.load_state_dict(state)
         for step in range(7, 14):
             backward(other, step)
             resumed.step(step)
         assert same(net, other)
+
+
+def test_a_copy_of_two_optimizers_as_one_goes_on_alone():
+    net = network()
+    leveled = mixed(net, {"fast": 1, "slow": 1}, "Muon")
+    backward(net, 1)
+    leveled.step(1)
+    held, twin = copy.deepcopy((net, leveled))
+    for model, one in ((net, leveled), (held, twin)):
+        backward(model, 2)
+        one.step(2)
+    assert same(net, held) and not any(p is q for p, q in zip(net.parameters(), held.parameters()))
 
 
 def test_levels_that_do_not_match_get_one_sentence():

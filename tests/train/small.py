@@ -14,6 +14,8 @@ SIZES = dict(
     dim=16, depth=1, heads=2, hidden=8, chunks=(4, 8), periods=(1, 2, 4), context=32, batch=2, lr=1e-2, carry=0
 )  # fmt: skip
 OFTEN = dict(report_every=2, validate_every=8, checkpoint_every=4, validation_windows=4, final_windows=4)
+QUIET = dict(report_every=1, validate_every=10**6, checkpoint_every=10**6, final_windows=1)
+"""In the place of OFTEN, for runs of which the reports alone are looked at."""
 
 
 def small(**choices: object) -> TrainConfig:

@@ -35,6 +35,8 @@ LATER |= {"compile": "auto", "continuum": "sequential", "order": "fast first", "
 LATER |= {"architecture": "residual MLP", "objective": "L2", "rule": "delta gradient descent", "retention": "pull to start"}
 LATER |= {"learns": "own answer", "momentum": False, "adaptive": ("k", "v", "eta", "alpha"), "tensorboard": False}
 LATER |= {"spans": "anywhere"}
+LATER |= {"optimizer": "adamw", "matrix_lr": None, "betas": (0.9, 0.95), "weight_decay": 0.1, "clip": 1.0, "level_lr": ()}
+LATER |= {"schedule": "cosine", "warmup": 0.05, "floor": 0.1, "decay": 0.2}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 

@@ -23,6 +23,7 @@ QUICK = ["--data", str(TEXT), "--batch", "1", "--context", "32", "--threads", "1
 def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
     run = str(tmp_path / "run")
     chosen = ["--size", "tiny", "--model", "transformer", "--steps", "2", "--carry", "1", "--seed", "5"]
+    chosen += ["--optimizer", "muon", "--level-lr", "weights=0.5", "--schedule", "wsd", "--betas", "0.8", "0.9"]
     assert main([*chosen, "--run", run, *QUICK]) == 0
     printed = capsys.readouterr().out
     for text in ("transformer tiny", "Device   cpu", "bits per byte", "order-1 entropy", "tokens/s", run):
@@ -31,6 +32,7 @@ def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
     assert read_json(RunFolder(run).status)["result"]["steps"] == 3
     stored = read_json(RunFolder(run).config)["config"]
     assert (stored["seed"], stored["preset"]["batch"], stored["preset"]["carry"]) == (5, 1, 1)
+    assert (stored["optimizer"], stored["level_lr"], stored["betas"]) == ("muon", [["weights", 0.5]], [0.8, 0.9])
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,7 @@ def test_a_run_from_the_command_line_and_more_of_it(tmp_path, capsys):
         (["--size", "huge"], "There is no size 'huge'"),
         (["--model", "gpt"], "There is no model 'gpt'"),
         (["--steps", "0"], "steps is 0"),
+        (["--level-lr", "cms-9=2"], "level_lr names 'cms-9'"),
         (["--steps", "2", "--seconds", "3"], "Both steps and seconds"),
         (["--data", "~nobody-of-this-name/x"], "leads nowhere"),
         (["--data", "a\0b"], "leads nowhere"),
@@ -58,7 +61,8 @@ def test_each_bad_argument_gets_one_sentence(tmp_path, monkeypatch, arguments, s
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--steps", "many"], ["--colour", "red"], ["--size"], ["--in-context", "cms-3:x:1"], ["--in-context", "cms-3:16:1:1:0:9"],
+    ["--steps", "many"], ["--colour", "red"], ["--size"], ["--level-lr", "cms-3"], ["--in-context", "cms-3:x:1"],
+    ["--in-context", "cms-3:16:1:1:0:9"],
 ])
 def test_arguments_that_cannot_be_read_get_one_sentence(arguments, capsys):
     with pytest.raises(SystemExit) as left:
@@ -167,7 +171,7 @@ def test_a_run_folder_that_cannot_be_one_gets_one_sentence(tmp_path, monkeypatch
 
 
 def test_the_comparison_gives_both_the_same_time(tmp_path):
-    printed = compare(small(carry=1, in_context=(("cms-3", 8, 0.1),)), tmp_path / "pair")
+    printed = compare(small(carry=1, in_context=(("cms-3", 8, 0.1),), level_lr=(("cms-3", 0.5),)), tmp_path / "pair")
     hope, rival = (read_json(RunFolder(tmp_path / "pair" / name).status)["result"] for name in ("hope", "transformer"))
     configs = [read_json(RunFolder(tmp_path / "pair" / name).config)["config"] for name in ("hope", "transformer")]
     assert [config["preset"]["carry"] for config in configs] == [1, 0]
