@@ -24,7 +24,7 @@ BELOW = {
     "layers": {"memory", "ops", "probe", "regions"},
     "models": {"layers", "levels", "probe", "memory", "ops"},
     "optim": {"memory", "ops", "probe", "clock"},
-    "train": {"models", "optim", "tasks", "probe", "regions", "levels", "clock", "machine"},
+    "train": {"models", "optim", "ops", "tasks", "probe", "regions", "levels", "clock", "machine"},
     "xray": {"levels", "layers", "models", "optim", "probe"},
     "viz": {"memory", "levels", "layers", "train", "optim", "ops"},
 }

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from nlcore.models import MODELS, PRESETS
 from nlcore.train.compare import compare
-from nlcore.train.choices import COMPILE, DEVICES, DTYPES
+from nlcore.train.choices import COMPILE, DEVICES, DTYPES, PARALLEL
 from nlcore.train.config import TrainError, configure
 from nlcore.train.folder import RunFolder
 from nlcore.train.parallel import ALONE, Team, joined
@@ -55,6 +55,8 @@ def parser() -> Parser:
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
     add("--compile", help=f"one of {', '.join(COMPILE)}: the step by torch.compile; auto (default) is on with CUDA alone")
+    add("--parallel", help=f"one of {', '.join(PARALLEL)}: whether each of several processes holds all of the model (ddp, the "
+        "default), or a part of it")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
 

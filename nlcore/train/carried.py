@@ -18,7 +18,7 @@ from nlcore.train.parallel import Team
 def pattern(model: LanguageModel, choice: Choice) -> tuple[Any, ...]:
     """A detached state of one row and one token: its kinds, dtypes and devices are those of every state."""
     with choice.autocast():
-        return model.detach(model(torch.zeros(1, 1, dtype=torch.int64, device=choice.device)).state)
+        return model(torch.zeros(1, 1, dtype=torch.int64, device=choice.device), detached=True).state
 
 
 def gathered(parts: list[tuple[Any, ...]], team: Team) -> list[Leaf]:

@@ -67,7 +67,7 @@ def make(config: TrainConfig, folder: RunFolder, choice: Choice, team: Team = AL
     held_out = HeldOut(tokens.validation, tokens_of, preset.context, at_once)
     next(held_out.windows(1))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
-    model = built(config, tokens_of.vocabulary).to(choice.device)
+    model = team.hold(built(config, tokens_of.vocabulary), choice)
     batches = Batches(tokens.train, preset.batch, preset.context, config.seed, preset.carry)
     return Parts(choice, corpus, batches, held_out, model, optimizer(model, preset.lr))
 

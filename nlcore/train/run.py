@@ -23,7 +23,7 @@ from nlcore.train.records import Record, records
 from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
-CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile")
+CHANGEABLE = ("steps", "seconds", "lr", "micro_batch", "data", "device", "compile", "parallel")
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """A closed terminal's signal, where the system has it."""
@@ -166,6 +166,7 @@ def _attempt(
     config = changed(config, **choices)
     parallel.check(config, team.size)
     choice = team.place(device.choose(config.device, config.dtype))
+    team = parallel.of(config, choice, team)
     device.compiles(config, choice)
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
         made = parts.make(config, folder, choice, team)
@@ -175,7 +176,7 @@ def _attempt(
         found = made.facts() | {"processes": team.size, "order1_entropy": pairs}
         trainer = Trainer(config, folder, made, status, progress, team)
         say = progress.say if team.lead else lambda _: None
-        saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made))
+        saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made), team)
         if saved is not None:
             trainer.restore(saved)
         elif checkpoint.steps(folder.checkpoints):
@@ -225,7 +226,7 @@ def _introduction(
     facts = made.facts()
     text = facts["corpus"]
     levels = ", ".join(f"{level['name']} {level['period']} {level['unit']}" for level in facts["levels"])
-    processes = f", on {team.size} processes" if team.size > 1 else ""
+    processes = f", on {team.size} processes ({config.parallel})" if team.size > 1 else ""
     begin = f"from step {saved.state['step']:,}, {saved.path}" if saved else "from the first step"
     return [
         f"Model    {config.model} {config.preset.name}, {facts['parameters']:,} parameters",

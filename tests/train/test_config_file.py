@@ -34,6 +34,7 @@ LATER = {"reads": "boundary", "carry": 0, "links": "plain", "narrow_rates": Fals
 LATER |= {"compile": "auto", "continuum": "sequential", "order": "fast first", "in_context": (), "second_order": False}
 LATER |= {"architecture": "residual MLP", "objective": "L2", "rule": "delta gradient descent", "retention": "pull to start"}
 LATER |= {"learns": "own answer", "momentum": False, "adaptive": ("k", "v", "eta", "alpha")}
+LATER |= {"parallel": "ddp"}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
