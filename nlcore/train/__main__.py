@@ -10,9 +10,9 @@ from nlcore.train.compare import compare
 from nlcore.train.choices import COMPILE, DEVICES, DTYPES, PARALLEL
 from nlcore.train.config import TrainError, configure
 from nlcore.train.folder import RunFolder
-from nlcore.train.parallel import ALONE, Team, joined
+from nlcore.train.parallel import ALONE, Team, is_restarted, joined
 from nlcore.train.progress import Display
-from nlcore.train.run import new, train
+from nlcore.train.run import begin, train
 from nlcore.train.words import refusal, visible
 
 EXAMPLES = """examples:
@@ -80,11 +80,13 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     if accept:
         raise TrainError("--accept-data belongs to --resume: a new run takes any text.")
     config = configure(**given)
+    if compares and is_restarted():
+        raise TrainError("--compare trains two runs, which are not gone on with: leave out --max-restarts.")
     if compares:
         said = compare(config, run, team) or "The comparison was stopped."
         team.once(lambda: Display().write(said + "\n"))
     else:
-        train(team.once(lambda: new(config, run, team.size)), team=team)
+        train(team.once(lambda: begin(config, run, team.size)), team=team)
     return 0
 
 

@@ -217,6 +217,18 @@ def of(config: TrainConfig, choice: Choice, team: Team) -> Team:
     return Sharded(team.rank, team.size, team.local, kind=choice.device.type)
 
 
+def is_restarted() -> bool:
+    """Whether torchrun starts these processes anew if one fails, as --max-restarts says.
+
+    Raises TrainError where it would start them in vain: by default they find the addresses of those that are gone.
+    """
+    if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") == "0":
+        return False
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise TrainError("--max-restarts needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in front of torchrun: add it, or leave that out.")
+    return True
+
+
 def check(config: TrainConfig, processes: int) -> None:
     """Raises TrainError unless so many processes can share every batch equally."""
     if not isinstance(processes, int) or processes < 1:

@@ -50,6 +50,19 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
     return folder
 
 
+def begin(config: TrainConfig, path: str | Path | None, processes: int) -> RunFolder:
+    """What `new` makes. Where torchrun is to restart the command, the run that it has made before is gone on with.
+
+    Raises TrainError as `new` does, and where torchrun is to restart a command that does not name its folder.
+    """
+    if parallel.is_restarted():
+        if path is None:
+            raise TrainError("With --max-restarts every restart would begin another run: name this one's folder with --run.")
+        if RunFolder(path).is_ours() and read_config(RunFolder(path))[0] == config:
+            return RunFolder(path)
+    return new(config, path, processes)
+
+
 def check(config: TrainConfig, processes: int) -> None:
     """Raises TrainError or DataError if a run cannot begin as asked: its processes, its device, its sizes, its text."""
     parallel.check(config, processes)
