@@ -72,6 +72,7 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
     given = {name: value for name, value in choices.items() if value is not None}
+    restarted = is_restarted()
     if resume is not None:
         if run is not None or compares:
             raise TrainError("--resume goes on with one run in its own folder: leave out --run and --compare.")
@@ -80,7 +81,7 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     if accept:
         raise TrainError("--accept-data belongs to --resume: a new run takes any text.")
     config = configure(**given)
-    if compares and is_restarted():
+    if compares and restarted:
         raise TrainError("--compare trains two runs, which are not gone on with: leave out --max-restarts.")
     if compares:
         said = compare(config, run, team) or "The comparison was stopped."

@@ -37,7 +37,7 @@ def shared(given: list[Leaf], like: tuple[Any, ...], at_once: int, team: Team) -
 
     def part(rows: slice) -> tuple[Any, ...]:
         pairs = zip(given, leaves(like), strict=True)
-        return rebuilt(like, (team.share(x[rows]).to(own) if isinstance(x, Tensor) else x for x, own in pairs))
+        return rebuilt(like, (team.share(x[rows]).to(own, copy=True) if isinstance(x, Tensor) else x for x, own in pairs))
 
     batch = next(len(leaf) for leaf in given if isinstance(leaf, Tensor))
     return [part(slice(start, start + at_once)) for start in range(0, batch, at_once)]

@@ -46,9 +46,9 @@ def save(
 ) -> Path:
     """Writes `folder`/step-NNNNNNNN under a temporary name and renames it; keeps the newest `keep` whole ones.
 
-    All processes of a team call it: the lead writes what it holds itself, and each its parts of what is sharded. `state` holds tensors, numbers, strings, lists and dicts only: it is read with `weights_only`. A checkpoint of
-    this step that is there already stays on the disk until the new one is. Raises OSError, and leaves nothing
-    half-written, if it cannot be written.
+    All processes of a team call it: each writes its parts of what is sharded, and the lead the rest. `state` holds
+    tensors, numbers, strings, lists and dicts only: it is read with `weights_only`. A checkpoint of this step that is there
+    already stays on the disk until the new one is. Raises OSError, and leaves nothing half-written, if it cannot be written.
     """
     final, temporary = folder / f"step-{step:08d}", folder / f".step-{step:08d}"
     try:

@@ -75,4 +75,4 @@ class Sharded(Processes):
         """One that is in parts already, or a single number, stays as it is."""
         if is_sharded(tensor) or not tensor.dim():
             return tensor
-        return distribute_tensor(tensor, self.mesh, ROWS, src_data_rank=None)
+        return distribute_tensor(tensor, self.mesh, ROWS, src_data_rank=None).clone()  # else a view, which keeps the whole
