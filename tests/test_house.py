@@ -26,7 +26,7 @@ BELOW = {
     "optim": {"memory", "ops", "probe", "clock"},
     "flops": {"models"},
     "sizing": {"machine", "models", "tasks"},
-    "train": {"models", "optim", "tasks", "probe", "regions", "levels", "clock", "machine", "flops", "sizing"},
+    "train": {"models", "optim", "ops", "tasks", "probe", "regions", "levels", "clock", "machine", "flops", "sizing"},
     "xray": {"levels", "layers", "models", "optim", "probe"},
     "viz": {"memory", "levels", "layers", "train", "optim", "ops"},
 }

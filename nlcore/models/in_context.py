@@ -186,8 +186,10 @@ class InContext(nn.Module):
         parameters = dict(self.model.named_parameters())
         return [tuple(parameters[f"{place}.{name}"] for place, name in own) for own in self.own]
 
-    def forward(self, tokens: Tensor, state: InContextState | None = None) -> Output:
+    def forward(self, tokens: Tensor, state: InContextState | None = None, detached: bool = False) -> Output:
         """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call; None is a fresh one.
+
+        `detached`: as of `LanguageModel`.
 
         While `probe` listens, the model's reports are there, as of calls that end where a chunk does, and the report
         "continuum": the losses of the chunks learnt from, "loss" (B, chunks), and of each level the norms of its steps
@@ -197,7 +199,11 @@ class InContext(nn.Module):
         check_tokens(tokens, self.embedding.num_embeddings)
         if torch.is_inference_mode_enabled():
             raise ValueError("levels that learn take gradients, and torch.inference_mode has none: use torch.no_grad")
-        state, tokens = self.start(len(tokens)) if state is None else state, tokens.long()
+        tokens = tokens.long()
+        if state is None:
+            state = self.start(len(tokens))
+        elif detached:
+            state = self.attach(state)
         if len(state.tokens) != len(tokens):
             raise ValueError(f"the state is that of {len(state.tokens)} sequences, and {len(tokens)} came: give the same")
         logits, seen = [], []
@@ -212,7 +218,7 @@ class InContext(nn.Module):
             state = state._replace(opened=opened, now=output.state, tokens=torch.cat([state.tokens, piece], 1))
             if probe.listening():
                 seen.append(output.reports | {"continuum": self._report(state, steps, loss)})
-        return Output(torch.cat(logits, 1), state, _joined(seen))
+        return Output(torch.cat(logits, 1), self.detach(state) if detached else state, _joined(seen))
 
     def _weights(self, moved: tuple[Tensors, ...]) -> list[Tensors]:
         """Each sequence's own weights, of the levels as in `own`: their start, and the way from there."""

@@ -39,10 +39,14 @@ class Block(nn.Module):
         self.norm, self.mixer, self.channel = rms_norm(dim), mixer, channel
 
     def forward(
-        self, x: Tensor, state: Any, weights: Mapping[str, Weights] | None = None
+        self, x: Tensor, state: Any, weights: Mapping[str, Weights] | None = None, detached: bool = False
     ) -> tuple[Tensor, Any, dict[str, Tensor] | None]:
-        """`weights`: see `ContinuumMemory.answer`."""
+        """`weights`: see `ContinuumMemory.answer`; `detached`: see `LanguageModel.forward`."""
+        if detached and state is not None:
+            state = self.mixer.attach(state)
         mixed, state, report = self.mixer(self.norm(x), state)
+        if detached:
+            state = self.mixer.detach(state)
         x = x + mixed
         return self.channel(x, weights) if weights else self.channel(x), state, report
 
@@ -77,11 +81,14 @@ class LanguageModel(nn.Module):
         tokens: Tensor,
         state: tuple[Any, ...] | None = None,
         weights: Mapping[str, Weights] | None = None,
+        detached: bool = False,
     ) -> Output:
         """`tokens` (B, T) of any integer dtype, T at least 1. `state` is that of an earlier call, or None for a fresh one.
 
         `weights`: what stands, for each row of the batch, in the place of a continuum level's parameters, by the
         level's place (see `places`) and a parameter's name; each (B, ...).
+        `detached`: whether `state` is one that `detach` made, and the one returned is to be so too. Each block then
+        attaches and detaches its own while it computes, so that nobody needs its parameters before or after.
 
         Raises ValueError for another shape or dtype and, on the CPU, for tokens outside the
         vocabulary; on a GPU that check would make every call wait for the one before, and
@@ -94,9 +101,9 @@ class LanguageModel(nn.Module):
             before = None if state is None else state[index]
             own = _of_block(index, weights or {})
             if self.preset.checkpoint_blocks and torch.is_grad_enabled():
-                x, after, report = checkpoint(block, x, before, own, use_reentrant=False)
+                x, after, report = checkpoint(block, x, before, own, detached, use_reentrant=False)
             else:
-                x, after, report = block(x, before, own)
+                x, after, report = block(x, before, own, detached)
             states.append(after)
             if report is not None:
                 reports[f"block-{index}"] = report

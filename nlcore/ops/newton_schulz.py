@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from nlcore.ops.sharded import as_a_whole
+
 Coefficients = tuple[float, float, float]
 """(a, b, c) of the odd polynomial `a s + b s^3 + c s^5` that each singular value s goes through."""
 
@@ -24,7 +26,7 @@ def newton_schulz(
         O <- g / |g|,    O <- a O + b (O O^T) O + c (O O^T)^2 O
 
     With CUBIC this tends to the polar factor U V^T of g = U S V^T: the orthogonal matrix nearest to
-    g. A singular value that is 0 stays 0.
+    g. A singular value that is 0 stays 0. Of a sharded g every process computes the whole, and keeps its own part.
 
     Args:
         g: (rows, columns).
@@ -36,10 +38,13 @@ def newton_schulz(
     """
     if g.ndim != 2:
         raise ValueError(f"Newton-Schulz takes a matrix, not a tensor of size {list(g.shape)}: reshape it")
+    return as_a_whole(lambda matrix: _descended(matrix.to(dtype or g.dtype), steps, coefficients, eps), g)
+
+
+def _descended(g: Tensor, steps: int, coefficients: Coefficients, eps: float) -> Tensor:
     a, b, c = coefficients
-    O = g.to(dtype or g.dtype)
     tall = g.shape[0] > g.shape[1]
-    O = O.mT if tall else O  # the smaller of the two products of O with itself
+    O = g.mT if tall else g  # the smaller of the two products of O with itself
     O = O / O.norm().clamp(min=eps)
     for _ in range(steps):
         S = O @ O.mT

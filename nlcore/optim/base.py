@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nlcore import probe
+from nlcore.ops.sharded import total_norm, whole
 from nlcore.optim.settings import check_count, check_number, check_shares, kept, plain
 
 Memory = dict[str, Any]
@@ -146,7 +147,7 @@ class MemoryOptimizer(Optimizer, ABC):
         if not sums:
             return
         device = sums[0].device
-        total = torch.stack([s.to(device) for s in sums])
+        total = whole(torch.stack([s.to(device) for s in sums]))
         if self._spoilt_at is None:
             self._spoilt_at = torch.zeros((), dtype=torch.int64, device=device)
         now = (~total.isfinite().all()) * self.steps
@@ -299,4 +300,4 @@ def _tensors(memory: Memory) -> list[tuple[str, Tensor]]:
 
 
 def _norm(tensors: list[Tensor]) -> Tensor:
-    return torch.nn.utils.get_total_norm(tensors).detach()
+    return total_norm(tensors).detach()

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -141,9 +142,16 @@ class LayerOptimizer(MemoryOptimizer):
     `step` and `zero_grad` clear `inputs`, so no row is kept longer than the gradient it belongs to. Clear
     gradients with the optimizer's `zero_grad`, not the model's: after a step that a `GradScaler` skips,
     it alone forgets the inputs. One optimizer owns one `LayerInputs`; closing it is the caller's part.
+
+    Raises ValueError where several processes train together: gradients are then a mean over all of them, and inputs are not.
     """
 
     def __init__(self, params: Iterable[Any], inputs: LayerInputs, defaults: dict[str, Any]) -> None:
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            raise ValueError(
+                f"{type(self).__name__} needs every input of its layers, and each of {dist.get_world_size()} processes has only "
+                "its own: train with one process, or with another optimizer"
+            )
         self.inputs = inputs
         super().__init__(params, defaults)
 

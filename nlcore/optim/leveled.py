@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from nlcore import probe
 from nlcore.clock import Clock
+from nlcore.ops.sharded import total_norm, whole
 
 Make = Callable[[list[dict[str, Any]], float], Optimizer]
 """Makes a level's optimizer from its parameter groups and its learning rate."""
@@ -160,7 +161,7 @@ class LevelOptimizer:
     def _update(self, due: tuple[str, ...], step: int) -> tuple[Tensor, dict[str, float]]:
         """Lets levels fire. Returns their global gradient norm and, while `probe` listens, each one's, clipped."""
         rates = {name: self._average(name) for name in due}
-        norm = nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip)
+        norm = whole(nn.utils.clip_grad_norm_([p for name in due for p in self.parameters(name)], self.clip))
         gradients = {name: self._gradient_norm(name) for name in due} if probe.listening() else {}
         for name in due:
             self._fire(name, rates[name])
@@ -194,8 +195,8 @@ class LevelOptimizer:
         moments = self._moments(name, FIRST)
         if moments:  # else no parameter had a gradient, and nothing changed
             self.since[name].add(
-                nn.utils.get_total_norm(torch._foreach_sub(weights, before)),
-                nn.utils.get_total_norm([m - old[of] if of in old else m for of, m in moments.items()]),
+                total_norm(torch._foreach_sub(weights, before)),
+                total_norm([m - old[of] if of in old else m for of, m in moments.items()]),
             )
 
     def _gradient_norm(self, name: str) -> float:
@@ -266,5 +267,4 @@ def _check_rates(levels: dict[str, list[dict[str, Any]]]) -> None:
 
 def _norm(tensors: Iterable[Tensor]) -> float:
     """Norm over all the tensors together; 0 for none."""
-    there = list(tensors)
-    return nn.utils.get_total_norm(there).item() if there else 0.0
+    return total_norm(list(tensors)).item()

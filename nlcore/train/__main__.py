@@ -10,13 +10,13 @@ from nlcore.tasks.shard_batches import SPANS
 from nlcore.tasks.tokenizers import KINDS
 from nlcore.train import plan
 from nlcore.train.compare import compare
-from nlcore.train.choices import COMPILE, DEVICES, DTYPES, OPTIMIZERS
+from nlcore.train.choices import COMPILE, DEVICES, DTYPES, OPTIMIZERS, PARALLEL
 from nlcore.train.config import TrainError, configure
 from nlcore.train.export import export
 from nlcore.train.folder import RunFolder
-from nlcore.train.parallel import ALONE, Team, joined
+from nlcore.train.parallel import ALONE, Team, is_restarted, joined
 from nlcore.train.progress import Display
-from nlcore.train.run import new, train
+from nlcore.train.run import begin, train
 from nlcore.train.schedule import SCHEDULES
 from nlcore.train.words import refusal, visible
 
@@ -75,6 +75,8 @@ def parser() -> Parser:
     add("--device", help=f"one of {', '.join(DEVICES)}")
     add("--dtype", help=f"one of {', '.join(DTYPES)}")
     add("--compile", help=f"one of {', '.join(COMPILE)}: the step by torch.compile; auto (default) is on with CUDA alone")
+    add("--parallel", help=f"one of {', '.join(PARALLEL)}: whether each of several processes holds all of the model (ddp, the "
+        "default), or a part of it")
     add("--tensorboard", action=argparse.BooleanOptionalAction, help="write TensorBoard's event files too, in the run's folder")
     add("--threads", type=int, help="CPU threads; by default one for tiny, else as torch chooses")
     return made
@@ -122,6 +124,7 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     choices = team.once(lambda: vars(parser().parse_args(arguments)))
     run, resume, accept, compares = (choices.pop(name) for name in ("run", "resume", "accept_data", "compare"))
     given = {name: value for name, value in choices.items() if value is not None}
+    restarted = is_restarted()
     if resume is not None:
         if run is not None or compares:
             raise TrainError("--resume goes on with one run in its own folder: leave out --run and --compare.")
@@ -130,11 +133,13 @@ def main(arguments: list[str] | None = None, team: Team = ALONE) -> int:
     if accept:
         raise TrainError("--accept-data belongs to --resume: a new run takes any text.")
     config = configure(**given)
+    if compares and restarted:
+        raise TrainError("--compare trains two runs, which are not gone on with: leave out --max-restarts.")
     if compares:
         said = compare(config, run, team) or "The comparison was stopped."
         team.once(lambda: Display().write(said + "\n"))
     else:
-        train(team.once(lambda: new(config, run, team.size)), team=team)
+        train(team.once(lambda: begin(config, run, team.size)), team=team)
     return 0
 
 

@@ -31,7 +31,7 @@ class AtOnce:
 def find(config: TrainConfig, model: nn.Module, choice: Choice, team: Team, before: int | None = None) -> AtOnce:
     """The config's `micro_batch`; where that is None, the largest part of the batch that fits, the same on all processes.
 
-    On the CPU that fits by `nlcore.sizing`'s estimate, and what this run computed at once `before` is kept if it fits: so a
+    On the CPU, and where processes share the model, that fits by `nlcore.sizing`'s estimate, and what this run computed at once `before` is kept if it fits: so a
     run that is resumed while other programs hold more memory stays the same to the bit. On a GPU it fits if a forward
     and a backward pass of it went well beside all that comes later, and each attempt finds it anew. Where nothing
     fits, it is the smallest part, since estimates err: a run that is out of memory says so.
@@ -39,9 +39,10 @@ def find(config: TrainConfig, model: nn.Module, choice: Choice, team: Team, befo
     batch = config.preset.batch
     if config.micro_batch is not None:
         return AtOnce(config.micro_batch, "as was asked")
-    if choice.device.type == "cuda":
+    cuda = choice.device.type == "cuda"
+    if cuda and not (config.parallel == "fsdp" and team.size > 1):  # there a trial that fails on one leaves the others waiting
         return _by_trial(config, model, choice, team)
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", team.size))  # they share this machine's memory
+    here = 1 if cuda else int(os.environ.get("LOCAL_WORLD_SIZE", team.size))  # they share this machine's memory
     free = min(team.gather(sizing.free_memory(choice.device))) // here
     most = sizing.most_at_once(config.preset, free, config.model, team.size)
     smallest = sizing.parts_of(batch, team.size)[-1]

@@ -18,7 +18,7 @@ from nlcore.train.parallel import Team
 def pattern(model: LanguageModel, choice: Choice) -> tuple[Any, ...]:
     """A detached state of one row and one token: its kinds, dtypes and devices are those of every state."""
     with choice.autocast():
-        return model.detach(model(torch.zeros(1, 1, dtype=torch.int64, device=choice.device)).state)
+        return model(torch.zeros(1, 1, dtype=torch.int64, device=choice.device), detached=True).state
 
 
 def gathered(parts: list[tuple[Any, ...]], team: Team) -> list[Leaf]:
@@ -37,7 +37,7 @@ def shared(given: list[Leaf], like: tuple[Any, ...], at_once: int, team: Team) -
 
     def part(rows: slice) -> tuple[Any, ...]:
         pairs = zip(given, leaves(like), strict=True)
-        return rebuilt(like, (team.share(x[rows]).to(own) if isinstance(x, Tensor) else x for x, own in pairs))
+        return rebuilt(like, (team.share(x[rows]).to(own, copy=True) if isinstance(x, Tensor) else x for x, own in pairs))
 
     batch = next(len(leaf) for leaf in given if isinstance(leaf, Tensor))
     return [part(slice(start, start + at_once)) for start in range(0, batch, at_once)]

@@ -20,6 +20,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16")
 COMPILE = ("auto", "on", "off")
 OPTIMIZERS = ("adamw", "muon", "m3")
+PARALLEL = ("ddp", "fsdp")
 LARGEST_RATE = 1000.0
 """Of a learning rate and of a factor on it: far beyond use, and what is computed from both stays a float."""
 LARGEST_SEED, MOST_THREADS, MOST_STEPS = 2**64 - 1, 1024, 10**12
@@ -190,6 +191,7 @@ CHECKS: dict[str, Check] = {
     "device": one_of(lambda: DEVICES),
     "dtype": one_of(lambda: DTYPES),
     "compile": one_of(lambda: COMPILE),
+    "parallel": one_of(lambda: PARALLEL),
     "threads": _whole(0, MOST_THREADS),
     "seconds": _or_none(_positive(1e12)),
     "micro_batch": _or_none(_whole(1, MOST_TOKENS)),

@@ -34,6 +34,10 @@ class TrainConfig:
     It changes results by no more than rounding, so a resumed run may change it."""
     threads: int = 0
     """CPU threads; 0 is one for a narrow model, else as torch chooses. The choice is kept for the whole run."""
+    parallel: str = "ddp"
+    """How several processes share a run: "ddp", each holds all of the model, or "fsdp", each a part of every tensor and of
+    what its optimizer remembers (`nlcore.train.sharded`). One process holds all. It changes results by no more than
+    rounding, so a resumed run may change it."""
     seconds: float | None = None
     """Training time to spend, instead of the preset's steps; the learning rate then follows the clock."""
     micro_batch: int | None = None

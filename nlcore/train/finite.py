@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nlcore import probe
 from nlcore.models import LanguageModel
+from nlcore.ops.sharded import own_part, total_norm
 from nlcore.optim import LevelOptimizer
 from nlcore.train.carried import Leaf
 from nlcore.train.config import TrainError
@@ -36,7 +37,7 @@ class Guard:
         its tokens and the state before them, as `loss` takes them.
         """
         levels = list(self.optimizer.optimizers)
-        norms = [nn.utils.get_total_norm(self._gathered(level)) for level in levels]
+        norms = [total_norm(self._gathered(level)) for level in levels]
         numbers = torch.stack([*(loss.to(norms[0].dtype) for loss in losses), *norms]).tolist()
         total = 0.0
         for value, part in zip(numbers, given):
@@ -53,11 +54,12 @@ class Guard:
         They are looked at again only if it is not finite.
         """
         if not math.isfinite(value):
-            where = next(filter(None, self.team.gather(self._weights() or self._memories(inputs, before))), None)
+            where = self._first(self._weights()) or self._first(self._memories(inputs, before))
             self._stop(step, f"the loss is {value}", where or "the activations: all weights and memories are finite")
 
     def weights(self, step: int) -> None:
-        where = self._weights()
+        """Every process looks at those that it holds."""
+        where = self._first(self._weights())
         if where:
             self._stop(step, "a weight is not finite", where)
 
@@ -66,19 +68,23 @@ class Guard:
         if not all(leaf.isfinite().all() for leaf in chain(*rows.values()) if isinstance(leaf, Tensor)):
             self._stop(step, "a state is not finite", "what is carried to the next window")
 
+    def _first(self, found: str | None) -> str | None:
+        """What was found by the first process that has found anything."""
+        return next(filter(None, self.team.gather(found)), None)
+
     def _gathered(self, level: str) -> list[Tensor]:
         return [p.grad for p in self.optimizer.parameters(level) if p.grad is not None]
 
     def _weights(self) -> str | None:
         for name, parameter in self.model.named_parameters():
-            if not parameter.isfinite().all():
+            if not own_part(parameter).isfinite().all():
                 return f"the weights of level {self.model.level_of(name)} ({name})"
         return None
 
     @torch.no_grad()
     def _memories(self, inputs: Tensor, before: tuple[Any, ...] | None) -> str | None:
         with probe.listen():
-            reports = self.model(inputs, None if before is None else self.model.attach(before)).reports
+            reports = self.model(inputs, before, detached=True).reports
         for block, report in reports.items():
             for key, values in report.items():
                 memory = key.partition("/")[2]

@@ -167,7 +167,7 @@ def _lane(given: list[carried.Leaf], like: tuple[Any, ...], parts: Parts) -> boo
     (detached,) = carried.shared(first, like, 1, ALONE)
     length = model.chunk + 1 if isinstance(model, InContext) else 1  # so that it learns from what is gathered, too
     with torch.no_grad(), parts.choice.autocast():
-        model(torch.zeros(1, length, dtype=torch.int64, device=parts.choice.device), model.attach(detached))
+        model(torch.zeros(1, length, dtype=torch.int64, device=parts.choice.device), detached, detached=True)
     return True
 
 

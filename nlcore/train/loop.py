@@ -6,7 +6,6 @@ Every process of a team runs it. What one process has to say is asked for throug
 import time
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from nlcore.models import InContext
 from nlcore.regions import region
 from nlcore.tasks.ahead import Ahead
 from nlcore.tasks.batches import Batch
-from nlcore.train import carried, checkpoint, schedule, telemetry
+from nlcore.train import carried, checkpoint, distributed_checkpoint, schedule, telemetry
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.config import TrainConfig
 from nlcore.train.control import Command, Inbox
@@ -56,8 +55,8 @@ class Objective(nn.Module):
         Both states are detached; with None `before`, all rows begin fresh.
         """
         with self.choice.autocast():
-            output = self.model(inputs, None if before is None else self.model.attach(before))
-        return _loss(output.logits, targets), output.reports, self.model.detach(output.state) if keeps else None
+            output = self.model(inputs, before, detached=True)
+        return _loss(output.logits, targets), output.reports, output.state if keeps else None
 
 
 @region
@@ -104,8 +103,8 @@ class Trainer:
         The checkpoint has to fit the parts, as `fits.run` finds.
         """
         state, parts = saved.state, self.parts
-        parts.model.load_state_dict(saved.weights)
-        parts.optimizer.load_state_dict(state["optimizer"])
+        parts.model.load_state_dict(distributed_checkpoint.mapped(saved.weights, Tensor, self.team.spread))
+        parts.optimizer.load_state_dict(distributed_checkpoint.mapped(state["optimizer"], Tensor, self.team.spread))
         if state["corpus"] == parts.corpus.hash:
             parts.batches.load_state_dict(state["batches"])
             like = carried.pattern(parts.model, parts.choice)
@@ -132,7 +131,8 @@ class Trainer:
                 self.advance()
             self._flush()
             self._save()
-            self.team.once(self._conclude)
+            with self.team.whole(self.parts.model):
+                self.team.once(self._conclude)
             return "done"
         except Leave:
             self._save()
@@ -218,16 +218,19 @@ class Trainer:
         seconds = self.team.once(lambda: time.perf_counter() - started)
         self.step, self.elapsed = step, self.elapsed + seconds
         self.reporter.count(figures.pop("loss"), seconds, figures.pop("data_seconds"))
-        if validates:
-            figures["validation_bits_per_byte"] = self.team.once(
-                lambda: self.reporter.validate(step, self._still_scoring)
-            )
         if listens or validates:
-            self.team.once(lambda: self.reporter.report(step, self.elapsed, figures, rows, self._seconds_left()))
+            with self.team.whole(self.parts.model):
+                self.team.once(partial(self._report, figures, rows, validates))
         elif step % config.report_every == 0:
             self.team.once(lambda: self.reporter.merge(step, self._seconds_left()))
         if step % config.checkpoint_every == 0:
             self._save()
+
+    def _report(self, figures: dict[str, float], rows: list[dict], validates: bool) -> None:
+        """What the lead writes down of a step."""
+        if validates:
+            figures["validation_bits_per_byte"] = self.reporter.validate(self.step, self._still_scoring)
+        self.reporter.report(self.step, self.elapsed, figures, rows, self._seconds_left())
 
     def _learn(self, step: int, listens: bool) -> tuple[dict[str, float], list[dict]]:
         """The step itself: its figures and, if it listens, its rows of levels. NonFinite leaves the weights as they were."""
@@ -289,19 +292,20 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint, if the last one is another. Raises NonFinite rather than keep weights not finite."""
-        rows = {lane: carried.gathered(parts, self.team) for lane, parts in sorted(self.carried.items())}
-        self.guard.checkpoint = self.team.once(partial(self._write, rows))
-
-    def _write(self, rows: dict[int, list[carried.Leaf]]) -> Path:
-        now, path = (self.step, self.inbox.done), self.guard.checkpoint
-        if now != self.written or checkpoint.damage(path) is not None:
+        if self.team.once(self._is_to_be_saved):
+            rows = {lane: carried.gathered(parts, self.team) for lane, parts in sorted(self.carried.items())}
             self.guard.weights(self.step)
             self.guard.carried(rows, self.step)
             weights, state = self.parts.model.state_dict(), self._state() | {"carried": rows}
-            path = checkpoint.save(self.folder.checkpoints, self.step, weights, state, self.config.keep)
-            self.written = now
-        self.status.set(checkpoint=str(path), step=self.step, command=self.inbox.done)
-        return path
+            path = checkpoint.save(self.folder.checkpoints, self.step, weights, state, self.config.keep, self.team)
+            self.guard.checkpoint, self.written = path, (self.step, self.inbox.done)
+        self.team.once(self._note_checkpoint)
+
+    def _is_to_be_saved(self) -> bool:
+        return (self.step, self.inbox.done) != self.written or checkpoint.damage(self.guard.checkpoint) is not None
+
+    def _note_checkpoint(self) -> None:
+        self.status.set(checkpoint=str(self.guard.checkpoint), step=self.step, command=self.inbox.done)
 
     def _state(self) -> dict:
         """All that a bitwise resume needs beside the weights and what is carried."""

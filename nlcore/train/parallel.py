@@ -49,6 +49,10 @@ class Team:
         """The choice with this process's own device. Raises TrainError if there are too few."""
         return choice
 
+    def hold(self, model: nn.Module, choice: Choice) -> nn.Module:
+        """The model on this process's device, before its optimizer is made; its parameters are what this process holds."""
+        return model.to(choice.device)
+
     def wrap(self, module: nn.Module, all_used: bool) -> nn.Module:
         """The module, with a backward pass that leaves in `.grad` the mean over processes.
 
@@ -60,6 +64,18 @@ class Team:
     def apart(self, module: nn.Module) -> AbstractContextManager:
         """Inside the block, what `wrap` returned gathers gradients without taking means: the next pass does it."""
         return nullcontext()
+
+    def whole(self, model: nn.Module) -> AbstractContextManager:
+        """Inside the block the lead may use what `hold` returned alone, as if it held all of it; nothing is trained."""
+        return nullcontext()
+
+    def empty(self, size: torch.Size, dtype: torch.dtype) -> Tensor:
+        """A tensor of that size, to be filled from a file, or this process's part of one."""
+        return torch.empty(size, dtype=dtype)
+
+    def spread(self, tensor: Tensor) -> Tensor:
+        """What this process holds of a tensor that all of them have."""
+        return tensor
 
     def share(self, rows: Tensor) -> Tensor:
         """This process's rows of (B, ...): (B / size, ...), in the order of ranks."""
@@ -190,6 +206,27 @@ def joined() -> Iterator[Team]:
         yield Processes(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
     finally:
         dist.destroy_process_group()
+
+
+def of(config: TrainConfig, choice: Choice, team: Team) -> Team:
+    """The team, as this run's processes work together. One process holds all, whatever the config says."""
+    if team.size == 1 or config.parallel == "ddp":
+        return team
+    from nlcore.train.sharded import Sharded  # seconds, which only such a run should pay
+
+    return Sharded(team.rank, team.size, team.local, kind=choice.device.type)
+
+
+def is_restarted() -> bool:
+    """Whether torchrun starts these processes anew if one fails, as --max-restarts says.
+
+    Raises TrainError where it would start them in vain: by default they find the addresses of those that are gone.
+    """
+    if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") == "0":
+        return False
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise TrainError("--max-restarts needs TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in front of torchrun: add it, or leave that out.")
+    return True
 
 
 def check(config: TrainConfig, processes: int) -> None:

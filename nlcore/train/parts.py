@@ -66,7 +66,7 @@ def make(
         tokens = tasks.prepare(corpus, tokens_of)
     next(sequential(tokens.validation, 1, preset.context))  # too short a validation text is said now, not after the training
     torch.manual_seed(config.seed)
-    model = built(config, tokens_of.vocabulary).to(choice.device)
+    model = team.hold(built(config, tokens_of.vocabulary), choice)
     found = at_once.find(config, model, choice, team, before)
     held_out = HeldOut(tokens.validation, tokens_of, preset.context, found.rows // team.size)  # as many as while training
     batches = _batches(config, tokens.train, preset.batch)

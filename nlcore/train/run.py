@@ -24,7 +24,8 @@ from nlcore.train.status import LIVE, Status, read_status
 from nlcore.train.words import quoted
 
 CHANGEABLE = (
-    "steps", "seconds", "lr", "clip", "floor", "decay", "micro_batch", "data", "device", "compile", "tensorboard",
+    "steps", "seconds", "lr", "clip", "floor", "decay", "micro_batch", "data", "device", "compile", "parallel",
+    "tensorboard",
 )  # fmt: skip
 """What may be given anew when a run is resumed; the rest belongs to its weights."""
 HANGUP = getattr(signal, "SIGHUP", None)
@@ -50,6 +51,19 @@ def new(config: TrainConfig, path: str | Path | None = None, processes: int = 1)
             old.unlink(missing_ok=True)
         write_config(folder, config, facts={})
     return folder
+
+
+def begin(config: TrainConfig, path: str | Path | None, processes: int) -> RunFolder:
+    """What `new` makes. Where torchrun is to restart the command, the run that it has made before is gone on with.
+
+    Raises TrainError as `new` does, and where torchrun is to restart a command that does not name its folder.
+    """
+    if parallel.is_restarted():
+        if path is None:
+            raise TrainError("With --max-restarts every restart would begin another run: name this one's folder with --run.")
+        if RunFolder(path).is_ours() and read_config(RunFolder(path))[0] == config:
+            return RunFolder(path)
+    return new(config, path, processes)
 
 
 def check(config: TrainConfig, processes: int) -> None:
@@ -169,6 +183,7 @@ def _attempt(
     config = changed(config, **choices)
     parallel.check(config, team.size)
     choice = team.place(device.choose(config.device, config.dtype))
+    team = parallel.of(config, choice, team)
     device.compiles(config, choice)
     with device.settled(choice, config.threads or facts.get("threads", 0) or device.threads(config.preset.dim)):
         made = parts.make(config, folder, choice, team, facts.get("micro_batch"))
@@ -178,7 +193,7 @@ def _attempt(
         found = made.facts() | {"processes": team.size, "order1_entropy": pairs}
         trainer = Trainer(config, folder, made, status, progress, team)
         say = progress.say if team.lead else lambda _: None
-        saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made))
+        saved = checkpoint.newest(folder.checkpoints, say, lambda saved: fits.run(saved, made), team)
         if saved is not None:
             trainer.restore(saved)
         elif checkpoint.steps(folder.checkpoints):
@@ -228,7 +243,7 @@ def _introduction(
     facts = made.facts()
     text = facts["corpus"]
     levels = ", ".join(f"{level['name']} {level['period']} {level['unit']}" for level in facts["levels"])
-    processes = f", on {team.size} processes" if team.size > 1 else ""
+    processes = f", on {team.size} processes ({config.parallel})" if team.size > 1 else ""
     begin = f"from step {saved.state['step']:,}, {saved.path}" if saved else "from the first step"
     return [
         f"Model    {config.model} {config.preset.name}, {facts['parameters']:,} parameters",

@@ -37,6 +37,7 @@ LATER |= {"learns": "own answer", "momentum": False, "adaptive": ("k", "v", "eta
 LATER |= {"spans": "anywhere"}
 LATER |= {"optimizer": "adamw", "matrix_lr": None, "betas": (0.9, 0.95), "weight_decay": 0.1, "clip": 1.0, "level_lr": ()}
 LATER |= {"schedule": "cosine", "warmup": 0.05, "floor": 0.1, "decay": 0.2}
+LATER |= {"parallel": "ddp"}
 """What came later in a preset or a config, and how runs that lack it trained: new fields are added, none changes."""
 
 
