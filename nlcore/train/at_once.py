@@ -31,10 +31,10 @@ class AtOnce:
 def find(config: TrainConfig, model: nn.Module, choice: Choice, team: Team, before: int | None = None) -> AtOnce:
     """The config's `micro_batch`; where that is None, the largest part of the batch that fits, the same on all processes.
 
-    On the CPU, and where processes share the model, that fits by `nlcore.sizing`'s estimate, and what this run computed at once `before` is kept if it fits: so a
-    run that is resumed while other programs hold more memory stays the same to the bit. On a GPU it fits if a forward
-    and a backward pass of it went well beside all that comes later, and each attempt finds it anew. Where nothing
-    fits, it is the smallest part, since estimates err: a run that is out of memory says so.
+    On the CPU, and where processes share the model, that fits by `nlcore.sizing`'s estimate, and what this run computed at
+    once `before` is kept if it fits: so a run that is resumed while other programs hold more memory stays the same to the
+    bit. Else, on a GPU, it fits if a forward and a backward pass of it went well beside all that comes later, and each
+    attempt finds it anew. Where nothing fits, it is the smallest part, since estimates err: a run that is out of memory says so.
     """
     batch = config.preset.batch
     if config.micro_batch is not None:
