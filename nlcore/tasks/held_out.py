@@ -1,7 +1,6 @@
 """The validation shards and the manifest: what was held out, without what the training text holds too."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from nlcore.tasks.corpus import DataError
 from nlcore.tasks.entropy import order1
 from nlcore.tasks.shard_files import filled
 from nlcore.tasks.shards import FORMAT, TOKENIZER, Stream, digest, total
-from nlcore.tasks.tokenizers import Tokenizer, text_of
+from nlcore.tasks.tokenizers import ByteTokenizer, Tokenizer, text_of
 
 PIECE = 1 << 20
 """Tokens that are decoded at once, about."""
@@ -49,7 +48,7 @@ def manifest(
         "asked": asked,
         "dtype": dtype.name,
         "tokenizer": {
-            "kind": json.loads(tokenizer.to_json())["kind"],
+            "kind": "bytes" if isinstance(tokenizer, ByteTokenizer) else "bpe",
             "vocabulary": tokenizer.vocabulary,
             "file": [file.stat().st_size, digest(file)],
         },

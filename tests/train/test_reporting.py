@@ -84,11 +84,11 @@ def test_a_resumed_run_reports_at_the_steps_of_one_that_went_on(dense_and_sparse
     advance = reporting.Reporter.count
     counted = []
 
-    def cut(reporter, loss, seconds):
+    def cut(reporter, loss, *seconds):
         counted.append(loss)
         if len(counted) == 23:
             raise KeyboardInterrupt
-        advance(reporter, loss, seconds)
+        advance(reporter, loss, *seconds)
 
     monkeypatch.setattr(reporting.Reporter, "count", cut)
     with pytest.raises(KeyboardInterrupt):
