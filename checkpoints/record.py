@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from nlcore.models import PRESETS
-from nlcore.tasks import Batches
+from nlcore.tasks.batches import Batch, Batches
 from nlcore.train import TrainConfig, configure, new, train
 from nlcore.train.folder import RunFolder, write_json
 from nlcore.train.records import LEVELS, METRICS, SAMPLES, SURPRISE, Record, read_json, records
@@ -58,17 +61,17 @@ def main(names: list[str], recipes: dict[str, TrainConfig] = RECIPES, runs: Path
 @contextmanager
 def stalled(late: range) -> Iterator[None]:
     """Inside the block the batches of these steps come late, as from a disk that others use."""
-    sound = Batches.next
+    sound, read = Batches.read, count(1)
 
-    def waits(batches: Batches) -> object:
-        time.sleep(LATE if batches.taken + 1 in late else 0.0)
-        return sound(batches)
+    def waits(batches: Batches, starts: np.ndarray) -> Batch:
+        time.sleep(LATE if next(read) in late else 0.0)
+        return sound(batches, starts)
 
-    Batches.next = waits
+    Batches.read = waits
     try:
         yield
     finally:
-        Batches.next = sound
+        Batches.read = sound
 
 
 def keep(run: RunFolder, to: RunFolder) -> None:

@@ -103,6 +103,29 @@ cost = trial.measure(config)
 print(cost)
 
 # %% [markdown]
+# What of the sizes that do not fit here? Nobody has to start them to know what they ask for, since operations and bytes can
+# be counted, and only the speed has to be guessed. Below, each size has as many GPUs as it might be given; of the peak of each
+# GPU 0.35 is assumed to serve the model, which large Transformers reach. Hope may well reach less: it has not been run on
+# a GPU yet.
+
+# %%
+from nlcore.train.plan import plan
+
+print("size   GPUs  a GPU holds  texts at once   tokens  tokens a second  GPU-hours")
+for size, gpus in (("laptop", 1), ("160m", 1), ("760m", 8), ("1.3b", 64))[: 1 if FAST else None]:
+    plan_of = plan(size, gpus=gpus, gpu="h100", parallel="fsdp" if gpus > 1 else "ddp", mfu=0.35)
+    held = sum(plan_of.memory[plan_of.parallel].values()) / sizing.GIB
+    print(f"{size:8}{gpus:3}{held:9.1f} GiB{plan_of.at_once:15}{plan_of.tokens / 1e9:8.2f}B{plan_of.tokens_per_second:17,.0f}"
+          f"{plan_of.gpu_hours:11,.1f}")
+
+# %% [markdown]
+# Most of that memory is what a step keeps for its backward pass, so that the texts computed at once are the handle: training
+# finds their number by itself. Change a number and run the cell again; with twice the GPUs, the hours of all together stay as
+# they are. `python -m nlcore.train plan --size 1.3b --tokens 100e9 --gpus 64 --price 2.5` prints all there is, how often to
+# write a checkpoint and what failures cost included, and says of each figure whether it is counted, predicted, measured
+# or yours. Once you have trained some steps on a GPU of yours, `plan --like RUN` takes the speed from them.
+
+# %% [markdown]
 # ## Start
 #
 # Training runs in a process of its own; with several GPUs, in one process for each, under `torchrun`. So this kernel stays
@@ -518,19 +541,36 @@ show(
 # From a terminal, on one machine or many:
 #
 #     python -m nlcore.train --size 160m
-#     torchrun --nproc-per-node 8 -m -- nlcore.train --size 1.3b --micro-batch 64
+#     torchrun --nproc-per-node 8 -m -- nlcore.train --size 1.3b --parallel fsdp
 #
-# Then `Dashboard("runs/160m-hope-1")` here shows it, live or ended, as long as this notebook sees the folder. `--data` takes
-# your text there too.
+# Each process computes its rows of every batch, so that the run is the same for one, two or eight. With `fsdp` they share the
+# weights too. Then `Dashboard("runs/160m-hope-1")` here shows it, live or ended, as long as this notebook sees the folder or a
+# copy of it, and `Dashboard(one, against=other)` compares two while they train. Text for such a run is made into shards first;
+# the README says how.
 
 # %%
 print(f"Here: {cost.device}")
 print(f"GPUs: {torch.cuda.device_count()}; processes that train: {run.facts()['processes']}")
 
 # %% [markdown]
-# ## What may go wrong
+# How does the score of a large model look? Here is a run with the clocks of `160m`, whose main memory is written every 64
+# tokens and its projections every 256, and whose chain has four links, with periods of 1, 4, 16 and 64 steps. The rest is
+# `tiny`'s, so that it could be trained here.
+
+# %%
+Dashboard(replay("large-clocks"))
+
+# %% [markdown]
+# *A cell is four steps; of the memories, the notches of its last step.* More rows now have a clock of their own. `memory` has
+# eight notches in a cell, since eight chunks fill a window of 512 tokens, and `projections` two: here these are two levels,
+# where `tiny` has one. Each link of the chain fires a quarter as often as the one above it, and the slowest, `cms-1`, four
+# times in the whole run. At 20,000 steps it would do so 312 times, so that in a young run of this size a dark row says
+# nothing yet.
+
+# %% [markdown]
+# ## What may go wrong, and what do the views show?
 #
-# Each of these is one sentence, in the dashboard or the exception, and nothing is lost:
+# What the program notices is one sentence, in the dashboard or the exception, and nothing is lost:
 #
 # | what | what happens |
 # |---|---|
@@ -539,6 +579,63 @@ print(f"GPUs: {torch.cuda.device_count()}; processes that train: {run.facts()['p
 # | memory runs out | the advice is a smaller `micro_batch` |
 # | two trainers in one folder | the second one refuses |
 # | another text at a resume | refused, unless you accept it |
+
+# %% [markdown]
+# What it cannot notice, you have to see. Here are four stored runs that go wrong without a single infinite number. In each one
+# thing is not as it was in the sound run at the head of this chapter. Look first, and say what is wrong before you read on.
+
+# %%
+Dashboard(replay("eta-too-high"))
+
+# %% [markdown]
+# *The rate of a memory is too high.* `cms-3` also learns in context here, every 64 tokens (chapter 08), with a rate of 30 where
+# 1 would do. Its row is the brightest from the first step, in place of the momenta: one step moves its weights by a third of
+# their length, which is no correction but a new guess. The loss falls with the other rows and stops at 4.5 bits per byte, above
+# the order-1 entropy. Look for a row that is brighter than the momenta, and lower *its* rate, not all.
+
+# %%
+Dashboard(replay("dead-level"))
+
+# %% [markdown]
+# *A slow level is dead.* `cms-1` has a period of 512 and the run 120 steps; so its row is dark until the end, when the
+# gradients that wait are used. The loss does not tell: the same run with a period of 16 ends at 3.67 bits per byte too. A third
+# of the chain is paid for and learns nothing, and only the score shows it. Give a level a period of which many fit into the
+# run, or steer it while it trains.
+
+# %%
+Dashboard(replay("collapsed-gate"))
+
+# %% [markdown]
+# *A gate has collapsed.* The learning rate is 25 times too high, and the first steps have pushed what makes $\alpha$ to where it
+# says 0.4: of what the memory holds, two fifths stay at each token, and after a chunk nothing is left. Its row is dim, though it
+# writes as often as ever; its surprise is twenty times that of the sound run; and the strip stays dark behind byte 65. The
+# control agrees: with $\eta$ at 0 the result is the same to the third digit. Where the edge in the strip is missing, look at
+# $\alpha$.
+
+# %%
+Dashboard(replay("data-stall"))
+
+# %% [markdown]
+# *The data stall.* The score is that of a sound run, and so is the loss by steps: from step 41 to 70 each batch came two seconds
+# late, and no level knows of time. While it plays, a sentence above the picture says that training waits for its data. In
+# the file it is `data_seconds`:
+
+# %%
+waits = replay("data-stall").metrics()
+share = [line["data_seconds"] / (line["elapsed"] - before["elapsed"]) for before, line in zip(waits, waits[1:])]
+figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
+axes.step([line["step"] for line in waits[1:]], share, where="pre", color=run_looks(1)[0].colour)
+axes.set_ylim(0, 1)
+tidy(axes, "How much of its time training waits for data", "step", "share of the time")
+show(
+    figure,
+    alt="The share of the time that training waits for its data, by step: near 0, but for steps 44 to 71, where it is about 0.7, with a gap after step 60.",
+)  # fmt: skip
+
+# %% [markdown]
+# The gap is the validation at step 60, during which the thread that reads ahead caught up. So a disk that is slow now and then
+# costs nothing; one that is slower than the steps always does, and is healed at the disk, or by shards made ahead, whose
+# tokens take a fraction of the room of text.
 
 # %% [markdown]
 # ## Where are we in the nest?

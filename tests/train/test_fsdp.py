@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,6 +118,10 @@ with joined() as team:
 """
 
 
+ROOT = Path(__file__).parents[2]
+"""The script asks for these tests, which are no installed package."""
+
+
 def short_samples():
     """Reading text on token by token would be most of the time."""
     reporting.SAMPLE = reporting.LAST_SAMPLE = 8
@@ -134,7 +139,7 @@ def torchrun(script, processes, folder, *options):
     path = folder.parent / f"script-{processes}.py"
     path.write_text(script)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), *options]
-    environment = os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    environment = os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "PYTHONPATH": str(ROOT)}
     ended = subprocess.run([*launcher, path, folder], env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-4000:]
 
