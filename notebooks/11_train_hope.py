@@ -589,9 +589,10 @@ Dashboard(replay("eta-too-high"))
 
 # %% [markdown]
 # *The rate of a memory is too high.* `cms-3` also learns in context here, every 64 tokens (chapter 08), with a rate of 30 where
-# 1 would do. Its row is the brightest from the first step, in place of the momenta: one step moves its weights by a third of
-# their length, which is no correction but a new guess. The loss falls with the other rows and stops at 4.5 bits per byte, above
-# the order-1 entropy. Look for a row that is brighter than the momenta, and lower *its* rate, not all.
+# 1 would do. Its row, the first, is as bright as a momentum's: at the beginning one step moves its weights by a third of their
+# length, ten times as far as a write moves `memory`, which is no correction but a new guess. The loss falls with the other
+# rows and stops at 4.5 bits per byte, above the order-1 entropy. Look for a row that is as bright as momenta are, and lower
+# *its* rate, not all.
 
 # %%
 Dashboard(replay("dead-level"))
