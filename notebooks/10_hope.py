@@ -1029,8 +1029,11 @@ needles
 # A sample is found if all seven digits of its number are right; a single digit is guessed once in ten. In 400 steps only
 # attention behind a convolution learns to find some at the length of training, and at twice that length it finds next to
 # none. Titans learn most digits in one seed; in the second they diverge, and in the third they guess. Hope gets one digit in
-# nine at every rate that was tried, hardly more than the window that cannot see. So the question, what a memory makes of a
-# length that it never met, is not answered here: first the task has to be learnt, and at this size Hope has not learnt it.
+# nine at every rate that was tried, hardly more than the window that cannot see.
+
+# %% [markdown]
+# So the question, what a memory makes of a length that it never met, is not answered here: first the task has to be learnt,
+# and at this size Hope has not learnt it.
 
 # %% [markdown]
 # ## What became of each claim?

@@ -544,9 +544,12 @@ show(
 #     torchrun --nproc-per-node 8 -m -- nlcore.train --size 1.3b --parallel fsdp
 #
 # Each process computes its rows of every batch, so that the run is the same for one, two or eight. With `fsdp` they share the
-# weights too. Then `Dashboard("runs/160m-hope-1")` here shows it, live or ended, as long as this notebook sees the folder or a
-# copy of it, and `Dashboard(one, against=other)` compares two while they train. Text for such a run is made into shards first;
-# the README says how.
+# weights too.
+
+# %% [markdown]
+# `Dashboard("runs/160m-hope-1")` here shows such a run, live or ended, as long as this notebook sees its folder or a copy of it,
+# and `Dashboard(one, against=other)` compares two while they train. Text for a large run is made into shards first; the README
+# says how.
 
 # %%
 print(f"Here: {cost.device}")

@@ -250,7 +250,7 @@ def test_without_scripts_the_pictures_are_there(book, tab, root):
     page.goto((book / "notebooks" / "11_train_hope.html").as_uri())
     cells = nbformat.read(stored(root)[-1], as_version=4).cells
     expected = [about["alt"] for cell in cells for _, about in execute.pictures(cell)]
-    assert [image.get_attribute("alt") for image in page.locator(".cell_output img").all()] == expected and len(expected) == 11
+    assert [image.get_attribute("alt") for image in page.locator(".cell_output img").all()] == expected and len(expected) == 17
     for chapter in sorted((book / "notebooks").glob("0*.html")):
         page.goto(chapter.as_uri())
         assert all(image.is_visible() for image in page.locator(".cell_output img:not(details img)").all())

@@ -64,7 +64,7 @@ def test_a_run_that_diverges_has_no_score(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_a_figure_and_not_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr(Trainer, "_backward", lambda self, *batch: self.guard.loss(float("nan"), self.step, batch[0]))
+    monkeypatch.setattr(Trainer, "_backward", lambda self, batch, *_: self.guard.loss(float("nan"), self.step, batch[0][0]))
     figures = language_model(SMALL, 1e-2, 0, tmp_path)
     assert figures["bits_per_byte"] is None and figures["steps"] == 12
 

@@ -67,7 +67,7 @@ def without_a_weight(folder: Path) -> None:
 SPOILT = {
     "a newer format": (changed(format=2), "it is of a newer one .format 2, and this one knows 1., so update the course"),
     "no format": (changed(format=None), "its format is None"),
-    "no such model": (changed(model="lstm"), "there is no model 'lstm': choose one of"),
+    "no such model": (changed(model="perceptron"), "there is no model 'perceptron': choose one of"),
     "no such size": (changed(preset={"dim": 16}), "missing"),
     "another vocabulary": (changed(vocab_size=300), "its tokenizer has 256 tokens, and the model 300"),
     "no sizes": (changed(preset=None), "holds no model"),
