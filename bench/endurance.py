@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 
 from bench.lab import notebook_of, open_browser, open_lab, open_page, put, run_all
 from nlcore.train import Run, TrainConfig, configure, resume, start
+from nlcore.train.folder import is_locked
 
 STEPS, EVERY = 5_000, 10
 CONFIG = configure("tiny", batch=2, context=64, chunks=(16, 16), carry=3, steps=STEPS, report_every=EVERY, validate_every=500,
@@ -74,6 +75,7 @@ def disturb(config: TrainConfig, path: Path, page: Page, show: Callable[[], None
     for pid in (run.process.pid, *processes(run)):
         os.kill(pid, signal.SIGKILL)
     run.process.wait()
+    until(page, lambda: not is_locked(run.folder))
     run = resume(path, processes=2)
     while run.alive():
         page.wait_for_timeout(1000)
