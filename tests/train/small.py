@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from nlcore.train import TrainConfig, checkpoint, configure
+from nlcore.train import TrainConfig, checkpoint, configure, train
 from nlcore.train.checkpoint import Checkpoint
 from nlcore.train.folder import RunFolder
+from nlcore.train.loop import Trainer
 from nlcore.train.records import latest, records
 
 TEXT = Path(__file__).parents[2] / "LICENSE"
@@ -49,3 +51,16 @@ def equal_runs(one: RunFolder, other: RunFolder) -> bool:
     a, b = last(one), last(other)
     timeless = [{k: v for k, v in run.state.items() if k not in ("elapsed", "window", "command")} for run in (a, b)]
     return same(a.weights, b.weights) and same(*timeless) and losses(one) == losses(other)
+
+
+def stopped(folder: RunFolder, step: int) -> None:
+    """Trains until a step and stops there, as on a signal."""
+    advance = Trainer.advance
+
+    def advance_and_leave(trainer: Trainer) -> None:
+        advance(trainer)
+        trainer.leave = trainer.leave or trainer.step == step
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", advance_and_leave)
+        assert train(folder)["state"] == "stopped"

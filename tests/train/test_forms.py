@@ -9,8 +9,7 @@ from nlcore.optim import LevelOptimizer, NestedLevelOptimizer
 from nlcore.train import TrainConfig, TrainError, checkpoint, device, new, parts, train
 from nlcore.train.checkpoint import STATE
 from nlcore.train.folder import RunFolder
-from nlcore.train.loop import Trainer
-from tests.train.small import equal_runs, last, same, small
+from tests.train.small import equal_runs, last, same, small, stopped
 from tests.train.test_fits import sign
 
 FORMS = (dict(continuum="nested"), dict(continuum="head-wise"), dict(order="slow first"))
@@ -25,18 +24,10 @@ def nested(tmp_path_factory):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: next(iter(form.values())))
-def test_stopped_and_resumed_equals_not_stopped(tmp_path, form, monkeypatch):
+def test_stopped_and_resumed_equals_not_stopped(tmp_path, form):
     one, two = (new(small(**form), tmp_path / name) for name in ("one", "two"))
     train(one)
-    advance = Trainer.advance
-
-    def advance_and_stop_at_7(trainer):
-        advance(trainer)
-        trainer.leave = trainer.leave or trainer.step == 7
-
-    monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
-    assert train(two)["state"] == "stopped"
-    monkeypatch.undo()
+    stopped(two, 7)
     assert train(two)["state"] == "done" and equal_runs(one, two)
 
 

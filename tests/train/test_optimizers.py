@@ -10,9 +10,9 @@ from nlcore.optim import MultiscaleMomentumMuon
 from nlcore.train import TrainError, fits, new, parts, schedule, train
 from nlcore.train.control import send
 from nlcore.train.device import choose
-from nlcore.train.loop import Objective, Trainer
+from nlcore.train.loop import Objective
 from nlcore.train.records import records
-from tests.train.small import QUIET, equal_runs, last, same, small
+from tests.train.small import QUIET, equal_runs, last, same, small, stopped
 
 KINDS = ("muon", "m3")
 
@@ -52,20 +52,12 @@ def test_with_period_one_everywhere_a_run_is_bitwise_a_plain_loop_of_two_optimiz
 
 
 @pytest.mark.parametrize(("optimizer", "continuum"), [("muon", "nested"), ("m3", "sequential")])
-def test_stopped_and_resumed_equals_not_stopped_and_every_momentum_is_reported(tmp_path, monkeypatch, optimizer, continuum):
+def test_stopped_and_resumed_equals_not_stopped_and_every_momentum_is_reported(tmp_path, optimizer, continuum):
     """At step 7 one level is in the middle of its period, and a child of the nested ones of its context."""
     choices = dict(steps=9, optimizer=optimizer, continuum=continuum, model="hope-attention", level_lr=(("cms-2", 0.5),))
     whole, cut = (new(small(**choices, **QUIET), tmp_path / name) for name in ("whole", "cut"))
     train(whole)
-    advance = Trainer.advance
-
-    def advance_and_stop_at_7(trainer):
-        advance(trainer)
-        trainer.leave = trainer.leave or trainer.step == 7
-
-    monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
-    assert train(cut)["state"] == "stopped"
-    monkeypatch.undo()
+    stopped(cut, 7)
     assert train(cut)["state"] == "done" and "damaged" not in cut.log.read_text()
     assert equal_runs(cut, whole)
     rows = [row for row in records(whole.levels) if row["step"] == 8 and row["level"].endswith("momentum")]

@@ -13,9 +13,8 @@ import torch
 from nlcore.train import TrainError, attach, new, resume, start, train
 from nlcore.train.folder import RunFolder
 from nlcore.train.records import latest, read_json, records
-from nlcore.train.loop import Trainer
 from nlcore.train.parallel import Team, fitting
-from tests.train.small import TEXT, last, losses, small
+from tests.train.small import TEXT, last, losses, small, stopped
 from tests.train.test_launch import LONG, until
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -96,19 +95,12 @@ def test_two_processes_do_what_one_does(tmp_path):
     assert mine["bits_per_byte"] == pytest.approx(theirs["bits_per_byte"], abs=1e-5)
 
 
-def test_a_run_of_one_goes_on_with_two(tmp_path, monkeypatch):
+def test_a_run_of_one_goes_on_with_two(tmp_path):
     """Its gathered gradients are kept; the context is one chunk, so some parameters have no gradient at all."""
     config = small(chunks=(32, 32), periods=(1, 3, 5), lr=1e-3)
     whole, folder = (new(config, tmp_path / name) for name in ("whole", "folder"))
     train(whole)
-    advance = Trainer.advance
-
-    def advance_and_stop_at_7(trainer):
-        advance(trainer)
-        trainer.leave = trainer.step == 7
-
-    monkeypatch.setattr(Trainer, "advance", advance_and_stop_at_7)
-    assert train(folder)["state"] == "stopped"
+    stopped(folder, 7)
     gathered = last(folder).state["optimizer"]["gathered"]
     assert gathered["cms-1"][0].abs().max() > 0 and any(grad is None for grad in gathered["weights"])
     ended = torchrun(folder, SAME)
