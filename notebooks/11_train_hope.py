@@ -557,8 +557,8 @@ print(f"GPUs: {torch.cuda.device_count()}; processes that train: {run.facts()['p
 
 # %% [markdown]
 # How does the score of a large model look? Here is a run with the clocks of `160m`, whose main memory is written every 64
-# tokens and its projections every 256, and whose chain has four links, with periods of 1, 4, 16 and 64 steps. The rest is
-# `tiny`'s, so that it could be trained here.
+# tokens and its projections every 256, and whose chain has four links, with periods of 1, 4, 16 and 64 steps. Width and depth
+# are `tiny`'s, so that it could be trained here.
 
 # %%
 Dashboard(replay("large-clocks"))
@@ -584,15 +584,16 @@ Dashboard(replay("large-clocks"))
 # | another text at a resume | refused, unless you accept it |
 
 # %% [markdown]
-# What it cannot notice, you have to see. Here are four stored runs that go wrong without a single infinite number. In each one
-# thing is not as it was in the sound run at the head of this chapter. Look first, and say what is wrong before you read on.
+# What it cannot notice, you have to see. Here are four stored runs that go wrong without a single infinite number. They have
+# 120 steps, and but for that, in each one thing is not as it was in the sound run at the head of this chapter. Look first, and
+# say what is wrong before you read on.
 
 # %%
 Dashboard(replay("eta-too-high"))
 
 # %% [markdown]
-# *The rate of a memory is too high.* `cms-3` also learns in context here, every 64 tokens (chapter 08), with a rate of 30 where
-# 1 would do. Its row, the first, is as bright as a momentum's: at the beginning one step moves its weights by a third of their
+# *The rate of a memory is too high.* `cms-3` also learns in context here, every 64 tokens (chapter 08), with a rate of 30 and next
+# to no clip. Its row, the first, is as bright as a momentum's: at the beginning one step moves its weights by a third of their
 # length, ten times as far as a write moves `memory`, which is no correction but a new guess. The loss falls with the other
 # rows and stops at 4.5 bits per byte, above the order-1 entropy. Look for a row that is as bright as momenta are, and lower
 # *its* rate, not all.
